@@ -12,7 +12,8 @@ from engine.cli.output import Format, counted, say_head, say_json, say_plain, sa
 from engine.invocation import command
 
 if TYPE_CHECKING:
-    from engine.cli.reports.installation import Inside, StatusReport
+    from engine.cli.reports.installation import StatusReport
+    from engine.store.customers.enrollments import Inside
 
 _SHOWN = 20
 

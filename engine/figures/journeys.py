@@ -51,7 +51,7 @@ def all_journeys(
     """A line for each journey that did anything, and one for all of them."""
     renamed = names_now(conn, journeys.by_name)
     now, then = _by_journey(conn, period, renamed), _by_journey(conn, before, renamed)
-    inside = enrollments.inside_by_journey(conn)
+    inside = {name: each.taking_part for name, each in enrollments.inside(conn).items()}
     trends = _trends(conn, period, renamed)
     names = sorted({*now, *then, *inside})
     lines = [
@@ -76,7 +76,8 @@ def one_journey(
     """One journey: the whole of it, each step, why starts were refused, how runs ended, which goals count."""
     renamed = names_now(conn, journeys.by_name)
     now, then = (_by_journey(conn, each, renamed, name).get(name, {}) for each in (period, before))
-    inside = enrollments.inside_without_holdout(conn, name)
+    known = enrollments.inside(conn, name).get(name)
+    inside = known.taking_part if known is not None else 0
     trend = _trends(conn, period, renamed, name).get(name, ())
     whole = row(name, ONE, Totals(now, inside), Totals(then), trend)
     return (

@@ -186,7 +186,8 @@ class Shop:
     def resting(self, journey: str) -> dict[str, int]:
         """How many are at each step."""
         with self.store.read() as conn:
-            return enrollments.resting(conn, journey)
+            found = enrollments.inside(conn, journey).get(journey)
+        return dict(found.steps) if found is not None else {}
 
     def outcomes(self, customer: str) -> dict[str, str | None]:
         """journey -> how the last run ended."""

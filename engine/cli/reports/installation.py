@@ -15,6 +15,7 @@ from engine.config import Config
 from engine.runtime.workers.standing import Role, shares
 from engine.store import alert_messages, alerts, counting_past, daemon_state, meta, troubles, workers
 from engine.store.customers import address_index, batches, enrollments
+from engine.store.customers.enrollments import Inside
 from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.inbox.refusals import RefusalCount
 from engine.store.journeys import deployments, figures, pauses
@@ -79,15 +80,6 @@ class StuckCustomer:
     tries: int
     retry_at: str
     why: str
-
-
-@dataclass(frozen=True, slots=True)
-class Inside:
-    """Who is inside a journey."""
-
-    people: int
-    steps: Mapping[str, int]  # by the step where they rest; "": on the way between two
-    holdout: int  # get nothing, are compared with
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,10 +207,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
             StuckCustomer(stuck.customer, iso(stuck.since), stuck.tries, iso(stuck.retry_at), stuck.why)
             for stuck in quarantine.list_all(conn)
         ),
-        inside={
-            journey: Inside(people, enrollments.resting(conn, journey), enrollments.in_holdout(conn, journey))
-            for journey, people in enrollments.journeys_with_people(conn).items()
-        },
+        inside=enrollments.inside(conn),
         alerts=tuple(
             AlertSummary(iso(alert.at), alert.journey, alert.owner, alert.why)
             for alert in alerts.latest(conn, MOST_ALERTS)

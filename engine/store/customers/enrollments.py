@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
+from dataclasses import dataclass
 from decimal import Decimal
 from itertools import groupby
 from typing import Any, NamedTuple
@@ -76,21 +78,41 @@ def save(conn: Connection, bucket: int, changed: Iterable[tuple[str, Enrollment,
     change_many(conn, _SAVE, whole)
 
 
-def inside(conn: Connection, journey: str) -> int:
-    """How many customers are inside a journey."""
-    return int(
-        rows(conn, "SELECT count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL", (journey,))[0][0]
-    )
+@dataclass(frozen=True, slots=True)
+class Inside:
+    """Who is inside a journey: `people` in all, of whom `holdout` are only compared with and rest nowhere;
+    the others by the step where they rest ("": between two)."""
+
+    people: int
+    steps: Mapping[str, int]
+    holdout: int
+
+    @property
+    def taking_part(self) -> int:
+        """Without the holdout."""
+        return self.people - self.holdout
 
 
-def resting(conn: Connection, journey: str) -> dict[str, int]:
-    """How many are inside a journey, by the step where they rest; "": between two steps. Without those in
-    the holdout, who rest at none."""
-    sql = (
-        "SELECT coalesce(step, ''), count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL "
-        "AND NOT holdout GROUP BY 1 ORDER BY 1"
+def inside(conn: Connection, journey: str | None = None) -> dict[str, Inside]:
+    """The journeys that somebody is inside of, by name: what every page, command and report tells of them.
+    `journey`: only this one."""
+    clause, values = (" AND journey = ?", (journey,)) if journey is not None else ("", ())
+    found = rows(
+        conn,
+        "SELECT journey, holdout, coalesce(step, ''), count(*) FROM enrollment"  # noqa: S608
+        f" WHERE ended_at IS NULL{clause} GROUP BY 1, 2, 3 ORDER BY 1, 3",
+        values,
     )
-    return dict(rows(conn, sql, (journey,)))
+    people: Counter[str] = Counter()
+    held: Counter[str] = Counter()
+    steps: defaultdict[str, dict[str, int]] = defaultdict(dict)
+    for name, is_held, step, number in found:
+        people[name] += number
+        if is_held:
+            held[name] += number
+        else:
+            steps[name][step] = number
+    return {name: Inside(many, steps[name], held[name]) for name, many in people.items()}
 
 
 class RestingPlace(NamedTuple):
@@ -103,7 +125,8 @@ class RestingPlace(NamedTuple):
 
 
 def resting_places(conn: Connection, journey: str) -> list[RestingPlace]:
-    """As `resting`, with the last of the moments that were promised there."""
+    """Where those inside a journey rest, without its holdout, with the last of the moments that were promised
+    there."""
     sql = (
         "SELECT coalesce(step, ''), count(*), max(due_at) FROM enrollment WHERE journey = ? "
         "AND ended_at IS NULL AND NOT holdout GROUP BY 1 ORDER BY 1"
@@ -111,27 +134,9 @@ def resting_places(conn: Connection, journey: str) -> list[RestingPlace]:
     return [RestingPlace(*row) for row in rows(conn, sql, (journey,))]
 
 
-def in_holdout(conn: Connection, journey: str) -> int:
-    """How many are inside a journey only to be compared with."""
-    sql = "SELECT count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL AND holdout"
-    return int(rows(conn, sql, (journey,))[0][0])
-
-
 def journeys_with_people(conn: Connection) -> dict[str, int]:
     """The journeys that somebody is inside of, with how many."""
     sql = "SELECT journey, count(*) FROM enrollment WHERE ended_at IS NULL GROUP BY journey ORDER BY journey"
-    return dict(rows(conn, sql))
-
-
-def inside_without_holdout(conn: Connection, journey: str) -> int:
-    """How many are inside one journey, without those in the holdout."""
-    sql = "SELECT count(*) FROM enrollment WHERE journey = ? AND ended_at IS NULL AND NOT holdout"
-    return int(rows(conn, sql, (journey,))[0][0])
-
-
-def inside_by_journey(conn: Connection) -> dict[str, int]:
-    """How many are inside each journey, without those in the holdout."""
-    sql = "SELECT journey, count(*) FROM enrollment WHERE ended_at IS NULL AND NOT holdout GROUP BY journey"
     return dict(rows(conn, sql))
 
 
