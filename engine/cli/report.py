@@ -178,32 +178,16 @@ def _made(
     size: str,
 ) -> FiguresReport:
     from engine.cli.stores import journeys_of
-    from engine.errors import UsageError
-    from engine.figures import period, reports
-    from engine.problem import did_you_mean
+    from engine.figures import reports
+    from engine.figures.asking import AskedReport, understood
     from engine.project import load_config
 
-    if name not in reports.NAMES:
-        known = (*reports.NAMES, "forecast")
-        raise UsageError(
-            f"there is no report {name!r}:",
-            did_you_mean(name, known, f"the reports are {', '.join(known)}"),
-        )
-    if name == "journey" and not of:
-        raise UsageError("report journey needs the name of one:", command("report journey NAME"))
-    if name != "journey" and of:
-        raise UsageError(f"report {name} is of all:", command(f"report {name}"))
     now, journeys = session.clock.now(), journeys_of(conn, session)
-    if of and of not in reports.known_journeys(conn, journeys):
-        raise UsageError(f"there is no journey {of!r}:", f"the journeys are {', '.join(journeys.by_name)}")
     if size:
         return _sizes(conn, name, days, size, journeys, now)
-    config = load_config(session.folder)
-    today = reports.today(now, journeys)
-    asked = reports.usual_period(name, today) if not any(days) else period.asked(today, *days)
-    wanted = reports.ReportRequest(
-        name, asked, of, by, is_usual=not any(days), lost_after=config.reports.lost
-    )
+    lost_after = load_config(session.folder).reports.lost
+    asked = AskedReport(name, of, *days, by)
+    wanted = understood(conn, asked, journeys, now, lost_after, others=("forecast",))
     return reports.report(conn, wanted, journeys, now)
 
 

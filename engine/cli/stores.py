@@ -15,11 +15,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engine.cli.app import Session
-    from engine.cli.reports.person import Person
     from engine.config import Config
     from engine.core.facts.learned import Learned
     from engine.core.journeys import Journeys
     from engine.project import Project
+    from engine.runtime.known_customer import KnownCustomer
     from engine.store.database import Store
 
 
@@ -160,12 +160,12 @@ def journeys_of(conn: Connection, session: Session) -> Journeys:
     return published_journeys(conn) or load_journeys(session.folder)
 
 
-def known_person(conn: Connection, customer: str, session: Session) -> Person:
+def known_person(conn: Connection, customer: str, session: Session) -> KnownCustomer:
     """A customer (`known_id`), seen with the journeys that are published, else with those of the folder.
     Raises UsageError when nothing is known of them."""
-    from engine.cli.reports.person import find
     from engine.errors import UsageError
     from engine.project import load_config
+    from engine.runtime.known_customer import find
 
     own = known_id(conn, customer, session.folder)
     journeys = journeys_of(conn, session)

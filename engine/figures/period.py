@@ -7,7 +7,7 @@ import datetime as dt
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
-from enum import StrEnum
+from enum import Enum, StrEnum
 
 from engine.errors import UsageError
 
@@ -24,6 +24,21 @@ class Granularity(StrEnum):
     day = "day"
     week = "week"
     month = "month"
+
+
+class Spelling(Enum):
+    """How whoever asks writes what a report is about: options of a command, or parameters of an address."""
+
+    OPTION = "--{} {}"
+    PARAMETER = "{}={}"
+
+    def bare(self, name: str) -> str:
+        """`--from`, or `from`."""
+        return self.value.partition("{}")[0] + name
+
+    def write(self, name: str, value: str) -> str:
+        """`--from 2026-03-31`, or `from=2026-03-31`."""
+        return self.value.format(name, value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,34 +90,50 @@ class Period:
         return f"{self.first.isoformat()} to {self.last.isoformat()}"
 
 
-def asked(today: dt.date, first: str = "", last: str = "", length: str = "") -> Period:
+def asked(
+    today: dt.date,
+    first: str = "",
+    last: str = "",
+    length: str = "",
+    spelling: Spelling = Spelling.OPTION,
+) -> Period:
     """What `--from`, `--to` and `--last` say; the last 30 days, today included, where they say nothing.
 
     Raises `UsageError` for what is no date or no length, and for an end before its beginning.
     """
-    end = _day(last, "--to") if last else today
+    end = _day(last, "to", spelling) if last else today
     if first and length:
-        raise UsageError("--from and --last say the same thing:", "leave one of them out")
-    begin = _day(first, "--from") if first else _back(end, length or USUAL)
+        both = f"{spelling.bare('from')} and {spelling.bare('last')}"
+        raise UsageError(f"{both} say the same thing:", "leave one of them out")
+    begin = _day(first, "from", spelling) if first else _back(end, length or USUAL, spelling)
     if begin > end:
-        raise UsageError(f"the period ends before it begins: {begin} to {end}", "--to is the later day")
+        raise UsageError(
+            f"the period ends before it begins: {begin} to {end}", f"{spelling.bare('to')} is the later day"
+        )
     if (end - begin).days >= _MOST_DAYS:
         raise UsageError("the period is longer than ten years:", "ask for less")
     return Period(begin, end)
 
 
-def _day(text: str, option: str) -> dt.date:
+def _day(text: str, name: str, spelling: Spelling) -> dt.date:
     try:
         return dt.date.fromisoformat(text)
     except ValueError as wrong:
-        raise UsageError(f"{option} {text} is not a date:", f"write  {option} 2026-03-31") from wrong
+        raise UsageError(
+            f"{spelling.write(name, text)} is not a date:", f"write  {spelling.write(name, '2026-03-31')}"
+        ) from wrong
 
 
-def _back(end: dt.date, text: str) -> dt.date:
+def _back(end: dt.date, text: str, spelling: Spelling) -> dt.date:
     """The first day of a length that ends with the day `end`."""
     found = _LENGTH.fullmatch(text.strip())
     if found is None:
-        raise UsageError(f"--last {text} is not a length of time:", 'write  --last "30 days"')
+        # a shell takes what stands in quotes for one word
+        example = f'"{USUAL}"' if spelling is Spelling.OPTION else USUAL
+        raise UsageError(
+            f"{spelling.write('last', text)} is not a length of time:",
+            f"write  {spelling.write('last', example)}",
+        )
     count, unit = int(found[1]), found[2]
     after = end + dt.timedelta(days=1)
     match unit:

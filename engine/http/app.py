@@ -21,7 +21,6 @@ from engine.http.console_access import TokenNeeded, answer_without_token, consol
 from engine.http.context import Context
 from engine.http.health_routes import health_routes
 from engine.http.hot_routes import HotRoutes
-from engine.http.intake.customer_routes import customer_routes
 from engine.http.intake.intake_routes import intake_routes
 from engine.http.keys import Keys
 from engine.http.links.click_routes import click_routes
@@ -31,6 +30,9 @@ from engine.http.person_routes import person_routes
 from engine.http.points_routes import points_routes
 from engine.http.problems import Refusal, answer, answer_http, answer_invalid
 from engine.http.push_routes import push_routes
+from engine.http.reading.customer_routes import customer_routes
+from engine.http.reading.journey_routes import journey_routes
+from engine.http.reading.report_routes import report_routes
 from engine.http.till_routes import till_routes
 from engine.runtime.erasing import outbox_folders
 from engine.store.messages import records
@@ -49,11 +51,11 @@ def create_app(context: Context) -> FastAPI:
     # Only these need an API key; the others have a signed link, a signature or nothing to tell.
     intake = intake_routes(context, keys)
     app.include_router(intake)
-    app.include_router(customer_routes(context, keys))
-    app.include_router(till_routes(context, keys))
-    app.include_router(points_routes(context, keys))
-    app.include_router(person_routes(context, keys))
-    app.include_router(health_routes(context, keys))
+    for protected in (
+        customer_routes, journey_routes, report_routes, till_routes, points_routes, person_routes,
+        health_routes,
+    ):  # fmt: skip
+        app.include_router(protected(context, keys))
     for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
         app.include_router(routes(context))
     console = [Depends(console_only(context))]

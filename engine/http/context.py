@@ -80,11 +80,15 @@ class Context:
             self.waiting -= 1
 
     async def look(self, question: Callable[[Connection], T]) -> T:
-        """Reads one steady picture of the store, away from the event loop."""
+        """Reads one steady picture of the store, away from the event loop. Raises Refusal 503 where the store
+        does not answer."""
 
         def read() -> T:
-            with self.store.read() as conn:
-                return question(conn)
+            try:
+                with self.store.read() as conn:
+                    return question(conn)
+            except DatabaseError as wrong:
+                raise Refusal(503, "the store does not answer", "try again", retry_after=5) from wrong
 
         # SQLite reads block; the event loop has other requests to answer.
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)

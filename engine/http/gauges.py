@@ -31,7 +31,7 @@ class Gauges:
         self._measuring = asyncio.Lock()
 
     async def measure(self) -> None:
-        """Unless they are fresh. Raises DatabaseError."""
+        """Unless they are fresh. Raises Refusal 503 where the store does not answer."""
         async with self._measuring:
             now = time.monotonic()
             if now < self._measured_at + MEASURED:

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from engine.http.context import Context
 from engine.http.keys import Keys
 from engine.http.problems import Refusal
+from engine.http.reading.customer_routes import known_id, named_id
 from engine.runtime.erasing import erase
-from engine.runtime.intake.lookup import find_ids
 from engine.store.persons.export import export
 
 
@@ -28,7 +28,7 @@ def person_routes(context: Context, keys: Keys) -> APIRouter:
         now, country = context.clock.now(), context.live().config.shop.country
 
         def read(conn: Connection) -> bytes:
-            document = export(conn, _only(conn, customer, country), now)
+            document = export(conn, known_id(conn, customer, country), now)
             if document is None:
                 raise Refusal(404, "nothing is known of this customer")
             return orjson.dumps(document, option=orjson.OPT_INDENT_2)
@@ -39,7 +39,8 @@ def person_routes(context: Context, keys: Keys) -> APIRouter:
     async def erase_customer(customer: str) -> Response:
         """Forgets a customer. Done when it is answered; asked again it says that nothing is known."""
         live, now = context.live(), context.clock.now()
-        own = await context.look(lambda conn: _only(conn, customer, live.config.shop.country))
+        # what is kept beside a customer of whom nothing is known goes as well
+        own = await context.look(lambda conn: named_id(conn, customer, live.config.shop.country) or customer)
         done = await asyncio.to_thread(erase, context.store, live.config, live.folder, [own], now)
         (person,) = done.people
         return Response(
@@ -48,14 +49,3 @@ def person_routes(context: Context, keys: Keys) -> APIRouter:
         )
 
     return router
-
-
-def _only(conn: Connection, name: str, country: str) -> str:
-    """The one whom a name means; the name itself where nobody is known. Raises Refusal 409 for an address of
-    several."""
-    people = find_ids(conn, name[:400], country)
-    if len(people) > 1:
-        raise Refusal(
-            409, f"{len(people):,} customers have this address", "name one of them by id: see GET /customers/"
-        )
-    return people[0] if people else name

@@ -21,8 +21,8 @@ from engine.http.context import Context
 from engine.http.intake.strict_json import decode
 from engine.http.keys import Keys
 from engine.http.problems import Refusal, problem
+from engine.http.reading.customer_routes import known_id
 from engine.ids import derive, new_id
-from engine.runtime.intake.lookup import find_ids
 from engine.store.customers import balances
 from engine.store.customers.balances import Balance
 from engine.store.inbox import inbox
@@ -52,7 +52,7 @@ def points_routes(context: Context, keys: Keys) -> APIRouter:
         rules, country, now = _rules(context), context.live().config.shop.country, context.clock.now()
 
         def read(conn: Connection) -> str:
-            own = _only(conn, customer, country)
+            own = known_id(conn, customer, country)
             return dump(_told(own, balances.balance(conn, own, rules, now)))
 
         return Response(await context.look(read), media_type="application/json")
@@ -96,16 +96,6 @@ def _said(body: bytes) -> SpendBody:
         ) from wrong
 
 
-def _only(conn: Connection, name: str, country: str) -> str:
-    """The one whom a name means. Raises Refusal 404, and 409 for an address of several."""
-    people = find_ids(conn, name[:400], country)
-    if not people:
-        raise Refusal(404, "nothing is known of this customer")
-    if len(people) > 1:
-        raise Refusal(409, f"{len(people):,} customers have this address", "name one of them by id")
-    return people[0]
-
-
 def _spend(
     conn: Connection,
     name: str,
@@ -116,7 +106,7 @@ def _spend(
     now: Instant,
 ) -> tuple[int, str]:
     try:
-        customer = _only(conn, name, country)
+        customer = known_id(conn, name, country)
         found = balances.balance(conn, customer, rules, now)
     except Refusal as refusal:
         return refusal.status, bytes(problem(refusal).body).decode()

@@ -15,7 +15,6 @@ from engine.cli.reports.facts import gap_of, progress_of
 from engine.cli.reports.forecasts import calibration_line, why_none
 from engine.cli.reports.lines import closed, reason
 from engine.cli.reports.past import Entry, PastMoment
-from engine.cli.reports.person import Person
 from engine.cli.reports.points import PointsReport
 from engine.cli.reports.times import both, distance
 from engine.cli.reports.unsettled import UnknownMessage
@@ -33,6 +32,7 @@ from engine.core.facts.computed import windowed_value
 from engine.core.facts.fold import moments_of
 from engine.core.facts.rule import FactRule
 from engine.core.facts.tally import FEW, expected_gap, median_gap
+from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import history
 from engine.values import DAY, Type, Value, iso
 
@@ -45,7 +45,7 @@ class FactValue:
     as_of: str
 
     @classmethod
-    def of(cls, rule: FactRule, person: Person) -> FactValue:
+    def of(cls, rule: FactRule, person: KnownCustomer) -> FactValue:
         """As it stands now."""
         facts = person.state.facts
         if rule.how == "rfm":
@@ -69,7 +69,7 @@ class FactValue:
         return cls(_in_words(facts.values.get(rule.name), rule), as_of)
 
 
-def _as_forecast(rule: FactRule, person: Person) -> str:
+def _as_forecast(rule: FactRule, person: KnownCustomer) -> str:
     """Of which day it is, and how well the one before has done."""
     made = person.forecasts.get(rule.name)
     if made is None:
@@ -87,7 +87,7 @@ def _in_words(value: Value, rule: FactRule) -> str:
     return words(value, rule.type)
 
 
-def _why_next(rule: FactRule, person: Person) -> str:
+def _why_next(rule: FactRule, person: KnownCustomer) -> str:
     """By which rule the next event is expected when it is."""
     moments = moments_of(person.state.facts, rule)
     if len(moments) >= FEW:
@@ -118,7 +118,7 @@ class ChannelReach:
     closed: str | None  # by the list of closed addresses, in words
 
     @classmethod
-    def of(cls, channel: str, person: Person) -> ChannelReach:
+    def of(cls, channel: str, person: KnownCustomer) -> ChannelReach:
         """As it stands now."""
         known, shut = person.state.facts.reach.get(channel), person.shut.get(channel)
         if known is None:
@@ -154,7 +154,7 @@ class OpenRun:
     due: str | None  # as people read it
 
     @classmethod
-    def of(cls, run: Enrollment, person: Person) -> OpenRun:
+    def of(cls, run: Enrollment, person: KnownCustomer) -> OpenRun:
         """As it stands now."""
         due = run.due.at if run.due is not None else None
         return cls(
@@ -203,7 +203,7 @@ class CustomerReport:
 
 
 def report(
-    conn: Connection, person: Person, unknown: list[UnknownMessage], past: list[PastMoment]
+    conn: Connection, person: KnownCustomer, unknown: list[UnknownMessage], past: list[PastMoment]
 ) -> CustomerReport:
     """The report with these entries of the history."""
     facts, journeys = person.state.facts, person.journeys
@@ -239,7 +239,7 @@ def report(
     )
 
 
-def resting(run: Enrollment, person: Person) -> str:
+def resting(run: Enrollment, person: KnownCustomer) -> str:
     """Where a run rests, in words."""
     until = (
         f" until {both(run.due.at, person.zone)}, {distance(run.due.at, person.now)}"

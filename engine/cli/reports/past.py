@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from engine.cli.reports import agreed
 from engine.cli.reports.lines import sentence, shown
-from engine.cli.reports.person import Person
+from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import events, history
 from engine.store.customers.consents import Agreement
 from engine.store.journeys import traces
@@ -128,7 +128,7 @@ class PastMoment:
     names_step: bool = False  # the text of a decision says its step already
 
 
-def moments(conn: Connection, person: Person) -> list[PastMoment]:
+def moments(conn: Connection, person: KnownCustomer) -> list[PastMoment]:
     """Everything that happened to a customer and was decided, oldest first. Of one moment: causes before
     effects."""
     ledger = agreed.ledger(conn, person.id)
@@ -152,7 +152,7 @@ def _agreed(line: Agreement) -> PastMoment:
 
 
 def _happened(
-    conn: Connection, person: Person, proven: set[tuple[Instant, str, str]]
+    conn: Connection, person: KnownCustomer, proven: set[tuple[Instant, str, str]]
 ) -> Iterator[PastMoment]:
     """`proven`: the consents (moment, channel and purpose, state) that the ledger tells already, with their
     proof."""
@@ -194,7 +194,7 @@ def _changed(name: str, document: dict[str, Any], known: set[tuple[str, str]]) -
     return ", ".join(changes) or ("" if consents else "nothing new")
 
 
-def _reacted(conn: Connection, person: Person) -> Iterator[PastMoment]:
+def _reacted(conn: Connection, person: KnownCustomer) -> Iterator[PastMoment]:
     for reaction in history.reactions(conn, person.id):
         machine = _BY.get(reaction.who, "")
         target = f" -> {reaction.target}" if reaction.target else ""
@@ -202,7 +202,7 @@ def _reacted(conn: Connection, person: Person) -> Iterator[PastMoment]:
         yield PastMoment(reaction.at, SeenReaction(iso(reaction.at), "reaction", text))
 
 
-def _decided(conn: Connection, person: Person) -> Iterator[PastMoment]:
+def _decided(conn: Connection, person: KnownCustomer) -> Iterator[PastMoment]:
     for noted in traces.of_customer(conn, person.id):
         line = noted.line
         # A journey that is gone since then was in the file of its name
@@ -224,7 +224,7 @@ def _decided(conn: Connection, person: Person) -> Iterator[PastMoment]:
         yield PastMoment(line.at, entry, names_step=line.subject == line.step)
 
 
-def _sent(conn: Connection, person: Person) -> Iterator[PastMoment]:
+def _sent(conn: Connection, person: KnownCustomer) -> Iterator[PastMoment]:
     for message in history.messages(conn, person.id):
         at = message.settled_at or message.handed_at or message.planned_at
         text = f"{message.template} via {message.channel} {became(message)}{again(conn, message)}"

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.cli.reports.person import Person
 from engine.core.loyalty import values_of
 from engine.core.points.entering import ledger_of
 from engine.core.points.rules import EXPIRE_ON, TIER
 from engine.core.points.settling import settle
+from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import points
 from engine.store.customers.points import PointsEntry
 from engine.store.meta import bucket_of
@@ -74,7 +74,7 @@ class PointsReport:
         return ", ".join(parts)
 
 
-def report(conn: Connection, person: Person) -> PointsReport | None:
+def report(conn: Connection, person: KnownCustomer) -> PointsReport | None:
     """The ledger with its latest entries; None where there is nothing in it."""
     rules = person.journeys.loyalty
     if rules is None:

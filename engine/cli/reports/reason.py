@@ -12,7 +12,6 @@ from engine.cli.reports import unsettled
 from engine.cli.reports.customer import resting
 from engine.cli.reports.lines import closed, ignored, reason, sentence
 from engine.cli.reports.past import NOT_YET, again, became
-from engine.cli.reports.person import Person
 from engine.cli.reports.times import both
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.core.effects import Trace
@@ -30,6 +29,7 @@ from engine.core.journey import (
     Trigger,
 )
 from engine.language.quantities import calendar_day
+from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import enrollments, history
 from engine.store.customers.history import MessageRecord
 from engine.store.journeys import pauses, traces
@@ -71,7 +71,7 @@ class WhyAnswer:
     messages: tuple[AskedMessage, ...]
 
 
-def senders(person: Person, template: str) -> list[tuple[Journey, tuple[SendStep, ...]]]:
+def senders(person: KnownCustomer, template: str) -> list[tuple[Journey, tuple[SendStep, ...]]]:
     """The journeys that send a template, with the steps that do."""
     pairs = []
     for journey in person.journeys.by_name.values():
@@ -83,7 +83,9 @@ def senders(person: Person, template: str) -> list[tuple[Journey, tuple[SendStep
     return pairs
 
 
-def explain(conn: Connection, person: Person, template: str, unknown: Sequence[UnknownMessage]) -> WhyAnswer:
+def explain(
+    conn: Connection, person: KnownCustomer, template: str, unknown: Sequence[UnknownMessage]
+) -> WhyAnswer:
     """The reasons of every journey that sends the template. `unknown`: of which nobody knows whether they
     left."""
     evidence = _Evidence.of(conn, person, template)
@@ -155,7 +157,7 @@ def _rests_at(run: Enrollment, step: SendStep) -> bool:
 class _Evidence:
     """What the store knows that bears on the question. Its methods say what follows from it."""
 
-    person: Person
+    person: KnownCustomer
     template: str
     sent: Sequence[MessageRecord]
     again: Mapping[str, str]  # key of a message -> that somebody ordered a further copy
@@ -164,7 +166,7 @@ class _Evidence:
     pauses: Sequence[PauseRecord]
 
     @classmethod
-    def of(cls, conn: Connection, person: Person, template: str) -> _Evidence:
+    def of(cls, conn: Connection, person: KnownCustomer, template: str) -> _Evidence:
         sent = [message for message in history.messages(conn, person.id) if message.template == template]
         return cls(
             person,

@@ -108,7 +108,7 @@ PRODUCTS = _body(
     {"type": "array", "items": {**_FREE, "required": ["product_id"], "properties": {"product_id": _ID}}}
 )
 
-_MAYBE_TEXT = {"type": ["string", "null"]}
+MAYBE_TEXT = {"type": ["string", "null"]}
 _CODE: dict[str, Any] = {
     "type": "object",
     "required": ["code", "pool", "may_be_used", "why_not", "customer_id", "worth", "expires", "used_at"],
@@ -116,32 +116,36 @@ _CODE: dict[str, Any] = {
         "code": {"type": "string"},
         "pool": {"type": "string"},
         "may_be_used": {"type": "boolean"},
-        "why_not": _MAYBE_TEXT,
-        "customer_id": {**_MAYBE_TEXT, "description": "whose it is; null: everybody's, or nobody's yet"},
-        "worth": {**_MAYBE_TEXT, "description": "what config.yaml says that its pool is worth"},
-        "expires": _MAYBE_TEXT,
-        "used_at": _MAYBE_TEXT,
+        "why_not": MAYBE_TEXT,
+        "customer_id": {**MAYBE_TEXT, "description": "whose it is; null: everybody's, or nobody's yet"},
+        "worth": {**MAYBE_TEXT, "description": "what config.yaml says that its pool is worth"},
+        "expires": MAYBE_TEXT,
+        "used_at": MAYBE_TEXT,
     },
 }
 
 
-def _code_answers(words: str, **refused: str) -> dict[int | str, dict[str, Any]]:
-    answer: dict[str, Any] = {"description": words, "content": {"application/json": {"schema": _CODE}}}
-    problems: dict[int | str, dict[str, Any]] = {
-        int(status.removeprefix("_")): {
-            "description": why, "content": {"application/problem+json": {"schema": _PROBLEM}}
-        }
-        for status, why in refused.items()
-    }  # fmt: skip
-    return {200: answer, **problems}
+def answers(
+    schema: dict[str, Any], words: str, problems: dict[int, str], *more: str
+) -> dict[int | str, dict[str, Any]]:
+    """What is answered, and which refusals there are beside `REFUSALS`. `more`: other content types."""
+    told: dict[int | str, dict[str, Any]] = {
+        status: {"description": why, "content": {"application/problem+json": {"schema": _PROBLEM}}}
+        for status, why in problems.items()
+    }
+    content = {"application/json": {"schema": schema}, **{kind: {} for kind in more}}
+    return {200: {"description": words, "content": content}, **told}
 
 
-CODE = _code_answers("What the code is", _404="There is no such code")
-USED = _code_answers(
+CODE = answers(_CODE, "What the code is", {404: "There is no such code"})
+USED = answers(
+    _CODE,
     "The code is used now, or was by the same order",
-    _404="There is no such code",
-    _409="It was used, belongs to another customer, or is past its end; noted",
-    _422="The Idempotency-Key belongs to another request",
+    {
+        404: "There is no such code",
+        409: "It was used, belongs to another customer, or is past its end; noted",
+        422: "The Idempotency-Key belongs to another request",
+    },
 )
 CODE_USE: dict[str, Any] = {
     "parameters": [
@@ -178,29 +182,17 @@ _POINTS: dict[str, Any] = {
         "points": {"type": "integer", "description": "what can be spent now"},
         "points_pending": {"type": "integer", "minimum": 0},
         "points_expiring": {"type": "integer", "minimum": 0, "description": "how many end next"},
-        "points_expire_on": {**_MAYBE_TEXT, "description": "the last day of those, ISO 8601"},
-        "tier": _MAYBE_TEXT,
+        "points_expire_on": {**MAYBE_TEXT, "description": "the last day of those, ISO 8601"},
+        "tier": MAYBE_TEXT,
         "spent": {"type": "integer", "minimum": 1},
     },
 }
-_POINTS_ANSWER: dict[str, Any] = {
-    "description": "The balance, with what is received and not applied yet",
-    "content": {"application/json": {"schema": _POINTS}},
-}
-
-
-def _with_problems(answer: dict[str, Any], problems: dict[int, str]) -> dict[int | str, dict[str, Any]]:
-    told: dict[int | str, dict[str, Any]] = {
-        status: {"description": why, "content": {"application/problem+json": {"schema": _PROBLEM}}}
-        for status, why in problems.items()
-    }
-    return {200: answer, **told}
-
-
+_BALANCE = "The balance, with what is received and not applied yet"
 _NOBODY = "Nothing is known of this customer, or the shop keeps no points"
-BALANCE = _with_problems(_POINTS_ANSWER, {404: _NOBODY, 409: "Several customers have this address"})
-POINTS_SPENT = _with_problems(
-    _POINTS_ANSWER,
+BALANCE = answers(_POINTS, _BALANCE, {404: _NOBODY, 409: "Several customers have this address"})
+POINTS_SPENT = answers(
+    _POINTS,
+    _BALANCE,
     {
         404: _NOBODY,
         409: "The balance is not enough, or several customers have this address",

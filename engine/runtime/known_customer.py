@@ -27,7 +27,7 @@ _EVERYTHING = {"all": "everything", suppressions.ANY_PURPOSE: "everything that n
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class KnownCustomer:
     """One customer as the store knows them at a moment."""
 
     id: str
@@ -50,7 +50,7 @@ class Person:
         return self.state.facts.zone
 
 
-def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> Person | None:
+def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> KnownCustomer | None:
     """A customer by id or other name; None: nothing is known."""
     # The anonymous id of a browser leads to the customer it turned out to be
     own = aliases.resolve(conn, [customer]).get(customer, customer)
@@ -64,7 +64,7 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> P
     # Values by the definitions in use, also where another one is being counted
     used = in_use(conn, journeys, definitions.unsettled(conn)).journeys
     state = batches.load_batch(conn, bucket, [own], used, now).states[own]
-    return Person(
+    return KnownCustomer(
         own, tuple(history.other_names(conn, own)), *known, state, journeys, now,
         last_scores(conn, journeys), last_forecasts(conn), _shut(conn, state), definitions.all_of(conn),
     )  # fmt: skip

@@ -1,0 +1,1 @@
+"""What dashboards and notebooks read: reports, journeys, customers."""
