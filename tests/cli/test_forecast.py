@@ -52,8 +52,7 @@ def keep(shop: Shop, *made: Forecast) -> None:
     """The last night made these."""
     store = shop.store()
     try:
-        for each in made:
-            store.write(lambda conn, each=each: forecasts.put(conn, each, shop.clock.now()))  # type: ignore[misc]
+        store.write(lambda conn: forecasts.put(conn, made, shop.clock.now()))
     finally:
         store.close()
 

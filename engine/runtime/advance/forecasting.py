@@ -4,7 +4,7 @@ value of each customer."""
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from functools import partial
@@ -30,6 +30,9 @@ from engine.store.watermarks import Watermark
 from engine.values import Instant, Money, Value, at_local, local_date, zone
 
 if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
     from engine.forecast.purchases import Floats, Integers, PurchaseDays
 
 CHUNK = 2_000
@@ -46,8 +49,6 @@ _NOTHING = " of nobody"
 """Behind the definition in the watermark of a look that found no forecast: the next values are the first."""
 
 _SAME_CHANCE, _SAME_SUM = 0.001, 0.01
-_PLACES = 4
-"""Of a chance: hundredths of a percent."""
 
 
 @dataclass(slots=True)
@@ -78,20 +79,26 @@ def forecast(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK)
     due = [
         rule for rule in journeys.facts if rule.is_forecast and _is_due(looks[rule.name], rule, today, shop)
     ]
-    seen, first, later = dict[str, str](), list[str](), list[str]()
-    for rule, result, base in _results(store, due, journeys, today):
-        last = looks[rule.name]
-        is_first = last is None or last.hash != rule.fingerprint
+    seen, first = dict[str, str](), set[str]()
+    for rules in _alike(due):
+        base = _read(store, rules, journeys, today)
+        results = _made(rules, base, today)
+        for rule, result in zip(rules, results, strict=True):
+            last = looks[rule.name]
+            if last is None or last.hash != rule.fingerprint:
+                first.add(rule.name)
+            seen[rule.name] = rule.fingerprint if result.forecast.is_made else f"{rule.fingerprint}{_NOTHING}"
         # Before the values: nobody sees one without what it was made by.
-        store.write(partial(forecasts.put, forecast=result.forecast, now=now))
-        changes = _changes(store, rule, journeys, result, base, exactly=is_first)
-        _write(store, changes, _told(store, rule, journeys), now, starts=not is_first, chunk=chunk)
-        (first if is_first else later).append(rule.name)
-        seen[rule.name] = rule.fingerprint if result.forecast.is_made else f"{rule.fingerprint}{_NOTHING}"
-        changed[rule.name] = len(changes.set) + len(changes.taken)
+        store.write(partial(forecasts.put, made=[result.forecast for result in results], now=now))
+        told = {rule.name: _told(store, rule, journeys) for rule in rules}
+        changed |= dict.fromkeys((rule.name for rule in rules), 0)
+        for some in _changes(store, rules, journeys, results, base, first, chunk):
+            store.write(partial(_write, some=some, told=told, first=first, now=now))
+            for name in (name for values in some.values() for name in values):
+                changed[name] += 1
     # Once all have their values: a segment may ask for several. What is found here is not found below.
-    follow_attributes(store, journeys, first, now, starts=False, chunk=chunk)
-    follow_attributes(store, journeys, later, now, starts=True, chunk=chunk)
+    follow_attributes(store, journeys, sorted(first), now, starts=False, chunk=chunk)
+    follow_attributes(store, journeys, sorted(seen.keys() - first), now, starts=True, chunk=chunk)
     # Last: a crash before it only makes the next look find what is missing, as quietly as this one.
     for name, written in seen.items():
         store.write(partial(watermarks.put, kind=SWEEP, name=name, until=now, hash_=written))
@@ -104,7 +111,7 @@ def as_if(conn: Connection, journeys: Journeys, last: dt.date) -> list[Forecast]
     day_after = last + dt.timedelta(days=1)
     for rules in _alike([rule for rule in journeys.facts if rule.is_forecast]):
         base = read_base(conn, rules, journeys, day_after) if is_installed() else None
-        found += [result.forecast for _, result in _made(rules, base, day_after)]
+        found += [result.forecast for result in _made(rules, base, day_after)]
     return found
 
 
@@ -142,15 +149,6 @@ def last_forecasts(conn: Connection) -> dict[str, Forecast]:
     return {name: found for name, (found, _) in forecasts.known(conn).items()}
 
 
-@dataclass(frozen=True, slots=True)
-class ForecastChanges:
-    """Customers (bucket, id) whose value of a fact is another one, and those who are to have none."""
-
-    name: str
-    set: list[tuple[int, str, Value]] = field(default_factory=list)
-    taken: list[tuple[int, str]] = field(default_factory=list)
-
-
 def _is_due(last: Watermark | None, rule: FactRule, today: dt.date, shop: ZoneInfo) -> bool:
     return (
         last is None
@@ -174,72 +172,98 @@ def _alike(rules: Sequence[FactRule]) -> Iterator[list[FactRule]]:
             yield chances
 
 
-def _results(
-    store: Store, rules: Sequence[FactRule], journeys: Journeys, today: dt.date
-) -> Iterator[tuple[FactRule, ForecastResult, ForecastBase | None]]:
-    for alike in _alike(rules):
-        base = None
-        if is_installed():
-            with store.read() as conn:
-                base = read_base(conn, alike, journeys, today)
-        for rule, result in _made(alike, base, today):
-            yield rule, result, base
+def _read(store: Store, rules: Sequence[FactRule], journeys: Journeys, today: dt.date) -> ForecastBase | None:
+    """None: the extra is not installed."""
+    if not is_installed():
+        return None
+    with store.read() as conn:
+        return read_base(conn, rules, journeys, today)
 
 
-def _made(
-    rules: Sequence[FactRule], base: ForecastBase | None, today: dt.date
-) -> Iterator[tuple[FactRule, ForecastResult]]:
-    """`base` None: the extra is not installed."""
+def _made(rules: Sequence[FactRule], base: ForecastBase | None, today: dt.date) -> list[ForecastResult]:
+    """The forecast of each."""
     last = today - dt.timedelta(days=1)
-    if base is None:
-        for rule in rules:
-            made = Forecast(rule.name, rule.event, rule.field, rule.ahead or 0, last.isoformat(),
-                            rule.fingerprint, shortcoming=Shortcoming(ForecastRefusal.NO_EXTRA))  # fmt: skip
-            yield rule, ForecastResult(made)
-        return
-    from engine.forecast.forecasting import forecast_facts
+    if base is not None:
+        from engine.forecast.forecasting import forecast_facts
 
-    yield from zip(rules, forecast_facts(base.table, last.toordinal(), rules), strict=True)
+        return list(forecast_facts(base.table, last.toordinal(), rules))
+    return [
+        ForecastResult(
+            Forecast(rule.name, rule.event, rule.field, rule.ahead or 0, last.isoformat(), rule.fingerprint,
+                     shortcoming=Shortcoming(ForecastRefusal.NO_EXTRA))
+        )
+        for rule in rules
+    ]  # fmt: skip
+
+
+_Customer = tuple[int, str]
+"""Bucket and id."""
+
+_Values = dict[str, Value]
+"""Of one customer: the facts that are another value now, with it; None: there is to be none."""
 
 
 def _changes(
     store: Store,
-    rule: FactRule,
+    rules: Sequence[FactRule],
     journeys: Journeys,
-    result: ForecastResult,
+    results: Sequence[ForecastResult],
     base: ForecastBase | None,
-    *,
-    exactly: bool,
-) -> ForecastChanges:
-    """`exactly`: also what has hardly moved."""
-    if base is None or result.values is None:
+    first: Collection[str],
+    chunk: int,
+) -> Iterator[dict[_Customer, _Values]]:
+    """Everybody of whom something is another value, some at a time. `first`: facts of which also what has
+    hardly moved is written."""
+    if base is None:
         with store.read() as conn:
-            return ForecastChanges(rule.name, taken=forecasts.having(conn, rule.name))
+            having = {rule.name: forecasts.having(conn, rule.name) for rule in rules}
+        for name, people in having.items():
+            for begin in range(0, len(people), chunk):
+                yield {customer: {name: None} for customer in people[begin : begin + chunk]}
+        return
     import numpy as np
 
-    is_share = rule.type.kind == "share"
-    old, new = base.stored[rule.name], np.full(len(base.people), np.nan)
-    new[result.values.customers] = np.round(result.values.values, _PLACES if is_share else 2)
+    new = np.full((len(rules), len(base.people)), np.nan)
+    is_set, is_taken = np.zeros(new.shape, dtype=bool), np.zeros(new.shape, dtype=bool)
+    for row, (rule, result) in enumerate(zip(rules, results, strict=True)):
+        if result.values is not None:
+            new[row, result.values.customers] = np.round(result.values.values, _places(rule))
+        is_set[row] = ~np.isnan(new[row]) & ~_is_same(
+            base.stored[rule.name], new[row], rule, exactly=rule.name in first
+        )
+        is_taken[row] = np.isnan(new[row]) & ~np.isnan(base.stored[rule.name])
+    places = np.flatnonzero(np.any(is_set | is_taken, axis=0))
+    for begin in range(0, len(places), chunk):
+        some: dict[_Customer, _Values] = {}
+        for place in places[begin : begin + chunk].tolist():
+            values = some[base.people[place]] = {}
+            for row, rule in enumerate(rules):
+                if is_set[row, place]:
+                    values[rule.name] = _value(float(new[row, place]), rule, journeys.currency)
+                elif is_taken[row, place]:
+                    values[rule.name] = None
+        yield some
+
+
+def _is_same(old: Floats, new: Floats, rule: FactRule, *, exactly: bool) -> NDArray[np.bool_]:
+    """Where a value stays as it was; `exactly`: only where it has not moved at all."""
+    import numpy as np
+
     moved = np.abs(new - old)
     if exactly:
-        is_same = moved == 0
-    else:
-        is_same = (moved * SAME < np.abs(old)) | (moved < (_SAME_CHANCE if is_share else _SAME_SUM))
-    is_set = ~np.isnan(new) & ~is_same
-    currency = journeys.currency if rule.type.kind == "money" else None
-    return ForecastChanges(
-        rule.name,
-        [
-            (*base.people[place], _value(value, _PLACES if is_share else 2, currency))
-            for place, value in zip(np.flatnonzero(is_set).tolist(), new[is_set].tolist(), strict=True)
-        ],
-        [base.people[place] for place in np.flatnonzero(np.isnan(new) & ~np.isnan(old)).tolist()],
-    )
+        return np.equal(moved, 0)
+    least = _SAME_CHANCE if rule.type.kind == "share" else _SAME_SUM
+    return np.logical_or(moved * SAME < np.abs(old), moved < least)
 
 
-def _value(number: float, places: int, currency: str | None) -> Value:
-    amount = Decimal(f"{number:.{places}f}")
-    return amount if currency is None else Money(amount, currency)
+def _places(rule: FactRule) -> int:
+    """How many digits behind the point are kept: hundredths of a percent, or of the currency."""
+    return 4 if rule.type.kind == "share" else 2
+
+
+def _value(number: float, rule: FactRule, currency: str) -> Value:
+    amount = Decimal(f"{number:.{_places(rule)}f}")
+    return Money(amount, currency) if rule.type.kind == "money" else amount
 
 
 def _told(store: Store, rule: FactRule, journeys: Journeys) -> set[tuple[int, str]]:
@@ -256,38 +280,33 @@ def _told(store: Store, rule: FactRule, journeys: Journeys) -> set[tuple[int, st
 
 
 def _write(
-    store: Store,
-    changes: ForecastChanges,
-    told: set[tuple[int, str]],
+    conn: Connection,
+    some: Mapping[_Customer, _Values],
+    told: Mapping[str, Collection[_Customer]],
+    first: Collection[str],
     now: Instant,
-    *,
-    starts: bool,
-    chunk: int,
 ) -> None:
-    name = changes.name
-    rows = [
-        _row(bucket, customer, name, value, now, starts=starts)
-        for bucket, customer, value in (
-            *(change for change in changes.set if change[:2] in told),
-            *((*customer, None) for customer in changes.taken if customer in told),
-        )
-    ]
-    for start in range(0, len(rows), chunk):
-        store.write(partial(inbox.append_rows, inbox=rows[start : start + chunk]))
-    for start in range(0, len(changes.set), chunk):
-        values = [
-            (bucket, customer, pack({name: value}))
-            for bucket, customer, value in changes.set[start : start + chunk]
-            if (bucket, customer) not in told
-        ]
-        store.write(partial(forecasts.write, values=values))
-    for start in range(0, len(changes.taken), chunk):
-        taken = [customer for customer in changes.taken[start : start + chunk] if customer not in told]
-        store.write(partial(forecasts.take, customers=taken, name=name))
-
-
-def _row(
-    bucket: int, customer: str, name: str, value: Value, now: Instant, *, starts: bool
-) -> tuple[int, str, str, int, str]:
-    kind, body = to_row(ProfileChanged(0, now, {name: value}, starts=starts))
-    return bucket, customer, kind, now, body
+    """Writes what is another value, in one transaction; `told`: by fact, who hears of it as of any other
+    change. `first`: facts whose values start nothing."""
+    heard: list[tuple[int, str, str, int, str]] = []
+    written: list[tuple[int, str, dict[str, object]]] = []
+    taken: dict[str, list[_Customer]] = {}
+    for customer, values in some.items():
+        quietly, loudly, kept = _Values(), _Values(), _Values()
+        for name, value in values.items():
+            if customer in told[name]:
+                (quietly if name in first else loudly)[name] = value
+            elif value is None:
+                taken.setdefault(name, []).append(customer)
+            else:
+                kept[name] = value
+        for changes, starts in ((quietly, False), (loudly, True)):
+            if changes:
+                kind, body = to_row(ProfileChanged(0, now, changes, starts=starts))
+                heard.append((*customer, kind, now, body))
+        if kept:
+            written.append((*customer, pack(kept)))
+    inbox.append_rows(conn, heard)
+    forecasts.write(conn, written)
+    for name, customers in taken.items():
+        forecasts.take(conn, customers, name)

@@ -3,7 +3,7 @@ written slice by slice, and the document of each with its parameters and its cal
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import msgspec
@@ -14,7 +14,7 @@ from engine.core.facts.rule import FactRule
 from engine.store.customers.event_amounts import amount_keys, amount_sql
 from engine.store.customers.learned import FORECAST
 from engine.store.serialization import dump, load
-from engine.store.sql import change, change_many, rows
+from engine.store.sql import change_many, rows
 from engine.values import Instant
 
 PAGE = 20_000
@@ -150,13 +150,13 @@ def inside(conn: sa.Connection, journeys: Sequence[str]) -> set[tuple[int, str]]
     }
 
 
-def put(conn: sa.Connection, forecast: Forecast, now: Instant) -> None:
-    """Keeps the forecast of a fact in place of the one before."""
-    change(
+def put(conn: sa.Connection, made: Iterable[Forecast], now: Instant) -> None:
+    """Keeps the forecast of each fact in place of the one before."""
+    change_many(
         conn,
         "INSERT INTO learned (name, at, value) VALUES (?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET at = excluded.at, value = excluded.value",
-        (f"{FORECAST}{forecast.fact}", now, dump(forecast)),
+        [(f"{FORECAST}{forecast.fact}", now, dump(forecast)) for forecast in made],
     )
 
 
