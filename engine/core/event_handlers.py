@@ -13,7 +13,7 @@ from engine.core.decision_context import DecisionContext
 from engine.core.ending import cancel_planned
 from engine.core.enrollment import AwaitingSend, Deferred, Enrollment, Waiting
 from engine.core.facts.backfill import count_event
-from engine.core.facts.fold import apply_change, apply_event, foresee
+from engine.core.facts.fold import apply_change, apply_event, expect_next
 from engine.core.goal import leave_if_due
 from engine.core.happening import (
     Event,
@@ -100,7 +100,7 @@ def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> 
         rule = context.index.rules.get(name)
         # The night that found the value did not know of the events since.
         if rule is not None and rule.how == "next":
-            foresee(context.facts, rule)
+            expect_next(context.facts, rule)
     # `joined` and `left` are not among them: one of several devices comes or goes, and the channel stays.
     if changed.addresses or changed.consents or changed.suppressed:
         context.reach_changed = True
@@ -113,7 +113,7 @@ def handle_redefined_facts(context: DecisionContext, redefined: FactsRedefined) 
     for name in redefined.names:
         rule = context.index.rules.get(name)
         if rule is not None and rule.how == "next":
-            foresee(context.writable("values"), rule)
+            expect_next(context.writable("values"), rule)
     loyalty.of_facts(context, redefined.names)
     context.changed_attributes.update(redefined.names)
     apply_changes(context, starts=False)

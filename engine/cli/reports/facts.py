@@ -12,7 +12,7 @@ from engine.core.facts.rule import FactRule
 from engine.invocation import command
 from engine.language import nodes
 from engine.language.yaml.source import read
-from engine.runtime.advance import foreseeing, scoring
+from engine.runtime.advance import gap_learning, scoring
 from engine.runtime.publish.last_published import published_journeys
 from engine.store.facts import definitions
 from engine.store.facts.definitions import DefinitionState, FactDefinition
@@ -48,7 +48,7 @@ def report(conn: Connection) -> list[FactReport]:
         return []
     words = words_of(deployments.files(conn, deployments.current_number(conn)).get(SCHEMA, ""))
     known = definitions.all_of(conn)
-    scored, learned = scoring.last_scores(conn, journeys), foreseeing.last_looks(conn, journeys)
+    scored, learned = scoring.last_scores(conn, journeys), gap_learning.last_looks(conn, journeys)
     found = [
         _kept(conn, known[rule.name], words.get(rule.name, ""), learned.get(rule.name))
         if rule.is_kept and rule.name in known

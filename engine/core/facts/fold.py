@@ -224,7 +224,7 @@ def _count_what_is_left(facts: Facts, event: Event, rule: FactRule) -> None:
     _put(facts, rule, kept.total.value(rule, nothing))
 
 
-def foresee(facts: Facts, rule: FactRule) -> None:
+def expect_next(facts: Facts, rule: FactRule) -> None:
     """A `next` fact anew, after what is usual in the shop was learned anew."""
     if rule.memory in facts.fact_state:
         _put(facts, rule, next_moment(moments_of(facts, rule), rule.typical))

@@ -130,7 +130,7 @@ def read_base(
     people: list[tuple[int, str]] = []
     parts: list[tuple[Integers, Integers, Floats]] = []
     stored: list[Floats] = []
-    for page in forecasts.activity(conn, rule, names, journeys.currency, until):
+    for page in forecasts.event_pages(conn, rule, names, journeys.currency, until):
         who = np.array(page.who, dtype=np.int64) + len(people)
         at, amount = np.array(page.at, dtype=np.int64), np.array(page.amount, dtype=np.float64)
         parts.append((who, at, amount))

@@ -18,7 +18,7 @@ from engine.core.journeys import Journeys
 from engine.runtime.advance import maintenance
 from engine.runtime.advance.code_pools import serve_waiting
 from engine.runtime.advance.forecasting import forecast
-from engine.runtime.advance.foreseeing import foresee_next
+from engine.runtime.advance.gap_learning import learn_gaps
 from engine.runtime.advance.learning import learn
 from engine.runtime.advance.loyalty_review import review_points
 from engine.runtime.advance.occurrences import append_occurrences
@@ -175,7 +175,7 @@ class Scheduler:
         """In a thread of its own, as the scores: it reads for long. The next decisions use what was
         learned."""
         await asyncio.to_thread(learn, self._store, self._journeys(), self._clock.now())
-        changed = await asyncio.to_thread(foresee_next, self._store, self._journeys(), self._clock.now())
+        changed = await asyncio.to_thread(learn_gaps, self._store, self._journeys(), self._clock.now())
         if any(changed.values()):
             self._wake()
 

@@ -24,7 +24,7 @@ _decoder = msgspec.json.Decoder(Forecast)
 
 
 @dataclass(frozen=True, slots=True)
-class StoredValue:
+class StoredForecasts:
     """A customer, and the amounts of the facts that were asked for as they are stored; None: not set."""
 
     bucket: int
@@ -33,24 +33,24 @@ class StoredValue:
 
 
 @dataclass(slots=True)
-class ActivityPage:
+class EventPage:
     """Some customers, in the order of the key, and their events in the order of customers and time. `who`:
     the place of the customer of each event among `people`. `amount`: None where an event has none."""
 
-    people: list[StoredValue] = field(default_factory=list)
+    people: list[StoredForecasts] = field(default_factory=list)
     who: list[int] = field(default_factory=list)
     at: list[int] = field(default_factory=list)
     amount: list[float | None] = field(default_factory=list)
 
 
-def activity(
+def event_pages(
     conn: sa.Connection,
     rule: FactRule,
     names: Sequence[str],
     currency: str,
     until: Instant,
     page: int = PAGE,
-) -> Iterator[ActivityPage]:
+) -> Iterator[EventPage]:
     """Everybody, with their events of `rule.event` before a moment and the amounts of `rule.field`. `names`:
     facts whose stored values are wanted. Two queries per page of customers."""
     dialect = conn.dialect.name
@@ -67,7 +67,7 @@ def activity(
         known |= {**amount_keys(rule, dialect), "currency": currency}
     bucket, after = -1, ""
     while True:
-        found = ActivityPage(_stored(conn, names, bucket, after, page))
+        found = EventPage(_stored(conn, names, bucket, after, page))
         places = {(each.bucket, each.customer): place for place, each in enumerate(found.people)}
         for number, customer, at, amount in conn.execute(query, {**known, "bucket": bucket, "after": after}):
             found.who.append(places[number, customer])
@@ -81,7 +81,7 @@ def activity(
 
 def _stored(
     conn: sa.Connection, names: Sequence[str], bucket: int, after: str, page: int
-) -> list[StoredValue]:
+) -> list[StoredForecasts]:
     document = "attributes -> ?" if conn.dialect.name == "sqlite" else "CAST(attributes -> ? AS TEXT)"
     keys = [f'$."{name}"' if conn.dialect.name == "sqlite" else name for name in names]
     columns = "".join(f", {document}" for _ in names)
@@ -90,7 +90,7 @@ def _stored(
         f"SELECT bucket, id{columns} FROM customer WHERE (bucket, id) > (?, ?) ORDER BY bucket, id LIMIT ?",  # noqa: S608
         (*keys, bucket, after, page),
     )
-    return [StoredValue(number, id_, tuple(map(_amount, texts))) for number, id_, *texts in found]
+    return [StoredForecasts(number, id_, tuple(map(_amount, texts))) for number, id_, *texts in found]
 
 
 def _amount(text: str | None) -> float | None:

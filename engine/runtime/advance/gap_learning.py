@@ -29,7 +29,7 @@ SAME = 100
 with few events would be written anew every night."""
 
 
-def foresee_next(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK) -> dict[str, int]:
+def learn_gaps(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK) -> dict[str, int]:
     """Learns what is usual once per day of the shop's calendar, and anew when a definition changed. fact ->
     how many customers have another moment now.
 

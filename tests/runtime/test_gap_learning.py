@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.runtime.advance.foreseeing import foresee_next
+from engine.runtime.advance.gap_learning import learn_gaps
 from engine.store.customers import batches
 from engine.values import DAY, Value
 from tests.runtime.shop import FILES, Shop
@@ -48,7 +48,7 @@ def value(shop: Shop, customer: str) -> Value:
 
 
 def look(shop: Shop) -> dict[str, int]:
-    changed = foresee_next(shop.store, shop.publication.journeys, shop.clock.now())
+    changed = learn_gaps(shop.store, shop.publication.journeys, shop.clock.now())
     shop.run()
     return changed
 
@@ -88,7 +88,7 @@ def test_a_value_that_the_night_found_before_another_event_does_not_stay(shop: S
     for _ in range(2):
         shop.event("anna", "order_placed")
         shop.later(10 * DAY)
-    foresee_next(shop.store, shop.publication.journeys, shop.clock.now())
+    learn_gaps(shop.store, shop.publication.journeys, shop.clock.now())
     # before the happening of the night is applied
     shop.event("anna", "order_placed")
     shop.run()
