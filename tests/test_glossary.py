@@ -1,4 +1,5 @@
-"""docs/glossary.md names every class of core, store, runtime and channels, and nothing that is not there."""
+"""docs/glossary.md names every class of core, store, runtime, channels, figures and
+statistics, and nothing that is not there."""
 
 from __future__ import annotations
 
@@ -10,7 +11,7 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).resolve().parents[1]
-PACKAGES = ("core", "store", "runtime", "channels")
+PACKAGES = ("core", "store", "runtime", "channels", "figures", "statistics")
 ROW = re.compile(r"^\| (?P<term>[^|]+) \| (?P<meaning>[^|]+) \| `(?P<name>\w+)` \| `(?P<file>[\w/.]+)` \|$")
 TWINS = "engine/language/"
 """What the author wrote is typed there under the name that it has when it is compiled."""

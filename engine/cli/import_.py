@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from engine.cli.importing.items import RowRules
     from engine.cli.importing.opening import Source
     from engine.cli.importing.progress import ImportProgress
-    from engine.cli.importing.rows import Kind, RefusedRows, SourceRow, Table
+    from engine.cli.importing.rows import Kind, ReadTable, RefusedRows, SourceRow
     from engine.clock import Clock
     from engine.compiler.event_fields import NeededFields
     from engine.compiler.project_context import ProjectContext
@@ -161,7 +161,7 @@ class _Ended:
 
 
 def _import_table(
-    session: Session, world: ProjectContext, source: Source, table: Table, options: _Options
+    session: Session, world: ProjectContext, source: Source, table: ReadTable, options: _Options
 ) -> _Ended:
     """Takes every row that was not taken before."""
     from zoneinfo import ZoneInfo

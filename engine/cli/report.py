@@ -197,13 +197,14 @@ def _sizes(
     from engine.errors import UsageError
     from engine.figures import period, reports
     from engine.figures.experiments.sizing import asked_share
+    from engine.figures.request import ReportRequest
 
     first, last, length = days
     if name != "experiments" or last or length:
         raise UsageError("--size is of experiments:", command("report experiments --size 2% --from 8%"))
     usual = period.asked(reports.today(now, journeys))
     rise, base = asked_share(size, "--size"), asked_share(first, "--from") if first else None
-    return reports.report(conn, reports.ReportRequest(name, usual, rise=rise, base=base), journeys, now)
+    return reports.report(conn, ReportRequest(name, usual, rise=rise, base=base), journeys, now)
 
 
 def _print(answer: FiguresReport) -> None:

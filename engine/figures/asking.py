@@ -11,7 +11,7 @@ from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.figures import period, reports
 from engine.figures.period import Granularity, Spelling
-from engine.figures.reports import ReportRequest
+from engine.figures.request import ReportRequest
 from engine.invocation import command
 from engine.problem import did_you_mean
 from engine.values import Instant

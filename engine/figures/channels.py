@@ -7,14 +7,14 @@ from collections import Counter
 from sqlalchemy import Connection
 
 from engine.figures import metrics as m
-from engine.figures.metrics import Metric, Totals
+from engine.figures.metrics import SumMetric, Totals
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, added, by_granularity
 from engine.store.counting.daily_counts import What
 from engine.store.counting.reading import date_of, sums
 
-CHANNELS: tuple[Metric, ...] = (
+CHANNELS: tuple[SumMetric, ...] = (
     m.SENT, m.DELIVERED, m.BOUNCED, m.BOUNCE_RATE, m.COMPLAINED, m.FAILED, m.UNKNOWN, m.OPENED, m.CLICKED,
     m.CLICK_RATE, m.UNSUBSCRIBED, m.ORDERS, m.REVENUE, m.CONVERSION, m.COST, m.COST_PER_ORDER,
 )  # fmt: skip

@@ -7,22 +7,30 @@ import dataclasses
 import datetime as dt
 from collections import defaultdict
 from collections.abc import Mapping
+from typing import NamedTuple
 
 from sqlalchemy import Connection
 
 from engine.figures import customer_metrics as c
-from engine.figures.metrics import CustomerTotals, Metric, Totals, Value
+from engine.figures.metrics import CustomerTotals, SumMetric, Totals, Value
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
+from engine.store.counting.customer_counts import DayCounts
 from engine.store.counting.daily_counts import What
 from engine.store.counting.reading import Sum, cohort_sums
 
-MEASURES: tuple[tuple[Metric, str], ...] = (
-    (c.COHORT_ACTIVE, "Customers who ordered, by months since the first order"),
-    (c.COHORT_SHARE, "Share of the cohort who ordered"),
-    (c.COHORT_ORDERS, "Orders"),
-    (c.COHORT_REVENUE, "Revenue"),
-    (c.COHORT_VALUE, "Revenue per customer so far"),
+
+class _Measure(NamedTuple):
+    metric: SumMetric
+    title: str  # of its table
+
+
+MEASURES = (
+    _Measure(c.COHORT_ACTIVE, "Customers who ordered, by months since the first order"),
+    _Measure(c.COHORT_SHARE, "Share of the cohort who ordered"),
+    _Measure(c.COHORT_ORDERS, "Orders"),
+    _Measure(c.COHORT_REVENUE, "Revenue"),
+    _Measure(c.COHORT_VALUE, "Revenue per customer so far"),
 )
 
 MOST_MONTHS = 24
@@ -46,17 +54,19 @@ def cohorts(conn: Connection, period: Period) -> tuple[Table, ...]:
     if not found:
         return ()
     width = min(months_between(min(found), last), MOST_MONTHS) + 1
-    return tuple(
-        Table(
-            measure.name, title, "first order", (c.COHORT_SIZE, *_columns(measure, width)),
-            tuple(
-                _line(cohort, months, measure, min(months_between(cohort, last) + 1, width), width)
-                for cohort, months in sorted(found.items())
-            ),
-            measure=measure,
-        )
-        for measure, title in MEASURES
-    )  # fmt: skip
+    tables = []
+    for metric, title in MEASURES:
+        columns = [
+            dataclasses.replace(metric, name=f"{metric.name}_{place}", title=str(place))
+            for place in range(width)
+        ]
+        lines = [
+            _line(cohort, months, metric, min(months_between(cohort, last) + 1, width), width)
+            for cohort, months in sorted(found.items())
+        ]
+        heads = (c.COHORT_SIZE, *columns)
+        tables.append(Table(metric.name, title, "first order", heads, tuple(lines), measure=metric))
+    return tuple(tables)
 
 
 def months_between(first: str, last: str) -> int:
@@ -66,22 +76,15 @@ def months_between(first: str, last: str) -> int:
     return (other_year - year) * 12 + other_month - month
 
 
-def _columns(measure: Metric, width: int) -> tuple[Metric, ...]:
-    return tuple(
-        dataclasses.replace(measure, name=f"{measure.name}_{place}", title=str(place))
-        for place in range(width)
-    )
-
-
-def _line(cohort: str, months: _Months, measure: Metric, until: int, width: int) -> Row:
+def _line(cohort: str, months: _Months, measure: SumMetric, until: int, width: int) -> Row:
     """`until`: so many months are over or under way; of the others nobody knows."""
     size = months.get(0, {}).get(What.COHORT_ACTIVE, Sum(0, 0)).n
     values: list[Value] = [size]
-    known = CustomerTotals(new=size)
+    brought = 0
     for place in range(until):
         of_month = months.get(place, {})
-        brought = of_month.get(What.COHORT_ORDER, Sum(0, 0)).money
-        known = dataclasses.replace(known, ever_money=known.ever_money + brought)
+        brought += of_month.get(What.COHORT_ORDER, Sum(0, 0)).money
+        known = CustomerTotals(period=DayCounts(new=size), ever=DayCounts(money=brought))
         totals = Totals({(what, ""): total for what, total in of_month.items()}, None, known)
         values.append(measure.value(totals))
     values += [None] * (width - until)

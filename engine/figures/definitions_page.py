@@ -10,12 +10,13 @@ from engine.figures.metrics import METRICS, Metric
 _HEAD = """\
 # What every figure means
 
-This page is made from `engine/figures/metrics.py`, by which `report` computes; a test holds the two equal.
+This page is made from the definitions by which `report` computes; a test holds the two equal.
 `report ... --format json` gives the same words with the figures (`definitions`).
 
-Days are those of the shop's calendar (`timezone:` in config.yaml). Every figure is a sum of the table of
-daily counts, which is written in the transaction in which the thing happens, so that a report and the history
-never differ. A period is compared with as many days before it, whole calendar months with as many months.
+Days are those of the shop's calendar (`timezone:` in config.yaml). Figures of journeys, channels, customers
+and the shop are sums of the table of daily counts, which is written in the transaction in which the thing
+happens, so that a report and the history never differ; from what the others are counted is said in their part
+of this page. A period is compared with as many days before it, whole calendar months with as many months.
 
 What is decided (starts, steps, skips, goals, ends) counts on the day of the decision. What becomes of a
 message counts on the day on which the message was handed over, so that each figure of a day is a part of what

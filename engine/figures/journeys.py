@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.figures import metrics as m
-from engine.figures.metrics import Metric, Totals
+from engine.figures.metrics import SumMetric, Totals
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, add, added, by_granularity
@@ -19,20 +19,20 @@ from engine.store.counting.reading import Column, date_of, sums
 from engine.store.customers import enrollments
 from engine.store.journeys.journey_renames import names_now
 
-OVERVIEW: tuple[Metric, ...] = (
+OVERVIEW: tuple[SumMetric, ...] = (
     m.STARTED, m.REFUSED, m.INSIDE, m.GOALS, m.GOAL_RATE, m.SENT, m.DELIVERED, m.OPENED, m.CLICKED,
     m.UNSUBSCRIBED, m.ORDERS, m.REVENUE, m.COST,
 )  # fmt: skip
-ONE: tuple[Metric, ...] = (
+ONE: tuple[SumMetric, ...] = (
     m.STARTED, m.REFUSED, m.INSIDE, m.GOALS, m.GOAL_RATE, m.ENDED, m.SENT, m.DELIVERED, m.BOUNCED,
     m.COMPLAINED, m.OPENED, m.CLICKED, m.CLICK_RATE, m.UNSUBSCRIBED, m.FAILED, m.UNKNOWN,
     m.ORDERS, m.REVENUE, m.CONVERSION, m.SERVICE_ORDERS, m.COST,
 )  # fmt: skip
-STEPS: tuple[Metric, ...] = (
+STEPS: tuple[SumMetric, ...] = (
     m.REACHED, m.SKIPPED, m.SENT, m.DELIVERED, m.BOUNCED, m.OPENED, m.CLICKED, m.CLICK_RATE, m.UNSUBSCRIBED,
     m.ORDERS, m.REVENUE, m.COST,
 )  # fmt: skip
-PARTS: tuple[Metric, ...] = (
+PARTS: tuple[SumMetric, ...] = (
     m.STARTED, m.GOALS, m.GOAL_RATE, m.SENT, m.DELIVERED, m.CLICKED, m.ORDERS, m.REVENUE, m.COST,
 )  # fmt: skip
 
@@ -75,42 +75,45 @@ def one_journey(
 ) -> tuple[Table, ...]:
     """One journey: the whole of it, each step, why starts were refused, how runs ended, which goals count."""
     renamed = names_now(conn, journeys.by_name)
-    now, then = (_by_journey(conn, each, renamed, name).get(name, {}) for each in (period, before))
+    names = _old_names(name, renamed)
+    by_step = [_by_step(conn, each, names) for each in (period, before)]
+    now, then = (added(steps.values()) for steps in by_step)
     known = enrollments.inside(conn, name).get(name)
     inside = known.taking_part if known is not None else 0
-    trend = _trends(conn, period, renamed, name).get(name, ())
+    trend = _trends(conn, period, renamed, names).get(name, ())
     whole = row(name, ONE, Totals(now, inside), Totals(then), trend)
     return (
         Table("journey", f"The journey {name}", "journey", ONE, (whole,), m.STARTED.title, is_whole=True),
-        _steps(conn, name, period, before, journeys.by_name.get(name), renamed),
+        _steps(journeys.by_name.get(name), *by_step),
         _reasons("refused", "Refused starts", "reason", What.REFUSED, now, then),
         _reasons("ended", "Ends", "outcome", What.ENDED, now, then),
         _reasons("goals", "Goals", "when", What.GOAL, now, then, _GOALS),
-        *by_granularity(conn, period, by, PARTS, _old_names(name, renamed)),
+        *by_granularity(conn, period, by, PARTS, names),
     )
 
 
-def _steps(
-    conn: Connection,
-    name: str,
-    period: Period,
-    before: Period,
-    journey: Journey | None,
-    renamed: Mapping[str, str],
-) -> Table:
-    """The funnel, in the order of the file; steps that are no longer in it stand at the end."""
+def _by_step(conn: Connection, period: Period, names: Sequence[str]) -> dict[str, Sums]:
+    """What was counted of a journey under all its names, by step; "": of none."""
+    found: dict[str, Sums] = {}
+    for name in names:
+        by: tuple[Column, ...] = ("step", "what", "why")
+        for (step, what, why), total in sums(conn, period.first, period.last, by, name).items():
+            add(found.setdefault(str(step), {}), (str(what), str(why)), total)
+    return found
+
+
+def _steps(journey: Journey | None, *by_step: Mapping[str, Sums]) -> Table:
+    """The funnel of this period and the one before, in the order of the file; steps that are no longer in it
+    stand at the end."""
     ids = {step.id for step in journey.steps} if journey is not None else set()
     was = {step.was: step.id for step in (journey.steps if journey is not None else ()) if step.was}
     halves: list[dict[str, Sums]] = []
-    for each in (period, before):
+    for steps in by_step:
         found: dict[str, Sums] = {}
-        for old in _old_names(name, renamed):
-            for (step, what, why), total in sums(
-                conn, each.first, each.last, ("step", "what", "why"), old
-            ).items():
-                place = str(step) if step in ids else was.get(str(step), str(step))
-                if place:
-                    add(found.setdefault(place, {}), (str(what), str(why)), total)
+        for step, its_sums in steps.items():
+            place = step if step in ids else was.get(step, step)
+            for key, total in its_sums.items() if place else ():
+                add(found.setdefault(place, {}), key, total)
         halves.append(found)
     now, then = halves
     order = [step.id for step in journey.steps] if journey is not None else []
@@ -151,25 +154,22 @@ def _reasons(
     return Table(name, title, label, (metric,), tuple(ordered))
 
 
-def _by_journey(
-    conn: Connection, period: Period, renamed: Mapping[str, str], only: str | None = None
-) -> dict[str, Sums]:
+def _by_journey(conn: Connection, period: Period, renamed: Mapping[str, str]) -> dict[str, Sums]:
     found: dict[str, Sums] = {}
-    for old in _old_names(only, renamed) if only is not None else (None,):
-        by: tuple[Column, ...] = ("journey", "what", "why")
-        totals = sums(conn, period.first, period.last, by, old, of_journeys=True)
-        for (journey, what, why), total in totals.items():
-            name = renamed.get(str(journey), str(journey))
-            add(found.setdefault(name, {}), (str(what), str(why)), total)
+    by: tuple[Column, ...] = ("journey", "what", "why")
+    totals = sums(conn, period.first, period.last, by, of_journeys=True)
+    for (journey, what, why), total in totals.items():
+        name = renamed.get(str(journey), str(journey))
+        add(found.setdefault(name, {}), (str(what), str(why)), total)
     return found
 
 
 def _trends(
-    conn: Connection, period: Period, renamed: Mapping[str, str], only: str | None = None
+    conn: Connection, period: Period, renamed: Mapping[str, str], only: Sequence[str] | None = None
 ) -> dict[str, tuple[int, ...]]:
-    """How many started on each day of the period, by journey."""
+    """How many started on each day of the period, by journey; `only`: of these."""
     started: dict[str, Counter[int]] = {}
-    for old in _old_names(only, renamed) if only is not None else (None,):
+    for old in only if only is not None else (None,):
         found = sums(conn, period.first, period.last, ("journey", "day"), old, What.STARTED)
         for (journey, day), total in found.items():
             name = renamed.get(str(journey), str(journey))

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Literal
 
 from engine.store.amounts import amount_of
+from engine.store.counting.customer_counts import BoughtAgain, DayCounts
 from engine.store.counting.daily_counts import GoalKind, What
 from engine.store.counting.reading import Sum
 
@@ -18,28 +19,22 @@ Value = int | Decimal | None
 
 @dataclass(frozen=True, slots=True)
 class CustomerTotals:
-    """What is counted of the customers of a period. `repeated`: those who had ordered more than once until
-    its end; `at_start`, `at_end`: who is a customer then, having ordered within the time after which one is
-    lost; `lost`: who came to the end of that time; `by_gap`: second orders by days since the first;
-    `again`: of those who were new, by days, how many ordered again within them and how many there are whose
-    days are over; `year_...`: of the 365 days until the end; `ever_...`: until the end; `days_kept`: from
-    the first to the last order, of all customers together. Money in millionths."""
+    """What is counted of the customers of a period: `period`: in it; `year`: in the 365 days until its end;
+    `ever`: until its end. `repeated`: those of the period who had ordered more than once until its end;
+    `at_start`, `at_end`: who is a customer then, having ordered within the time after which one is lost;
+    `lost`: who came to the end of that time; `days_kept`: from the first to the last order, of all customers
+    together; `by_gap`: second orders by days since the first; `again`: of those who are new, by days."""
 
-    customers: int = 0
-    new: int = 0
-    orders: int = 0
+    period: DayCounts = field(default_factory=DayCounts)
+    year: DayCounts = field(default_factory=DayCounts)
+    ever: DayCounts = field(default_factory=DayCounts)
     repeated: int = 0
     at_start: int = 0
     at_end: int = 0
     lost: int = 0
-    by_gap: Mapping[int, int] = field(default_factory=dict)
-    again: Mapping[int, tuple[int, int]] = field(default_factory=dict)
-    year_customers: int = 0
-    year_orders: int = 0
-    year_money: int = 0
-    ever_customers: int = 0
-    ever_money: int = 0
     days_kept: int = 0
+    by_gap: Mapping[int, int] = field(default_factory=dict)
+    again: Mapping[int, BoughtAgain] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,8 +62,8 @@ class Totals:
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """One figure. `title`: its column. `counts`: people, starts, messages. `when`: on which day it counts.
-    `of`: the denominator of a share."""
+    """What one figure means. `title`: its column. `counts`: people, starts, messages. `when`: on which day it
+    counts. `of`: the denominator of a share."""
 
     name: str
     title: str
@@ -77,146 +72,146 @@ class Metric:
     counts: str
     when: str
     of: str
+
+
+@dataclass(frozen=True, slots=True)
+class SumMetric(Metric):
+    """One that follows from the sums of a period."""
+
     value: Callable[[Totals], Value]
 
 
-def ratio(part: Decimal | int, whole: Decimal | int) -> Decimal | None:
+def ratio(part: Value, whole: Value) -> Decimal | None:
     """A share or a mean; not known where there is nothing to be a share of."""
-    return Decimal(part) / whole if whole else None
+    return Decimal(part) / whole if part is not None and whole else None
 
 
-def _goals(totals: Totals) -> int:
-    return totals.n(What.GOAL, GoalKind.COUNTED, GoalKind.BEFORE, GoalKind.AFTER)
+def counted(name: str, title: str, what: What, formula: str, counts: str, when: str) -> SumMetric:
+    """How many there are of something, for whatever reason."""
+    return SumMetric(name, title, "count", formula, counts, when, "", lambda totals: totals.n(what))
+
+
+def quotient(
+    name: str, title: str, unit: Unit, part: SumMetric, whole: SumMetric, counts: str, when: str
+) -> SumMetric:
+    """One figure divided by another one."""
+    return SumMetric(
+        name, title, unit, f"{part.title} / {whole.title}", counts, when,
+        whole.title if unit == "share" else "",
+        lambda totals: ratio(part.value(totals), whole.value(totals)),
+    )  # fmt: skip
 
 
 _DECIDED = "on the day of the decision"
 _LEFT = "on the day on which the message was handed over"
 
-STARTED = Metric(
-    "started", "starts", "count", "runs that began", "starts: somebody who starts twice counts twice; "
-    "without the holdout", _DECIDED, "", lambda totals: totals.n(What.STARTED),
+STARTED = counted(
+    "started", "starts", What.STARTED, "runs that began",
+    "starts: somebody who starts twice counts twice; without the holdout", _DECIDED,
 )  # fmt: skip
-REFUSED = Metric(
-    "refused", "refused", "count", "starts that came to nothing, for whatever reason, the holdout among them",
-    "starts", _DECIDED, "", lambda totals: totals.n(What.REFUSED),
+REFUSED = counted(
+    "refused", "refused", What.REFUSED,
+    "starts that came to nothing, for whatever reason, the holdout among them", "starts", _DECIDED,
 )  # fmt: skip
-INSIDE = Metric(
+INSIDE = SumMetric(
     "inside", "inside now", "count", "runs that have not ended, without the holdout", "runs",
     "now, whatever the period is", "", lambda totals: totals.inside,
 )  # fmt: skip
-GOALS = Metric(
+GOALS = SumMetric(
     "goals", "goals", "count",
     "runs that reached their goal within `within`; also before the first message, and after their end",
-    "runs, without the holdout", "on the day on which it was noted", "", _goals,
+    "runs, without the holdout", "on the day on which it was noted", "",
+    lambda totals: totals.n(What.GOAL, GoalKind.COUNTED, GoalKind.BEFORE, GoalKind.AFTER),
 )  # fmt: skip
-GOAL_RATE = Metric(
-    "goal_rate", "goal rate", "share", "goals / starts", "runs",
-    "goals of the period against its starts, which need not be the same runs", "starts",
-    lambda totals: ratio(_goals(totals), totals.n(What.STARTED)),
+GOAL_RATE = quotient(
+    "goal_rate", "goal rate", "share", GOALS, STARTED, "runs",
+    "goals of the period against its starts, which need not be the same runs",
 )  # fmt: skip
-GOALS_OF_KIND = Metric(
-    "goals_of_kind", "reached", "count", "runs that reached their goal, also late, and those of the holdout",
-    "runs", "on the day on which it was noted", "", lambda totals: totals.n(What.GOAL),
+GOALS_OF_KIND = counted(
+    "goals_of_kind", "reached", What.GOAL,
+    "runs that reached their goal, also late, and those of the holdout", "runs",
+    "on the day on which it was noted",
 )  # fmt: skip
-ENDED = Metric(
-    "ended", "ended", "count", "runs that ended, for whatever reason", "runs", "on the day of their end", "",
-    lambda totals: totals.n(What.ENDED),
+ENDED = counted(
+    "ended", "ended", What.ENDED, "runs that ended, for whatever reason", "runs", "on the day of their end"
+)
+REACHED = counted("reached", "reached", What.REACHED, "runs that came to the step", "runs", _DECIDED)
+SKIPPED = counted(
+    "skipped", "skipped", What.SKIPPED, "messages that a step left out, for whatever reason", "messages",
+    _DECIDED,
 )  # fmt: skip
-REACHED = Metric(
-    "reached", "reached", "count", "runs that came to the step", "runs", _DECIDED, "",
-    lambda totals: totals.n(What.REACHED),
+SENT = counted(
+    "sent", "sent", What.SENT,
+    "messages that were handed over to their channel; another try of one is none", "messages", _LEFT,
 )  # fmt: skip
-SKIPPED = Metric(
-    "skipped", "skipped", "count", "messages that a step left out, for whatever reason", "messages", _DECIDED,
-    "", lambda totals: totals.n(What.SKIPPED),
-)  # fmt: skip
-SENT = Metric(
-    "sent", "sent", "count", "messages that were handed over to their channel; another try of one is none",
-    "messages", _LEFT, "", lambda totals: totals.n(What.SENT),
-)  # fmt: skip
-DELIVERED = Metric(
-    "delivered", "delivered", "count",
+DELIVERED = counted(
+    "delivered", "delivered", What.DELIVERED,
     "messages that the provider or the server of the recipient has taken, and that did not come back",
-    "messages", _LEFT, "", lambda totals: totals.n(What.DELIVERED),
+    "messages", _LEFT,
 )  # fmt: skip
-BOUNCED = Metric(
-    "bounced", "bounced", "count", "messages that came back", "messages", _LEFT, "",
-    lambda totals: totals.n(What.BOUNCED),
+BOUNCED = counted("bounced", "bounced", What.BOUNCED, "messages that came back", "messages", _LEFT)
+BOUNCE_RATE = quotient("bounce_rate", "bounce rate", "share", BOUNCED, SENT, "messages", _LEFT)
+COMPLAINED = counted(
+    "complained", "complained", What.COMPLAINED, "delivered messages that were called spam", "messages", _LEFT
+)
+FAILED = counted(
+    "failed", "failed", What.FAILED,
+    "messages that the provider refused, or that were taken back after a first try", "messages", _LEFT,
 )  # fmt: skip
-BOUNCE_RATE = Metric(
-    "bounce_rate", "bounce rate", "share", "bounced / sent", "messages", _LEFT, "sent",
-    lambda totals: ratio(totals.n(What.BOUNCED), totals.n(What.SENT)),
-)  # fmt: skip
-COMPLAINED = Metric(
-    "complained", "complained", "count", "delivered messages that were called spam", "messages", _LEFT, "",
-    lambda totals: totals.n(What.COMPLAINED),
-)  # fmt: skip
-FAILED = Metric(
-    "failed", "failed", "count",
-    "messages that the provider refused, or that were taken back after a first try", "messages", _LEFT, "",
-    lambda totals: totals.n(What.FAILED),
-)  # fmt: skip
-UNKNOWN = Metric(
+UNKNOWN = SumMetric(
     "unknown", "unknown", "count", "messages of which nobody knows whether they left; those that count as "
     "sent by their policy among them", "messages", _LEFT, "",
     lambda totals: totals.n(What.UNKNOWN) + totals.n(What.ASSUMED),
 )  # fmt: skip
-OPENED = Metric(
-    "opened", "opened", "count",
+OPENED = counted(
+    "opened", "opened", What.OPENED,
     "messages that a person opened, clicked or answered, each once; mail proxies and scanners are left out",
-    "messages", _LEFT, "", lambda totals: totals.n(What.OPENED),
+    "messages", _LEFT,
 )  # fmt: skip
-CLICKED = Metric(
-    "clicked", "clicked", "count", "messages in which a person clicked, each once; scanners are left out",
-    "messages", _LEFT, "", lambda totals: totals.n(What.CLICKED),
+CLICKED = counted(
+    "clicked", "clicked", What.CLICKED,
+    "messages in which a person clicked, each once; scanners are left out", "messages", _LEFT,
 )  # fmt: skip
-CLICK_RATE = Metric(
-    "click_rate", "click rate", "share", "clicked / delivered", "messages", _LEFT, "delivered",
-    lambda totals: ratio(totals.n(What.CLICKED), totals.n(What.DELIVERED)),
+CLICK_RATE = quotient("click_rate", "click rate", "share", CLICKED, DELIVERED, "messages", _LEFT)
+UNSUBSCRIBED = counted(
+    "unsubscribed", "unsubscribed", What.UNSUBSCRIBED,
+    "messages by whose link, or by an answer to which, somebody left", "messages", _LEFT,
 )  # fmt: skip
-UNSUBSCRIBED = Metric(
-    "unsubscribed", "unsubscribed", "count",
-    "messages by whose link, or by an answer to which, somebody left", "messages", _LEFT, "",
-    lambda totals: totals.n(What.UNSUBSCRIBED),
-)  # fmt: skip
-COST = Metric(
+COST = SumMetric(
     "cost", "cost", "money",
     "parts of messages x `price` of their channel in config.yaml, as it was when they were handed over",
     "parts of messages", _LEFT, "", lambda totals: totals.money(What.SENT),
 )  # fmt: skip
 
-ORDERS = Metric(
-    "orders", "orders", "count",
+ORDERS = counted(
+    "orders", "orders", What.ATTRIBUTED,
     "orders that belong to a message: the last one that the customer clicked within `attribution: {click: }`"
     " of config.yaml before the order", "orders, each once, gross; those after a message of service apart",
-    "on the day of the order", "", lambda totals: totals.n(What.ATTRIBUTED),
+    "on the day of the order",
 )  # fmt: skip
-REVENUE = Metric(
+REVENUE = SumMetric(
     "revenue", "revenue", "money", "what these orders came to, in the currency of the shop",
     "orders, gross; those in another currency apart", "on the day of the order", "",
     lambda totals: totals.money(What.ATTRIBUTED),
 )  # fmt: skip
-COST_PER_ORDER = Metric(
-    "cost_per_order", "cost per order", "money", "cost / orders", "parts of messages and orders",
-    "cost on the day of the hand-over, orders on their own day", "orders",
-    lambda totals: ratio(totals.money(What.SENT), totals.n(What.ATTRIBUTED)),
+COST_PER_ORDER = quotient(
+    "cost_per_order", "cost per order", "money", COST, ORDERS, "parts of messages and orders",
+    "cost on the day of the hand-over, orders on their own day",
 )  # fmt: skip
-CONVERSION = Metric(
-    "conversion", "conversion", "share", "orders / clicked", "orders and messages",
-    "orders on their own day, clicks on the day of the hand-over", "clicked",
-    lambda totals: ratio(totals.n(What.ATTRIBUTED), totals.n(What.CLICKED)),
+CONVERSION = quotient(
+    "conversion", "conversion", "share", ORDERS, CLICKED, "orders and messages",
+    "orders on their own day, clicks on the day of the hand-over",
 )  # fmt: skip
-SERVICE_ORDERS = Metric(
-    "service_orders", "after service", "count",
+SERVICE_ORDERS = counted(
+    "service_orders", "after service", What.SERVICE_ORDER,
     "orders whose customer clicked only messages that need no consent in that time", "orders, each once",
-    "on the day of the order", "", lambda totals: totals.n(What.SERVICE_ORDER),
+    "on the day of the order",
 )  # fmt: skip
 
-METRICS: tuple[Metric, ...] = (
+METRICS: tuple[SumMetric, ...] = (
     STARTED, REFUSED, INSIDE, GOALS, GOAL_RATE, GOALS_OF_KIND, ENDED, REACHED, SKIPPED, SENT, DELIVERED,
-    BOUNCED, BOUNCE_RATE, COMPLAINED, FAILED, UNKNOWN, OPENED, CLICKED, CLICK_RATE, UNSUBSCRIBED,
-    COST, ORDERS,
-    REVENUE, COST_PER_ORDER, CONVERSION, SERVICE_ORDERS,
+    BOUNCED, BOUNCE_RATE, COMPLAINED, FAILED, UNKNOWN, OPENED, CLICKED, CLICK_RATE, UNSUBSCRIBED, COST,
+    ORDERS, REVENUE, COST_PER_ORDER, CONVERSION, SERVICE_ORDERS,
 )  # fmt: skip
 
 COMPARED = frozenset({"started", "goals", "reached", "sent", "cost", "orders", "revenue"})

@@ -86,6 +86,10 @@ class Period:
             yield Period(first, end)
             first = end + dt.timedelta(days=1)
 
+    def called(self, by: Granularity) -> str:
+        """What it is called as one of the parts of a longer one."""
+        return self.first.isoformat() if by is Granularity.day else str(self)
+
     def __str__(self) -> str:
         return f"{self.first.isoformat()} to {self.last.isoformat()}"
 

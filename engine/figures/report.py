@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from engine.figures.metrics import Metric, Totals, Value
-from engine.figures.period import Period
+from engine.figures.metrics import Metric, SumMetric, Totals, Value
+from engine.figures.period import Granularity, Period
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,8 +26,9 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """Lines with the same figures. `label`: what the lines are. `measure`: the one figure that all columns
-    behind the first show, each at another time."""
+    """Lines with the same figures. `label`: what the lines are. `is_whole`: its only line is the whole of
+    something, shown figure by figure; `is_of_parts`: its lines are the parts of the period, one after the
+    other. `measure`: the one figure that all columns behind the first show, each at another time."""
 
     name: str
     title: str
@@ -37,12 +38,23 @@ class Table:
     trend: str = ""  # what the trend is of
     note: str = ""  # head of the notes
     remarks: tuple[str, ...] = ()  # in words, below the lines
-    is_whole: bool = False  # its only line is the whole of something, shown figure by figure
+    is_whole: bool = False
+    is_of_parts: bool = False
     measure: Metric | None = None
 
     def row(self, label: str) -> Row:
         """The line with this label."""
         return next(row for row in self.rows if row.label == label)
+
+    def head(self, metric: Metric, currency: str) -> str:
+        """Of the column of a figure, with its currency where the title does not say it of all of them."""
+        is_said = metric.unit == "money" and self.measure is None
+        return f"{metric.title}, {currency}" if is_said else metric.title
+
+    def full_title(self, currency: str) -> str:
+        """Of the table, with the currency of what all its columns show."""
+        is_money = self.measure is not None and self.measure.unit == "money"
+        return f"{self.title}, {currency}" if is_money else self.title
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,8 +87,13 @@ class FiguresReport:
         return tuple({metric.name: metric for metric in shown}.values())
 
 
+def of_parts(by: Granularity, metrics: tuple[Metric, ...], lines: Iterable[Row]) -> Table:
+    """The parts of a period."""
+    return Table(f"by_{by.value}", f"By {by.value}", by.value, metrics, tuple(lines), is_of_parts=True)
+
+
 def row(
-    label: str, metrics: tuple[Metric, ...], now: Totals, before: Totals, trend: tuple[int, ...] = (),
+    label: str, metrics: tuple[SumMetric, ...], now: Totals, before: Totals, trend: tuple[int, ...] = (),
     note: str = "",
 ) -> Row:  # fmt: skip
     """A line with the figures of both periods."""

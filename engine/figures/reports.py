@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
-from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -13,11 +12,12 @@ from engine.figures.channels import channels
 from engine.figures.cohorts import cohorts
 from engine.figures.cohorts import usual_period as cohorts_until
 from engine.figures.experiments.sizing import sizes
-from engine.figures.experiments.tables import experiments, lines_of
+from engine.figures.experiments.tables import experiments, verdicts_of
 from engine.figures.journeys import all_journeys, one_journey
-from engine.figures.overview import ShopQuestion, customers, overview
-from engine.figures.period import Granularity, Period, asked
+from engine.figures.overview import customers, overview
+from engine.figures.period import Period, asked
 from engine.figures.report import FiguresReport, Table
+from engine.figures.request import ReportRequest
 from engine.store import counting_past
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import ShopFacts
@@ -37,22 +37,6 @@ NAMES: Mapping[str, str] = {
 }
 
 
-@dataclass(frozen=True, slots=True)
-class ReportRequest:
-    """Which report, of what, over which days. `by`: also in parts. `is_usual`: nobody has said which days.
-    `lost_after`: days without an order after which a customer is lost. `rise`: of experiments, how many
-    people it takes to see a rise from `base` (both as parts of one; None: from what the control shows)."""
-
-    name: str
-    period: Period
-    of: str = ""
-    by: Granularity | None = None
-    is_usual: bool = False
-    lost_after: int = 365
-    rise: float | None = None
-    base: float | None = None
-
-
 def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
     """The report, from one moment of the store. `wanted.name` is one of `NAMES`."""
     if wanted.name == "experiments":
@@ -60,7 +44,7 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
     period = wanted.period
     before = period.before()
     tables, title = _tables(conn, wanted, before, journeys, today(now, journeys))
-    effects = lines_of(conn, journeys, now, wanted.of) if wanted.name == "journey" else []
+    effects = verdicts_of(conn, journeys, now, wanted.of) if wanted.name == "journey" else []
     year_before = (
         period.year_before() if any(row.year_before for each in tables for row in each.rows) else None
     )
@@ -109,12 +93,11 @@ _EXPERIMENT_NOTES = (
 def _tables(
     conn: Connection, wanted: ReportRequest, before: Period, journeys: Journeys, day: dt.date
 ) -> tuple[tuple[Table, ...], str]:
-    question = ShopQuestion(wanted.period, day, wanted.lost_after, wanted.by)
     match wanted.name:
         case "overview":
-            return overview(conn, question), "The shop"
+            return overview(conn, wanted, day), "The shop"
         case "customers":
-            return customers(conn, question), "Customers"
+            return customers(conn, wanted, day), "Customers"
         case "cohorts":
             return cohorts(conn, wanted.period), "Cohorts"
         case "journeys":

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -64,6 +64,7 @@ def customer_totals(
             DayRange(-EPOCH, each.last),
         ]
     counts = customer_counts.day_counts(conn, asked)
+    now = today.toordinal() - EPOCH
     lost = customer_counts.lapsed(conn, ranges, lost_after)
     found = []
     for place, each in enumerate(ranges):
@@ -71,22 +72,23 @@ def customer_totals(
         second = customer_counts.second_orders(conn, each)
         found.append(
             CustomerTotals(
-                inside.customers,
-                inside.new,
-                inside.orders,
+                period=inside,
+                year=year,
+                ever=ever,
                 # whoever is not new has ordered before; of the new ones those who ordered again
-                inside.customers - inside.new + second.of_new,
-                start.customers,
-                end.customers,
-                lost[place],
-                second.by_gap,
-                _bought_again(conn, each, today),
-                year.customers,
-                year.orders,
-                year.money,
-                ever.customers,
-                ever.money,
-                customer_counts.days_between(conn, each.last),
+                repeated=inside.customers - inside.new + second.of_new,
+                at_start=start.customers,
+                at_end=end.customers,
+                lost=lost[place],
+                days_kept=customer_counts.days_between(conn, each.last),
+                by_gap=second.by_gap,
+                again={
+                    days: customer_counts.bought_again_within(
+                        conn, DayRange(each.first, min(each.last, now - days - 1)), days
+                    )
+                    for days in RPR_DAYS
+                    if now - days - 1 >= each.first
+                },
             )
         )
     return found
@@ -95,17 +97,5 @@ def customer_totals(
 def customers_in_parts(conn: Connection, parts: Sequence[Period]) -> list[CustomerTotals]:
     """Who ordered in each part of a period and who of them for the first time, of however many parts."""
     return [
-        CustomerTotals(each.customers, each.new, each.orders)
-        for each in customer_counts.day_counts(conn, [day_range(part) for part in parts])
+        CustomerTotals(each) for each in customer_counts.day_counts(conn, [day_range(part) for part in parts])
     ]
-
-
-def _bought_again(conn: Connection, firsts: DayRange, today: dt.date) -> Mapping[int, tuple[int, int]]:
-    now = today.toordinal() - EPOCH
-    return {
-        days: customer_counts.bought_again_within(
-            conn, DayRange(firsts.first, min(firsts.last, now - days - 1)), days
-        )
-        for days in RPR_DAYS
-        if now - days - 1 >= firsts.first
-    }

@@ -8,9 +8,9 @@ from collections.abc import Iterable, Sequence
 
 from sqlalchemy import Connection
 
-from engine.figures.metrics import Metric, Totals
+from engine.figures.metrics import SumMetric, Totals
 from engine.figures.period import Granularity, Period
-from engine.figures.report import Row, Table
+from engine.figures.report import Row, Table, of_parts
 from engine.store.counting.reading import Column, Sum, date_of, sums
 
 Sums = dict[tuple[str, str], Sum]
@@ -36,7 +36,7 @@ def by_granularity(
     conn: Connection,
     period: Period,
     by: Granularity | None,
-    metrics: tuple[Metric, ...],
+    metrics: tuple[SumMetric, ...],
     journeys: Sequence[str] | None = None,
 ) -> tuple[Table, ...]:
     """The period in parts, as `--by` says; no table without it. `journeys`: of these alone."""
@@ -51,6 +51,5 @@ def by_granularity(
     lines = []
     for part in period.parts(by):
         within = Totals(added(days[day] for day in part.dates() if day in days))
-        label = part.first.isoformat() if by is Granularity.day else str(part)
-        lines.append(Row(label, tuple(metric.value(within) for metric in metrics), ()))
-    return (Table(f"by_{by.value}", f"By {by.value}", by.value, metrics, tuple(lines)),)
+        lines.append(Row(part.called(by), tuple(metric.value(within) for metric in metrics), ()))
+    return (of_parts(by, metrics, lines),)

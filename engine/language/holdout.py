@@ -10,7 +10,7 @@ from engine.language.map_reader import MapReader
 from engine.language.nodes import Mapping
 from engine.language.quantities import parse_date
 from engine.language.spelling import spell_decide
-from engine.language.syntax import Decide, Text
+from engine.language.syntax import DecisionMoment, Text
 from engine.language.wording import quoted
 from engine.problem import Problem
 
@@ -22,7 +22,7 @@ _ON = re.compile(r"on +(\S.*)")
 _FIX = "write  after 2,000 people each  or  on 2026-12-15"
 
 
-def parse_holdout(reader: MapReader) -> tuple[int, Decide | None]:
+def parse_holdout(reader: MapReader) -> tuple[int, DecisionMoment | None]:
     """A share, or a map with `share` and `decide`."""
     node = reader.node("holdout")
     if not isinstance(node, Mapping):
@@ -40,7 +40,7 @@ def parse_holdout(reader: MapReader) -> tuple[int, Decide | None]:
     return share or 0, decide
 
 
-def parse_decide(reader: MapReader) -> Decide | None:
+def parse_decide(reader: MapReader) -> DecisionMoment | None:
     """`decide:`: `after 2,000 people each`, `on 2026-12-15`."""
     text = reader.text("decide")
     if text is None:
@@ -48,11 +48,11 @@ def parse_decide(reader: MapReader) -> Decide | None:
     return reader.context.keep(_parse(reader.context.spell(text, spell_decide)))
 
 
-def _parse(text: Text) -> Decide | Problem:
+def _parse(text: Text) -> DecisionMoment | Problem:
     if match := _AFTER.fullmatch(text.value):
         people = int(match[1].replace(",", "")) if len(match[1]) < 20 else MOST_PEOPLE + 1
         if 0 < people <= MOST_PEOPLE:
-            return Decide(text.span, people, None)
+            return DecisionMoment(text.span, people, None)
         return Problem(
             text.span,
             "E138",
@@ -62,7 +62,7 @@ def _parse(text: Text) -> Decide | Problem:
         )
     if match := _ON.fullmatch(text.value):
         day = parse_date(Text(match[1], text.span))
-        return day if isinstance(day, Problem) else Decide(text.span, None, day)
+        return day if isinstance(day, Problem) else DecisionMoment(text.span, None, day)
     return Problem(
         text.span,
         "E137",

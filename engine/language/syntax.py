@@ -471,7 +471,7 @@ class Story:
 
 
 @dataclass(frozen=True, slots=True)
-class Decide:
+class DecisionMoment:
     """`decide:`: after so many `people` in each arm, or at the end of the day `on`; one of the two is set."""
 
     span: Span
@@ -500,7 +500,7 @@ class JourneyFile:
     policy: Text | None = None
     priority: Text | None = None
     holdout: int = 0  # percent
-    decide: Decide | None = None  # what the holdout shows
+    decide: DecisionMoment | None = None  # what the holdout shows
     steps: tuple[Step, ...] = ()
     tests: tuple[Story, ...] | None = None
     source: str = ""  # the text of the file, for hashes

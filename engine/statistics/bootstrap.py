@@ -6,8 +6,8 @@ import math
 import random  # noqa: TID251 - seeded by the caller: the same people always give the same interval
 from collections.abc import Sequence
 
-from engine.statistics.bounds import ALPHA, Bounds
-from engine.statistics.means import Amounts
+from engine.statistics.confidence import ALPHA, ConfidenceInterval
+from engine.statistics.means import MoneySample
 
 MOST = 4_000
 """Samples that are drawn where there are few people."""
@@ -17,7 +17,7 @@ LEAST = 400
 _DRAWS = 8_000_000
 
 
-def bootstrap(one: Amounts, other: Amounts, seed: str, alpha: float = ALPHA) -> Bounds:
+def bootstrap(one: MoneySample, other: MoneySample, seed: str, alpha: float = ALPHA) -> ConfidenceInterval:
     """The percentile interval of the difference of the means `one` - `other`, people being drawn again within
     each arm (B. Efron, R. J. Tibshirani, An introduction to the bootstrap, 1993, chapter 13).
 
@@ -27,10 +27,10 @@ def bootstrap(one: Amounts, other: Amounts, seed: str, alpha: float = ALPHA) -> 
     buyers = len(one.some) + len(other.some)
     times = max(LEAST, min(MOST, _DRAWS // max(buyers, 1)))
     differences = sorted(_mean(one, dice) - _mean(other, dice) for _ in range(times))
-    return Bounds(_quantile(differences, alpha / 2), _quantile(differences, 1 - alpha / 2))
+    return ConfidenceInterval(_quantile(differences, alpha / 2), _quantile(differences, 1 - alpha / 2))
 
 
-def _mean(amounts: Amounts, dice: random.Random) -> float:
+def _mean(amounts: MoneySample, dice: random.Random) -> float:
     """The mean of as many people, drawn again: how many of them bought, then which of those who did."""
     if not amounts.some:
         return 0.0

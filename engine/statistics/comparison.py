@@ -12,10 +12,10 @@ from enum import StrEnum
 
 from engine.statistics import sequences
 from engine.statistics.bootstrap import bootstrap
-from engine.statistics.bounds import Bounds
+from engine.statistics.confidence import ConfidenceInterval
 from engine.statistics.holm import holm
-from engine.statistics.means import Amounts, is_carried_by_few, welch
-from engine.statistics.proportions import Share, fisher, newcombe
+from engine.statistics.means import MoneySample, is_carried_by_few, welch
+from engine.statistics.proportions import Proportion, fisher, newcombe
 from engine.statistics.sample_ratio import ALARM, sample_ratio
 
 DECIDED_BELOW = 0.045
@@ -31,8 +31,8 @@ class Arm:
     name: str
     share: float
     started: int
-    goals: Share
-    money: Amounts
+    goals: Proportion
+    money: MoneySample
 
 
 class ArmVerdict(StrEnum):
@@ -53,49 +53,49 @@ class MoneyMethod(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class Difference:
+class ArmEffect:
     """An arm less the control. `p`: of the exact test, adjusted for all arms; None before the moment. An
     interval is None where there are too few people for one."""
 
     arm: str
     verdict: ArmVerdict
-    rate: Bounds | None
-    money: Bounds | None
+    rate: ConfidenceInterval | None
+    money: ConfidenceInterval | None
     money_by: MoneyMethod
     p: float | None = None
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class ExperimentResult:
     """`ratio`: the p-value of the sample-ratio check, None where it says nothing. Where `is_alarm`, nothing
     is said of any effect."""
 
     ratio: float | None
     is_alarm: bool
-    differences: tuple[Difference, ...]
+    effects: tuple[ArmEffect, ...]
 
 
-def compare(arms: Sequence[Arm], *, is_moment: bool, planned: int, seed: str) -> Comparison:
+def compare(arms: Sequence[Arm], *, is_moment: bool, planned: int, seed: str) -> ExperimentResult:
     """Each arm against the first one, the control. `is_moment`: these are the data of the moment that was
     fixed; `planned`: people in two arms for whom open intervals are narrowest, fixed beforehand too. `seed`:
     of people who are drawn again."""
     ratio = sample_ratio([arm.started for arm in arms], [arm.share for arm in arms])
     if ratio is not None and ratio < ALARM:
-        return Comparison(ratio, True, ())
+        return ExperimentResult(ratio, True, ())
     control, *others = arms
     if not is_moment:
-        return Comparison(ratio, False, tuple(_open(arm, control, planned) for arm in others))
+        return ExperimentResult(ratio, False, tuple(_open(arm, control, planned) for arm in others))
     decided = holm([fisher(arm.goals, control.goals) for arm in others])
     by_few = is_carried_by_few(arm.money for arm in arms)
-    return Comparison(
+    return ExperimentResult(
         ratio,
         False,
         tuple(_decided(arm, control, p, seed, by_few=by_few) for arm, p in zip(others, decided, strict=True)),
     )
 
 
-def _open(arm: Arm, control: Arm, planned: int) -> Difference:
-    return Difference(
+def _open(arm: Arm, control: Arm, planned: int) -> ArmEffect:
+    return ArmEffect(
         arm.name,
         ArmVerdict.OPEN,
         sequences.of_shares(arm.goals, control.goals, planned),
@@ -104,16 +104,16 @@ def _open(arm: Arm, control: Arm, planned: int) -> Difference:
     )
 
 
-def _decided(arm: Arm, control: Arm, p: float, seed: str, *, by_few: bool) -> Difference:
+def _decided(arm: Arm, control: Arm, p: float, seed: str, *, by_few: bool) -> ArmEffect:
     verdict = ArmVerdict.UNCLEAR
     if p < DECIDED_BELOW:
         verdict = ArmVerdict.BETTER if arm.goals.rate > control.goals.rate else ArmVerdict.WORSE
     has_people = arm.goals.whole > 0 and control.goals.whole > 0
     if by_few and has_people:
-        money: Bounds | None = bootstrap(arm.money, control.money, f"{seed}/{arm.name}")
+        money: ConfidenceInterval | None = bootstrap(arm.money, control.money, f"{seed}/{arm.name}")
     else:
         money = welch(arm.money, control.money)
-    return Difference(
+    return ArmEffect(
         arm.name,
         verdict,
         newcombe(arm.goals, control.goals) if has_people else None,

@@ -16,11 +16,6 @@ def normal_quantile(probability: float) -> float:
     return _NORMAL.inv_cdf(probability)
 
 
-def normal_cdf(value: float) -> float:
-    """How much of the standard normal distribution lies below."""
-    return _NORMAL.cdf(value)
-
-
 def t_cdf(value: float, freedom: float) -> float:
     """How much of Student's t with so many degrees of freedom (need not be whole) lies below."""
     square = value * value

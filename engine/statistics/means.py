@@ -6,12 +6,12 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
-from engine.statistics.bounds import ALPHA, Bounds
+from engine.statistics.confidence import ALPHA, ConfidenceInterval
 from engine.statistics.distributions import t_quantile
 
 
 @dataclass(frozen=True, slots=True)
-class Amounts:
+class MoneySample:
     """What `people` came to: `some` holds what is not nothing, so that those who bought nothing cost
     nothing."""
 
@@ -33,7 +33,7 @@ class Amounts:
         return (squares + (self.people - len(self.some)) * mean * mean) / (self.people - 1)
 
 
-def welch(one: Amounts, other: Amounts, alpha: float = ALPHA) -> Bounds | None:
+def welch(one: MoneySample, other: MoneySample, alpha: float = ALPHA) -> ConfidenceInterval | None:
     """The interval of the difference of the means `one` - `other`, with unequal variances.
 
     B. L. Welch, The generalization of Student's problem when several different population variances are
@@ -48,10 +48,10 @@ def welch(one: Amounts, other: Amounts, alpha: float = ALPHA) -> Bounds | None:
     freedom = error**2 / (first**2 / (one.people - 1) + second**2 / (other.people - 1))
     half = t_quantile(1 - alpha / 2, freedom) * math.sqrt(error)
     difference = one.mean - other.mean
-    return Bounds(difference - half, difference + half)
+    return ConfidenceInterval(difference - half, difference + half)
 
 
-def is_carried_by_few(amounts: Iterable[Amounts]) -> bool:
+def is_carried_by_few(amounts: Iterable[MoneySample]) -> bool:
     """Whether those above the 99th percentile (one in a hundred people) carry more than half of the sum."""
     together = list(amounts)
     highest = sorted((amount for each in together for amount in each.some), reverse=True)

@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from engine.statistics.bounds import ALPHA, Bounds
+from engine.statistics.confidence import ALPHA, ConfidenceInterval
 from engine.statistics.distributions import normal_quantile
 
 
 @dataclass(frozen=True, slots=True)
-class Share:
+class Proportion:
     """`part` of `whole` people."""
 
     part: int
@@ -22,14 +22,14 @@ class Share:
         return self.part / self.whole if self.whole else 0.0
 
 
-def wilson(share: Share, alpha: float = ALPHA) -> Bounds:
+def wilson(share: Proportion, alpha: float = ALPHA) -> ConfidenceInterval:
     """The score interval of one share, without correction for continuity.
 
     E. B. Wilson, Probable inference, the law of succession, and statistical inference, JASA 22 (1927).
     Of nobody: everything.
     """
     if not share.whole:
-        return Bounds(0.0, 1.0)
+        return ConfidenceInterval(0.0, 1.0)
     z = normal_quantile(1 - alpha / 2)
     n, rate = share.whole, share.rate
     middle = rate + z * z / (2 * n)
@@ -38,23 +38,23 @@ def wilson(share: Share, alpha: float = ALPHA) -> Bounds:
     # of none and of all the bound is exact, and not what rounding leaves
     low = 0.0 if share.part == 0 else (middle - half) / scale
     high = 1.0 if share.part == n else (middle + half) / scale
-    return Bounds(low, high)
+    return ConfidenceInterval(low, high)
 
 
-def newcombe(one: Share, other: Share, alpha: float = ALPHA) -> Bounds:
+def newcombe(one: Proportion, other: Proportion, alpha: float = ALPHA) -> ConfidenceInterval:
     """The interval of the difference `one` - `other` of independent shares, by the score intervals of both.
 
-    R. G. Newcombe, Bounds estimation for the difference between independent proportions: comparison of
+    R. G. Newcombe, Interval estimation for the difference between independent proportions: comparison of
     eleven methods, Statistics in Medicine 17 (1998), method 10.
     """
     first, second = wilson(one, alpha), wilson(other, alpha)
     difference = one.rate - other.rate
     low = difference - math.hypot(one.rate - first.low, second.high - other.rate)
     high = difference + math.hypot(first.high - one.rate, other.rate - second.low)
-    return Bounds(max(-1.0, low), min(1.0, high))
+    return ConfidenceInterval(max(-1.0, low), min(1.0, high))
 
 
-def fisher(one: Share, other: Share) -> float:
+def fisher(one: Proportion, other: Proportion) -> float:
     """The two-sided p-value of Fisher's exact test: the probability, where both shares have the same cause,
     of any table that is at most as probable as this one.
 

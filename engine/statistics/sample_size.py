@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from engine.statistics.bounds import ALPHA
+from engine.statistics.confidence import ALPHA
 from engine.statistics.distributions import normal_quantile
 
 POWER = 0.8

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import math
 
-from engine.statistics.bounds import ALPHA, Bounds
-from engine.statistics.means import Amounts
-from engine.statistics.proportions import Share
+from engine.statistics.confidence import ALPHA, ConfidenceInterval
+from engine.statistics.means import MoneySample
+from engine.statistics.proportions import Proportion
 
 PLANNED = 5_000
 """People in all arms for whom the interval is narrowest, where nobody has said how many there will be."""
@@ -15,27 +15,33 @@ FEWEST = 100
 """People in an arm below whom nothing is said: the interval is right for large numbers."""
 
 
-def of_shares(one: Share, other: Share, planned: int = PLANNED, alpha: float = ALPHA) -> Bounds | None:
+def of_shares(
+    one: Proportion, other: Proportion, planned: int = PLANNED, alpha: float = ALPHA
+) -> ConfidenceInterval | None:
     """The interval of the difference `one` - `other` that may be looked at every day. `planned`: people of
     both for whom it is narrowest, fixed before the first look. None: one has fewer than `FEWEST`."""
     if min(one.whole, other.whole) < FEWEST:
         return None
     error = sum(_smoothed(share) * (1 - _smoothed(share)) / share.whole for share in (one, other))
     low, high = _around(one.rate - other.rate, error, one.whole + other.whole, planned, alpha)
-    return Bounds(max(-1.0, low), min(1.0, high))
+    return ConfidenceInterval(max(-1.0, low), min(1.0, high))
 
 
-def of_means(one: Amounts, other: Amounts, planned: int = PLANNED, alpha: float = ALPHA) -> Bounds | None:
+def of_means(
+    one: MoneySample, other: MoneySample, planned: int = PLANNED, alpha: float = ALPHA
+) -> ConfidenceInterval | None:
     """As `of_shares`, of the means of amounts. None also where nobody differs from the others."""
     if min(one.people, other.people) < FEWEST:
         return None
     error = one.variance / one.people + other.variance / other.people
     if error <= 0:
         return None
-    return Bounds(*_around(one.mean - other.mean, error, one.people + other.people, planned, alpha))
+    return ConfidenceInterval(
+        *_around(one.mean - other.mean, error, one.people + other.people, planned, alpha)
+    )
 
 
-def _smoothed(share: Share) -> float:
+def _smoothed(share: Proportion) -> float:
     """One more of each: nobody is taken for certain where the first goal is still to come."""
     return (share.part + 1) / (share.whole + 2)
 

@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from engine.core.enrollment import Enrollment
 from engine.core.journeys import Journeys
-from engine.figures.experiments.people import Person, people_of
-from engine.figures.experiments.trial import GLOBAL, Trial, trials
+from engine.figures.experiments.experiment import GLOBAL, Experiment, experiments_of
+from engine.figures.experiments.people import Participant, people_of
 from engine.ids import in_global_holdout
 from engine.store.customers import enrollments
 from engine.store.persons.erasure import erase
@@ -76,20 +76,20 @@ class Experimenting(Life):
                 super().do(kind, what, name)
 
 
-def looked_at_each(conn: Connection, trial: Trial, journeys: Journeys) -> list[Person]:
+def looked_at_each(conn: Connection, experiment: Experiment, journeys: Journeys) -> list[Participant]:
     found = []
     sql = "SELECT bucket, id, zone FROM customer"
     for bucket, customer, place in conn.exec_driver_sql(sql).fetchall():
         runs = enrollments.of_customer(conn, bucket, customer)
-        own = [run for run in runs if run.journey in {name for name, _ in trial.sources}]
-        inside = [run for run in own if not trial.split or _path(run, trial) is not None]
+        own = [run for run in runs if run.journey in {source.journey for source in experiment.sources}]
+        inside = [run for run in own if not experiment.split or _path(run, experiment) is not None]
         if not inside:
             continue
         first = min(inside, key=lambda run: (run.started_at, run.id))
-        arm = _arm(first, trial, customer, journeys)
-        if arm not in {name for name, _ in trial.arms}:
+        arm = _arm(first, experiment, customer, journeys)
+        if arm not in {name for name, _ in experiment.arms}:
             continue
-        over_at = plus(first.started_at, trial.within, zone(place))
+        over_at = plus(first.started_at, experiment.within, zone(place))
         spent = [
             amount
             for at, amount in conn.exec_driver_sql("SELECT occurred_at, amount FROM credit WHERE customer = "
@@ -98,24 +98,26 @@ def looked_at_each(conn: Connection, trial: Trial, journeys: Journeys) -> list[P
         ]  # fmt: skip
         goals = [run.goal_at for run in own if run.journey == first.journey and run.goal_at is not None]
         reached = any(first.started_at <= at <= over_at for at in goals)
-        has_goal = bool(spent) if trial.journey == GLOBAL else reached
-        found.append(Person(str(arm), first.started_at, Instant(over_at), has_goal, sum(spent) / 1_000_000))
+        has_goal = bool(spent) if experiment.journey == GLOBAL else reached
+        found.append(
+            Participant(str(arm), first.started_at, Instant(over_at), has_goal, sum(spent) / 1_000_000)
+        )
     return sorted(found, key=repr)
 
 
-def _path(run: Enrollment, trial: Trial) -> str | None:
-    names = [split for _, split in trial.sources]
+def _path(run: Enrollment, experiment: Experiment) -> str | None:
+    names = [source.split for source in experiment.sources]
     return next((run.paths[name] for name in names if name in run.paths and not run.holdout), None)
 
 
-def _arm(run: Enrollment, trial: Trial, customer: str, journeys: Journeys) -> str | None:
-    if trial.split:
-        return _path(run, trial)
+def _arm(run: Enrollment, experiment: Experiment, customer: str, journeys: Journeys) -> str | None:
+    if experiment.split:
+        return _path(run, experiment)
     if not run.holdout:
         return "journey"
     own = journeys.by_name[run.journey].holdout
     by_shop = in_global_holdout(customer, 30) or not own
-    if trial.journey == GLOBAL:
+    if experiment.journey == GLOBAL:
         return "holdout" if by_shop else "journey"
     return None if by_shop else "holdout"
 
@@ -143,11 +145,13 @@ def lived(history: list[tuple[str, Any, Any]]) -> None:
             for op in history:
                 a_life.do(*op)
             journeys = a_life.shop.publication.journeys
-            found = trials(journeys, "order_placed")
+            found = experiments_of(journeys, "order_placed")
             with a_life.shop.store.read() as conn:
                 counted = people_of(conn, found, journeys, "EUR")
-                for trial, people in zip(found, counted, strict=True):
-                    assert sorted(people, key=repr) == looked_at_each(conn, trial, journeys), trial.title
+                for experiment, people in zip(found, counted, strict=True):
+                    assert sorted(people, key=repr) == looked_at_each(conn, experiment, journeys), (
+                        experiment.title
+                    )
         finally:
             a_life.shop.close()
 

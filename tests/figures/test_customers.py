@@ -22,7 +22,7 @@ from engine.core.journeys import Journeys
 from engine.figures import reports
 from engine.figures.period import Granularity, Period
 from engine.figures.report import FiguresReport
-from engine.figures.reports import ReportRequest
+from engine.figures.request import ReportRequest
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import ShopFacts
 from engine.store.customers import events

@@ -11,14 +11,16 @@ from hypothesis import strategies as st
 from engine.statistics.bootstrap import bootstrap
 from engine.statistics.distributions import chi_square_tail, t_cdf, t_quantile
 from engine.statistics.holm import holm
-from engine.statistics.means import Amounts, is_carried_by_few, welch
-from engine.statistics.proportions import Share, fisher, newcombe
+from engine.statistics.means import MoneySample, is_carried_by_few, welch
+from engine.statistics.proportions import Proportion, fisher, newcombe
 from engine.statistics.sample_ratio import sample_ratio
 from engine.statistics.sample_size import people_needed, smallest_found
 
 stats = pytest.importorskip("scipy.stats", reason="scipy is not installed")
 
-SHARES = st.integers(1, 400).flatmap(lambda whole: st.builds(Share, st.integers(0, whole), st.just(whole)))
+SHARES = st.integers(1, 400).flatmap(
+    lambda whole: st.builds(Proportion, st.integers(0, whole), st.just(whole))
+)
 
 
 @given(st.floats(-60, 60), st.floats(1, 1e6))
@@ -39,14 +41,14 @@ def test_chi_square_is_that_of_scipy(value: float, freedom: int) -> None:
 
 
 @given(SHARES, SHARES)
-def test_the_exact_test_is_that_of_scipy(one: Share, other: Share) -> None:
+def test_the_exact_test_is_that_of_scipy(one: Proportion, other: Proportion) -> None:
     table = [[one.part, one.whole - one.part], [other.part, other.whole - other.part]]
     assert math.isclose(fisher(one, other), stats.fisher_exact(table).pvalue, rel_tol=1e-6, abs_tol=1e-12)
 
 
 def test_the_exact_test_of_a_million_people_takes_no_longer() -> None:
     table = [[40_600, 459_400], [40_000, 460_000]]
-    ours = fisher(Share(40_600, 500_000), Share(40_000, 500_000))
+    ours = fisher(Proportion(40_600, 500_000), Proportion(40_000, 500_000))
     assert math.isclose(ours, stats.fisher_exact(table).pvalue, rel_tol=1e-5)
 
 
@@ -96,21 +98,23 @@ def test_people_drawn_again_give_an_interval_near_that_of_scipy() -> None:
 
 
 def test_few_people_carry_it_where_the_99th_percentile_has_more_than_half() -> None:
-    usual = Amounts(1000, tuple([50.0] * 100))
+    usual = MoneySample(1000, tuple([50.0] * 100))
     assert not is_carried_by_few([usual])
-    assert is_carried_by_few([Amounts(1000, (*usual.some, *[600.0] * 10))])
-    assert not is_carried_by_few([Amounts(1000, (*usual.some, *[450.0] * 10))])
-    assert not is_carried_by_few([Amounts(0, ())])
+    assert is_carried_by_few([MoneySample(1000, (*usual.some, *[600.0] * 10))])
+    assert not is_carried_by_few([MoneySample(1000, (*usual.some, *[450.0] * 10))])
+    assert not is_carried_by_few([MoneySample(0, ())])
 
 
 @pytest.mark.parametrize(
     ("one", "other", "expected"),
     [  # statsmodels 0.14: confint_proportions_2indep(..., method="newcomb")
-        (Share(56, 70), Share(48, 80), (0.05243147240236498, 0.33387265403690614)),
-        (Share(200, 2000), Share(161, 2010), (0.0021690830587104692, 0.037696302198041765)),
+        (Proportion(56, 70), Proportion(48, 80), (0.05243147240236498, 0.33387265403690614)),
+        (Proportion(200, 2000), Proportion(161, 2010), (0.0021690830587104692, 0.037696302198041765)),
     ],
 )
-def test_newcombe_is_that_of_statsmodels(one: Share, other: Share, expected: tuple[float, float]) -> None:
+def test_newcombe_is_that_of_statsmodels(
+    one: Proportion, other: Proportion, expected: tuple[float, float]
+) -> None:
     found = newcombe(one, other)
     assert (found.low, found.high) == pytest.approx(expected, rel=1e-9)
 
@@ -138,5 +142,5 @@ def test_holm_is_that_of_statsmodels() -> None:
     assert holm([]) == []
 
 
-def _amounts(values: list[float]) -> Amounts:
-    return Amounts(len(values), tuple(value for value in values if value))
+def _amounts(values: list[float]) -> MoneySample:
+    return MoneySample(len(values), tuple(value for value in values if value))

@@ -10,8 +10,8 @@ from numpy.random import Generator, default_rng
 
 from engine.statistics import sequences
 from engine.statistics.comparison import Arm, ArmVerdict, compare
-from engine.statistics.means import Amounts
-from engine.statistics.proportions import Share
+from engine.statistics.means import MoneySample
+from engine.statistics.proportions import Proportion
 from engine.statistics.sample_size import people_needed
 
 DAYS = 40
@@ -21,7 +21,7 @@ FEW = 250
 Rates = tuple[float, ...]
 
 
-def days_of(dice: Generator, rates: Rates, a_day: int) -> list[list[Share]]:
+def days_of(dice: Generator, rates: Rates, a_day: int) -> list[list[Proportion]]:
     """For each day the arms as they stand: so many come in a day, divided by chance, with goals by chance."""
     people = [[0] * DAYS for _ in rates]
     goals = [[0] * DAYS for _ in rates]
@@ -35,38 +35,38 @@ def days_of(dice: Generator, rates: Rates, a_day: int) -> list[list[Share]]:
     sums = [
         list(zip(accumulate(goals[arm]), accumulate(people[arm]), strict=True)) for arm in range(len(rates))
     ]
-    return [[Share(*sums[arm][day]) for arm in range(len(rates))] for day in range(DAYS)]
+    return [[Proportion(*sums[arm][day]) for arm in range(len(rates))] for day in range(DAYS)]
 
 
-def arms(shares: list[Share]) -> list[Arm]:
+def arms(shares: list[Proportion]) -> list[Arm]:
     """Without money, which is not what decides."""
     return [
-        Arm(f"arm {place}", 1, share.whole, share, Amounts(share.whole, ()))
+        Arm(f"arm {place}", 1, share.whole, share, MoneySample(share.whole, ()))
         for place, share in enumerate(shares)
     ]
 
 
-def amounts(share: Share) -> Amounts:
+def amounts(share: Proportion) -> MoneySample:
     """Half of those with a goal spend 20, the others 60."""
-    return Amounts(share.whole, _spent(share.part))
+    return MoneySample(share.whole, _spent(share.part))
 
 
 def _spent(goals: int) -> tuple[float, ...]:
     return (20.0,) * (goals // 2) + (60.0,) * (goals - goals // 2)
 
 
-def is_called(days: list[list[Share]], people_each: int) -> bool:
+def is_called(days: list[list[Proportion]], people_each: int) -> bool:
     """Whether an arm is called better or worse on any day on which somebody looks: every day. The moment is
     the first day on which all arms have enough."""
     moment = next((day for day in days if min(share.whole for share in day) >= people_each), None)
     for day in days:
         if day is moment:
             break
-        found = compare(arms(day), is_moment=False, planned=2 * people_each, seed="s").differences
+        found = compare(arms(day), is_moment=False, planned=2 * people_each, seed="s").effects
         assert all(one.verdict is ArmVerdict.OPEN for one in found)
     if moment is None:
         return False
-    found = compare(arms(moment), is_moment=True, planned=2 * people_each, seed="s").differences
+    found = compare(arms(moment), is_moment=True, planned=2 * people_each, seed="s").effects
     return any(one.verdict in {ArmVerdict.BETTER, ArmVerdict.WORSE} for one in found)
 
 

@@ -52,16 +52,16 @@ class SourceRow(Struct, frozen=True):
 
 
 @dataclass(slots=True)
-class Table:
+class ReadTable:
     """The rows of a file, and the columns of its header (CSV only)."""
 
     columns: list[str]
     rows: Iterator[SourceRow]
 
 
-def open_table(source: Source, file: IO[str], delimiter: str | None) -> Table:
+def open_table(source: Source, file: IO[str], delimiter: str | None) -> ReadTable:
     """Reads the header of a CSV file. Raises UsageError for one that names no columns."""
-    return Table([], _json_rows(file)) if source.form == "jsonl" else _csv_table(file, delimiter)
+    return ReadTable([], _json_rows(file)) if source.form == "jsonl" else _csv_table(file, delimiter)
 
 
 def safe_cell(text: str) -> str:
@@ -77,7 +77,7 @@ def _is_number(text: str) -> bool:
     return True
 
 
-def _csv_table(file: IO[str], delimiter: str | None) -> Table:
+def _csv_table(file: IO[str], delimiter: str | None) -> ReadTable:
     # For the whole process: the module knows no other way
     csv.field_size_limit(_LONGEST_CELL)
     first = file.readline()
@@ -104,7 +104,7 @@ def _csv_table(file: IO[str], delimiter: str | None) -> Table:
             f'the header names "{twice[0]}" twice' if twice else "a column of the header has no name",
             "Each column needs one name of its own",
         )
-    return Table(columns, _csv_rows(csv.reader(file, delimiter=delimiter), columns, before, passed))
+    return ReadTable(columns, _csv_rows(csv.reader(file, delimiter=delimiter), columns, before, passed))
 
 
 def _csv_rows(reader: Any, columns: list[str], before: int, passed: int) -> Iterator[SourceRow]:

@@ -43,13 +43,14 @@ def definitions(report: FiguresReport) -> list[list[str]]:
 
 def _standing(table: Table, report: FiguresReport) -> RichTable:
     """A column for each figure."""
-    drawn = RichTable(title=_title(table, report), box=SIMPLE_HEAD, title_justify="left", title_style="bold")
+    title = table.full_title(report.currency)
+    drawn = RichTable(title=title, box=SIMPLE_HEAD, title_justify="left", title_style="bold")
     drawn.add_column(table.label, no_wrap=True)
     has_trend, has_notes = any(row.trend for row in table.rows), any(row.note for row in table.rows)
     if has_trend:
         drawn.add_column(f"{table.trend} by day", no_wrap=True)
     for metric in table.metrics:
-        drawn.add_column(_head(metric, report), justify="right", no_wrap=True)
+        drawn.add_column(table.head(metric, report.currency), justify="right", no_wrap=True)
     if has_notes:
         drawn.add_column(table.note, no_wrap=True)
     for row in table.rows:
@@ -77,22 +78,12 @@ def _lying(table: Table, report: FiguresReport) -> RichTable:
             cells += [shown(year, metric.unit), change(now, year, metric.unit)]
         if row.trends:
             cells.append(sparkline(row.trends.get(metric.name, ())))
-        drawn.add_row(_head(metric, report), *cells)
+        drawn.add_row(table.head(metric, report.currency), *cells)
     return drawn
-
-
-def _title(table: Table, report: FiguresReport) -> str:
-    is_money = table.measure is not None and table.measure.unit == "money"
-    return f"{table.title}, {report.currency}" if is_money else table.title
 
 
 def _plain(text: str) -> str:
     return text.replace("[", r"\[")
-
-
-def _head(metric: Metric, report: FiguresReport) -> str:
-    is_money = metric.unit == "money" and not metric.title.isdigit()
-    return f"{metric.title}, {report.currency}" if is_money else metric.title
 
 
 def _cell(metric: Metric, row: Row, place: int) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.walk import every_step
 from engine.language.steps.split import Split
-from engine.language.syntax import Decide
+from engine.language.syntax import DecisionMoment
 from engine.problem import Problem
 from engine.statistics.sample_size import people_needed, smallest_found
 
@@ -32,7 +32,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
     return problems
 
 
-def _of(decide: Decide, share: int, arm: str) -> list[Problem]:
+def _of(decide: DecisionMoment, share: int, arm: str) -> list[Problem]:
     people = decide.people
     if people is None or share == 0:
         return []

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from engine.figures.metrics import Metric, Totals, Unit, Value
-
-
-def _from_people(totals: Totals) -> Value:
-    del totals
-    return None
+from engine.figures.metrics import Metric, Unit
 
 
 def _metric(name: str, title: str, unit: Unit, formula: str, counts: str, of: str = "") -> Metric:
-    return Metric(name, title, unit, formula, counts, _WHEN, of, _from_people)
+    return Metric(name, title, unit, formula, counts, _WHEN, of)
 
 
 _WHEN = "from the first start of each person until `within` of the goal (whole shop: 90 days)"
@@ -60,7 +55,7 @@ _PLANNED = "planned, by what the last 30 days show"
 
 
 def _plan(name: str, title: str, unit: Unit, formula: str, of: str = "") -> Metric:
-    return Metric(name, title, unit, formula, "people, each once", _PLANNED, of, _from_people)
+    return Metric(name, title, unit, formula, "people, each once", _PLANNED, of)
 
 
 BASE = _plan(

@@ -8,18 +8,18 @@ from __future__ import annotations
 
 import datetime as dt
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from engine.core.journey import DecisionMoment
 from engine.core.journeys import Journeys
-from engine.figures.experiments.trial import Trial, sources_of
+from engine.figures.experiments.experiment import Experiment, sources_of
 from engine.ids import in_global_holdout, in_holdout
 from engine.statistics.comparison import Arm
-from engine.statistics.means import Amounts
-from engine.statistics.proportions import Share
+from engine.statistics.means import MoneySample
+from engine.statistics.proportions import Proportion
 from engine.store.amounts import MONEY
 from engine.store.counting import arms
 from engine.store.counting.arms import HELD_OUT, TREATED, ArmMember
@@ -27,7 +27,7 @@ from engine.values import Instant, at_local, plus, zone
 
 
 @dataclass(frozen=True, slots=True)
-class Person:
+class Participant:
     """One person. `over_at`: when their time ends; `spent`: within it, in the currency of the shop."""
 
     arm: str
@@ -38,31 +38,31 @@ class Person:
 
 
 def people_of(
-    conn: Connection, trials: Sequence[Trial], journeys: Journeys, currency: str
-) -> list[list[Person]]:
+    conn: Connection, experiments: Sequence[Experiment], journeys: Journeys, currency: str
+) -> list[list[Participant]]:
     """Everybody who ever came into each experiment, also along paths that are no more."""
-    sources = sources_of(list(trials))
+    sources = sources_of(experiments)
     bought: defaultdict[tuple[int, str], list[tuple[Instant, int]]] = defaultdict(list)
     for order in arms.orders(conn, sources, currency):
         bought[order.experiment, order.customer].append((order.at, order.amount))
-    found: list[list[Person]] = [[] for _ in trials]
+    found: list[list[Participant]] = [[] for _ in experiments]
     for member in arms.members(conn, sources):
-        trial = trials[member.experiment]
-        arm = _arm(member, trial, journeys) if not trial.split else member.arm
+        experiment = experiments[member.experiment]
+        arm = _arm(member, experiment, journeys) if not experiment.split else member.arm
         if arm is None:
             continue
-        over_at = plus(member.at, trial.within, zone(member.zone))
+        over_at = plus(member.at, experiment.within, zone(member.zone))
         orders = bought.get((member.experiment, member.customer), ())
         inside = [amount for at, amount in orders if at <= over_at]
         has_goal = (
-            bool(inside) if trial.is_global else member.goal_at is not None and member.goal_at <= over_at
+            bool(inside) if experiment.is_global else member.goal_at is not None and member.goal_at <= over_at
         )
         spent = sum(inside) / MONEY
-        found[member.experiment].append(Person(arm, member.at, over_at, has_goal, spent))
+        found[member.experiment].append(Participant(arm, member.at, over_at, has_goal, spent))
     return found
 
 
-def _arm(member: ArmMember, trial: Trial, journeys: Journeys) -> str | None:
+def _arm(member: ArmMember, experiment: Experiment, journeys: Journeys) -> str | None:
     """A run says that it is held out, not by which of the two holdouts: that follows from the hashes by which
     both were drawn. Where they do not tell (two ids became one, a share was lowered), it is the journey's
     own, if it has one."""
@@ -72,13 +72,13 @@ def _arm(member: ArmMember, trial: Trial, journeys: Journeys) -> str | None:
     own = journey.holdout if journey is not None else 0
     is_own = own > 0 and in_holdout(member.customer, member.journey, own)
     by_shop = in_global_holdout(member.customer, journeys.global_holdout) or (not is_own and own == 0)
-    if trial.is_global:
+    if experiment.is_global:
         return HELD_OUT if by_shop else TREATED
     return None if by_shop and journeys.global_holdout else HELD_OUT
 
 
 def moment_of(
-    people: Iterable[Person], names: Sequence[str], decide: DecisionMoment | None, timezone: str
+    people: Iterable[Participant], names: Sequence[str], decide: DecisionMoment | None, timezone: str
 ) -> Instant | None:
     """When the experiment is decided: the end of a day, or when the last arm has so many people whose time is
     over. None: nobody has fixed it, or it is not known yet."""
@@ -97,25 +97,18 @@ def moment_of(
 
 
 def arms_at(
-    people: Iterable[Person], trial: Trial, until: Instant, after: Instant | None = None
+    people: Iterable[Participant], experiment: Experiment, until: Instant, after: Instant | None = None
 ) -> tuple[Arm, ...]:
     """The arms by those whose time was over at `until`, and (with `after`) was not yet then."""
-    by_arm: dict[str, list[Person]] = {name: [] for name, _ in trial.arms}
+    by_arm: dict[str, list[Participant]] = {name: [] for name, _ in experiment.arms}
     for person in people:
         if person.arm in by_arm and person.at <= until and (after is None or person.over_at > after):
             by_arm[person.arm].append(person)
-    return tuple(
-        _arm_of(name, share, by_arm[name], lambda person: person.over_at <= until)
-        for name, share in trial.arms
-    )
-
-
-def _arm_of(name: str, share: int, started: Sequence[Person], is_over: Callable[[Person], bool]) -> Arm:
-    over = [person for person in started if is_over(person)]
-    return Arm(
-        name,
-        share,
-        len(started),
-        Share(sum(person.has_goal for person in over), len(over)),
-        Amounts(len(over), tuple(person.spent for person in over if person.spent)),
-    )
+    found = []
+    for name, share in experiment.arms:
+        started = by_arm[name]
+        over = [person for person in started if person.over_at <= until]
+        goals = Proportion(sum(person.has_goal for person in over), len(over))
+        money = MoneySample(len(over), tuple(person.spent for person in over if person.spent))
+        found.append(Arm(name, share, len(started), goals, money))
+    return tuple(found)

@@ -11,12 +11,12 @@ from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
+from engine.figures.experiments.experiment import Experiment, experiments_of
 from engine.figures.experiments.metrics import SIZE
-from engine.figures.experiments.people import Person, arms_at, people_of
-from engine.figures.experiments.trial import Trial, trials
+from engine.figures.experiments.people import Participant, arms_at, people_of
 from engine.figures.metrics import Value
 from engine.figures.report import Row, Table
-from engine.statistics.bounds import ALPHA
+from engine.statistics.confidence import ALPHA
 from engine.statistics.sample_size import people_needed
 from engine.store.counting import daily_counts
 from engine.values import DAY, Instant
@@ -43,20 +43,20 @@ def sizes(conn: Connection, journeys: Journeys, now: Instant, rise: float, base:
         raise UsageError(
             "more than everybody cannot reach a goal:", "--from and --size are below 100% together"
         )
-    found = trials(journeys, daily_counts.shop(conn).order)
+    found = experiments_of(journeys, daily_counts.shop(conn).order)
     lines = []
     if base is not None:
         each = people_needed(base, base + rise)
         lines.append(Row("two halves", (*_rates(base, rise), each, 2 * each, None, None), ()))
-    for trial, people in zip(found, people_of(conn, found, journeys, journeys.currency), strict=True):
-        seen = base if base is not None else _seen(trial, people, now)
+    for experiment, people in zip(found, people_of(conn, found, journeys, journeys.currency), strict=True):
+        seen = base if base is not None else _seen(experiment, people, now)
         if seen is None or not 0 < seen < 1 - rise:
             continue
-        each, starts = _needed(trial, seen, seen + rise)
+        each, starts = _needed(experiment, seen, seen + rise)
         a_day = _a_day(people, now)
-        days = ceil(starts / a_day) + ceil(trial.within.roughly() / DAY) if a_day else None
+        days = ceil(starts / a_day) + ceil(experiment.within.roughly() / DAY) if a_day else None
         pace = Decimal(str(round(a_day, 1))) if a_day else None
-        lines.append(Row(trial.title, (*_rates(seen, rise), each, starts, pace, days), ()))
+        lines.append(Row(experiment.title, (*_rates(seen, rise), each, starts, pace, days), ()))
     remark = (
         "An effect of this size is found in four of five cases. Write  decide: after ... people each  with "
         "the number of the column `people each`. An effect half as large takes four times as many people."
@@ -68,9 +68,9 @@ def _rates(base: float, rise: float) -> tuple[Value, Value]:
     return Decimal(str(round(base, 6))), Decimal(str(round(base + rise, 6)))
 
 
-def _needed(trial: Trial, base: float, changed: float) -> tuple[int, int]:
+def _needed(experiment: Experiment, base: float, changed: float) -> tuple[int, int]:
     """People in the smallest arm, and people who have to come in until all arms have enough."""
-    (_, control), *others = trial.arms
+    (_, control), *others = experiment.arms
     whole = control + sum(share for _, share in others)
     alpha = ALPHA / len(others)  # of several arms, as Holm asks of the first
     starts = max(
@@ -78,15 +78,15 @@ def _needed(trial: Trial, base: float, changed: float) -> tuple[int, int]:
         for _, share in others
         if share
     )
-    return ceil(starts * min(share for _, share in trial.arms if share) / whole), starts
+    return ceil(starts * min(share for _, share in experiment.arms if share) / whole), starts
 
 
-def _seen(trial: Trial, people: Sequence[Person], now: Instant) -> float | None:
-    control = arms_at(people, trial, now)[0].goals
+def _seen(experiment: Experiment, people: Sequence[Participant], now: Instant) -> float | None:
+    control = arms_at(people, experiment, now)[0].goals
     return control.rate if control.whole else None
 
 
-def _a_day(people: Sequence[Person], now: Instant) -> float:
+def _a_day(people: Sequence[Participant], now: Instant) -> float:
     """Who came in on a day, by the last ones; of an experiment that is younger, since it began."""
     since = max(min((person.at for person in people), default=now), now - PACE * DAY)
     return sum(person.at >= since for person in people) / max(1.0, (now - since) / DAY)

@@ -14,23 +14,24 @@ from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 from engine.figures.html.charts import ColumnChart, column_chart, merged, spark_path
-from engine.figures.metrics import COMPARED, Metric, Unit, Value
+from engine.figures.metrics import COMPARED, Unit, Value
 from engine.figures.numbers import change, shown
 from engine.figures.report import FiguresReport, Row, Table
 
 _FOLDER = Path(__file__).parent
 
 TILES = (
-    "all_revenue", "all_orders", "customers", "new_customers", "repeat_rate", "trigger_share", "crr", "cost",
+    "all_revenue", "all_orders", "customers", "new_customers", "repeat_rate", "trigger_share", "crr",
+    "started", "goal_rate", "orders", "revenue", "cost",
 )  # fmt: skip
-"""What stands above everything else in the report of the shop."""
+"""What stands above everything else, of those figures that the whole of something has."""
 
 CHARTS = ("all_revenue", "all_orders", "new_customers", "trigger_revenue", "sent", "clicked")
 """What is drawn over the days of the period, of those figures that a report has."""
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
+class FigureTile:
     """One figure, large."""
 
     title: str
@@ -39,7 +40,7 @@ class Tile:
 
 
 @dataclass(frozen=True, slots=True)
-class Cell:
+class TableCell:
     """A cell of a table. `change`: against the period before. `bar`: how long a bar beside it is, in percent
     of the longest; `shade`: how dark its ground, in percent; both say nothing that the number does not."""
 
@@ -50,18 +51,18 @@ class Cell:
 
 
 @dataclass(frozen=True, slots=True)
-class Line:
+class TableLine:
     """A row of a table. `spark`: points of its small line, `spark_words` what they say."""
 
     label: str
-    cells: tuple[Cell, ...]
+    cells: tuple[TableCell, ...]
     spark: str = ""
     spark_words: str = ""
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True)
-class DayTable:
+class ChartNumbers:
     """The numbers behind the charts of a section."""
 
     heads: tuple[str, ...]
@@ -69,17 +70,17 @@ class DayTable:
 
 
 @dataclass(frozen=True, slots=True)
-class Section:
+class ReportSection:
     """A table with its charts."""
 
     name: str
     title: str
     heads: tuple[str, ...]
-    lines: tuple[Line, ...]
+    lines: tuple[TableLine, ...]
     spark_head: str = ""
     note_head: str = ""
     charts: tuple[ColumnChart, ...] = ()
-    chart_table: DayTable | None = None
+    chart_table: ChartNumbers | None = None
     remarks: tuple[str, ...] = ()
 
 
@@ -109,10 +110,10 @@ def _style() -> Markup:
     return Markup((_FOLDER / "report.css").read_text(encoding="utf-8"))  # noqa: S704
 
 
-def _tiles(report: FiguresReport) -> list[Tile]:
+def _tiles(report: FiguresReport) -> list[FigureTile]:
     found = []
     for table in report.tables:
-        if not table.is_whole or report.name not in ("overview", "customers"):
+        if not table.is_whole:
             continue
         row = table.rows[0]
         places = {metric.name: place for place, metric in enumerate(table.metrics)}
@@ -121,23 +122,16 @@ def _tiles(report: FiguresReport) -> list[Tile]:
                 place = places[name]
                 metric, now = table.metrics[place], row.now[place]
                 before = row.before[place] if row.before else None
-                found.append(
-                    Tile(titled(metric, report), shown(now, metric.unit), change(now, before, metric.unit))
-                )
+                head = table.head(metric, report.currency)
+                found.append(FigureTile(head, shown(now, metric.unit), change(now, before, metric.unit)))
     return found
 
 
-def titled(metric: Metric, report: FiguresReport) -> str:
-    """The head of its column."""
-    is_money = metric.unit == "money" and not metric.title.isdigit()
-    return f"{metric.title}, {report.currency}" if is_money else metric.title
-
-
-def _section(table: Table, report: FiguresReport) -> Section:
+def _section(table: Table, report: FiguresReport) -> ReportSection:
     return _whole(table, report) if table.is_whole else _lines(table, report)
 
 
-def _whole(table: Table, report: FiguresReport) -> Section:
+def _whole(table: Table, report: FiguresReport) -> ReportSection:
     """A line for each figure of the only row."""
     row = table.rows[0]
     heads = ["figure", "this period", *(["before", "change"] if row.before else [])]
@@ -145,16 +139,16 @@ def _whole(table: Table, report: FiguresReport) -> Section:
     lines = []
     for place, metric in enumerate(table.metrics):
         now = row.now[place]
-        cells = [Cell(shown(now, metric.unit))]
+        cells = [TableCell(shown(now, metric.unit))]
         for values in (row.before, row.year_before):
             if values:
                 cells += [
-                    Cell(shown(values[place], metric.unit)),
-                    Cell(change(now, values[place], metric.unit)),
+                    TableCell(shown(values[place], metric.unit)),
+                    TableCell(change(now, values[place], metric.unit)),
                 ]
-        lines.append(Line(titled(metric, report), tuple(cells)))
+        lines.append(TableLine(table.head(metric, report.currency), tuple(cells)))
     charts, days = _day_charts(table, row, report)
-    return Section(
+    return ReportSection(
         table.name,
         table.title,
         tuple(heads),
@@ -167,7 +161,7 @@ def _whole(table: Table, report: FiguresReport) -> Section:
 
 def _day_charts(
     table: Table, row: Row, report: FiguresReport
-) -> tuple[tuple[ColumnChart, ...], DayTable | None]:
+) -> tuple[tuple[ColumnChart, ...], ChartNumbers | None]:
     metrics = {metric.name: metric for metric in table.metrics}
     drawn = [metrics[name] for name in CHARTS if name in metrics and name in row.trends]
     if not drawn and row.trend:
@@ -177,26 +171,26 @@ def _day_charts(
         numbers, wide = merged([Decimal(each or 0) for each in row.trends[metric.name]])
         labels = part_labels(report.period.first, len(numbers), wide, report.period.last)
         texts = [shown(_whole_number(number), metric.unit) for number in numbers]
-        chart = column_chart(titled(metric, report), numbers, labels, texts)
+        chart = column_chart(table.head(metric, report.currency), numbers, labels, texts)
         if chart is not None:
             charts.append(chart)
-            columns.append((titled(metric, report), texts))
+            columns.append((table.head(metric, report.currency), texts))
     if not charts:
         return (), None
     lines = [(label, *(texts[at] for _, texts in columns)) for at, label in enumerate(labels)]
-    return tuple(charts), DayTable(("days", *(title for title, _ in columns)), tuple(lines))
+    return tuple(charts), ChartNumbers(("days", *(title for title, _ in columns)), tuple(lines))
 
 
 def _trend_chart(
     table: Table, row: Row, report: FiguresReport
-) -> tuple[tuple[ColumnChart, ...], DayTable | None]:
+) -> tuple[tuple[ColumnChart, ...], ChartNumbers | None]:
     numbers, wide = merged([Decimal(each) for each in row.trend])
     labels = part_labels(report.period.first, len(numbers), wide, report.period.last)
     texts = [f"{number:,}" for number in numbers]
     chart = column_chart(f"{table.trend} by day", numbers, labels, texts)
     if chart is None:
         return (), None
-    return (chart,), DayTable(("days", table.trend), tuple(zip(labels, texts, strict=True)))
+    return (chart,), ChartNumbers(("days", table.trend), tuple(zip(labels, texts, strict=True)))
 
 
 def part_labels(first: dt.date, count: int, wide: int, last: dt.date) -> list[str]:
@@ -209,12 +203,12 @@ def part_labels(first: dt.date, count: int, wide: int, last: dt.date) -> list[st
     return found
 
 
-def _lines(table: Table, report: FiguresReport) -> Section:
+def _lines(table: Table, report: FiguresReport) -> ReportSection:
     """A column for each figure."""
     has_trend = any(row.trend for row in table.rows)
     # the first column that is no share is drawn as bars, where no small line is
     barred = next((place for place, metric in enumerate(table.metrics) if metric.unit == "count"), None)
-    if has_trend or table.measure is not None or table.name.startswith("by_"):
+    if has_trend or table.measure is not None or table.is_of_parts:
         barred = None
     longest = max((_size(row.now[barred]) for row in table.rows), default=0) if barred is not None else 0
     darkest = (
@@ -230,7 +224,7 @@ def _lines(table: Table, report: FiguresReport) -> Section:
             before = row.before[place] if row.before else None
             is_shaded = table.measure is not None and place > 0 and value is not None and darkest > 0
             cells.append(
-                Cell(
+                TableCell(
                     _rounded(value, metric.unit) if table.measure is not None else shown(value, metric.unit),
                     change(value, before, metric.unit) if metric.name in COMPARED and row.before else "",
                     round(100 * _size(value) / longest, 1) if place == barred and longest else None,
@@ -238,17 +232,15 @@ def _lines(table: Table, report: FiguresReport) -> Section:
                 )
             )
         lines.append(
-            Line(
+            TableLine(
                 row.label or "-", tuple(cells), spark_path(row.trend),
                 _spark_words(row.trend, table.trend, report.period.first) if row.trend else "", row.note,
             )
         )  # fmt: skip
-    title = table.title
-    if table.measure is not None and table.measure.unit == "money":
-        title = f"{title}, {report.currency}"
-    charts = _part_charts(table, report) if table.name.startswith("by_") else ()
-    return Section(
-        table.name, title, (table.label, *(titled(metric, report) for metric in table.metrics)), tuple(lines),
+    charts = _part_charts(table, report) if table.is_of_parts else ()
+    heads = (table.label, *(table.head(metric, report.currency) for metric in table.metrics))
+    return ReportSection(
+        table.name, table.full_title(report.currency), heads, tuple(lines),
         f"{table.trend} by day" if has_trend else "",
         (table.note or "remarks") if any(row.note for row in table.rows) else "", charts,
         remarks=table.remarks,
@@ -262,7 +254,9 @@ def _part_charts(table: Table, report: FiguresReport) -> tuple[ColumnChart, ...]
         if metric.unit in ("count", "money") and len(found) < 4 and 1 < len(table.rows) <= 400:
             numbers = [Decimal(row.now[place] or 0) for row in table.rows]
             texts = [shown(row.now[place], metric.unit) for row in table.rows]
-            chart = column_chart(titled(metric, report), numbers, [row.label for row in table.rows], texts)
+            chart = column_chart(
+                table.head(metric, report.currency), numbers, [row.label for row in table.rows], texts
+            )
             if chart is not None:
                 found.append(chart)
     return tuple(found)

@@ -16,7 +16,7 @@ SPARK_WIDTH, SPARK_HEIGHT = 120, 24
 
 
 @dataclass(frozen=True, slots=True)
-class Column:
+class ChartColumn:
     """One column, as a rectangle. `label`, `value`: what it says when it is pointed at."""
 
     x: float
@@ -36,7 +36,7 @@ class ColumnChart:
     highest: str
     first: str
     last: str
-    columns: tuple[Column, ...]
+    columns: tuple[ChartColumn, ...]
     baseline: float
     top: float
 
@@ -56,7 +56,7 @@ def column_chart(
     for index, (number, label, text) in enumerate(zip(numbers, labels, shown, strict=True)):
         size = float(max(number, Decimal(0)) / highest) * high
         columns.append(
-            Column(
+            ChartColumn(
                 round(_LEFT + index * step + gap / 2, 2), round(_TOP + high - size, 2), round(step - gap, 2),
                 round(size, 2), label, text,
             )

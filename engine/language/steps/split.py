@@ -13,7 +13,7 @@ from engine.language.nodes import Entry, part, tail
 from engine.language.quantities import parse_share
 from engine.language.spelling import spell_share
 from engine.language.steps.kinds import StepKind, step_keys
-from engine.language.syntax import Decide, Hashed, Step, Text
+from engine.language.syntax import DecisionMoment, Hashed, Step, Text
 from engine.language.wording import quoted, shown
 
 
@@ -35,7 +35,7 @@ class Split(Step):
     verb: ClassVar[str] = "split"
     name: Text
     paths: tuple[SplitPath, ...]
-    decide: Decide | None = None
+    decide: DecisionMoment | None = None
 
     def words(self) -> str:
         """`split offer_test`."""
@@ -104,7 +104,7 @@ def parse_split(reader: MapReader) -> Split | None:
     return None if name is None else Split(reader.at, step_id, was, name, paths, decide)
 
 
-def _check_control(context: ReadContext, paths: tuple[SplitPath, ...], decide: Decide) -> None:
+def _check_control(context: ReadContext, paths: tuple[SplitPath, ...], decide: DecisionMoment) -> None:
     if len(paths) == 1:
         context.report(
             decide.span,

@@ -16,7 +16,7 @@ from engine.core.facts.rule import FactRule
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, migration
-from engine.figures.experiments.trial import notes_of, trials
+from engine.figures.experiments.experiment import experiments_of, notes_of
 from engine.project import Project
 from engine.runtime.advance.definitions import notice
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments
@@ -24,7 +24,7 @@ from engine.runtime.publish.last_published import deployable, published_journeys
 from engine.runtime.publish.planning import refusal, without_file
 from engine.store import decisions, watermarks
 from engine.store.amounts import stored
-from engine.store.counting import daily_counts, trial_log
+from engine.store.counting import daily_counts, experiment_log
 from engine.store.counting.daily_counts import ShopFacts, TakingBack
 from engine.store.customers import batches, enrollments
 from engine.store.inbox import due_queue
@@ -76,8 +76,8 @@ def deploy(conn: Connection, project: Project, now: Instant, whom: str = "") -> 
         journeys=hashes,
         sources=project.sources,
     )
-    experiments = trials(project.journeys, project.config.attribution.order)
-    trial_log.note(conn, now, notes_of(experiments))
+    experiments = experiments_of(project.journeys, project.config.attribution.order)
+    experiment_log.note(conn, now, notes_of(experiments))
     begun = notice(conn, facts, number, now, before=old.facts if old is not None else ())
     # clock and date starts of a journey count from its first publication on
     for name in project.journeys.by_name:

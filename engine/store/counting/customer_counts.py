@@ -32,10 +32,10 @@ class DayCounts:
     `orders`: all, also those of customers who were erased since; `money`: in millionths, of those in the
     currency of the shop."""
 
-    customers: int
-    new: int
-    orders: int
-    money: int
+    customers: int = 0
+    new: int = 0
+    orders: int = 0
+    money: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,14 @@ class SecondOrders:
 
     by_gap: Mapping[int, int]
     of_new: int
+
+
+@dataclass(frozen=True, slots=True)
+class BoughtAgain:
+    """How many of `whole` new customers ordered a second time within some days."""
+
+    again: int
+    whole: int
 
 
 _GAP = "CAST(why AS INTEGER)"
@@ -104,18 +112,17 @@ def second_orders(conn: Connection, wanted: DayRange) -> SecondOrders:
     )
 
 
-def bought_again_within(conn: Connection, firsts: DayRange, days: int) -> tuple[int, int]:
-    """Of the customers whose first order lies in a range: how many had their second one within so many days,
-    and how many there are."""
+def bought_again_within(conn: Connection, firsts: DayRange, days: int) -> BoughtAgain:
+    """Of the customers whose first order lies in a range."""
     clause = f"what = '{What.SECOND_ORDER}' AND {_GAP} <= {days}"
-    again, all_ = _sums_of(
+    again, whole = _sums_of(
         conn,
         (What.SECOND_ORDER, What.NEW_CUSTOMER),
         [(f"{firsts.condition('day')} AND {clause}", "n"),
          (f"{firsts.condition('day')} AND what = '{What.NEW_CUSTOMER}'", "n")],
         [firsts],
     )  # fmt: skip
-    return again, all_
+    return BoughtAgain(again, whole)
 
 
 def days_between(conn: Connection, last: int) -> int:

@@ -11,7 +11,7 @@ from engine.core.steps.split import SplitStep
 from engine.language.steps.split import CONTROLS
 from engine.statistics.sequences import PLANNED
 from engine.store.counting.arms import HELD_OUT, TREATED, ArmSource
-from engine.store.counting.trial_log import TrialNote, TrialPhase
+from engine.store.counting.experiment_log import ArmShare, ExperimentNote, ExperimentPhase
 from engine.values import Duration, Instant
 
 GLOBAL = "all journeys"
@@ -23,18 +23,18 @@ whole shop."""
 
 
 @dataclass(frozen=True, slots=True)
-class Trial:
+class Experiment:
     """One experiment. `split`: "" for a holdout. `arms`: name and share, the control first. `within`: so long
     after they came in people are looked at. `is_of_orders`: the goal is an order. `since`: only who came in
     from here on counts."""
 
     journey: str
     split: str
-    arms: tuple[tuple[str, int], ...]
+    arms: tuple[ArmShare, ...]
     within: Duration
     is_of_orders: bool
     decide: DecisionMoment | None
-    sources: tuple[tuple[str, str], ...]  # journey, split: the runs that it is made of
+    sources: tuple[ArmSource, ...]  # the runs that it is made of
     own_share: int = 0  # percent of the journey's own holdout
     was: str = ""  # title under its former name
     since: Instant = Instant(0)
@@ -45,6 +45,16 @@ class Trial:
     def title(self) -> str:
         """`abandoned_cart: holdout`."""
         return f"{self.journey}: {self.split or 'holdout'}"
+
+    @property
+    def names(self) -> list[str]:
+        """Of its arms, the control first."""
+        return [arm.name for arm in self.arms]
+
+    @property
+    def control(self) -> str:
+        """What the others are compared with."""
+        return self.arms[0].name
 
     @property
     def is_global(self) -> bool:
@@ -59,7 +69,7 @@ class Trial:
         return 2 * self.decide.people
 
 
-def trials(journeys: Journeys, order_event: str) -> list[Trial]:
+def experiments_of(journeys: Journeys, order_event: str) -> list[Experiment]:
     """All of them: the whole shop first, then by journey."""
     found = [*_global(journeys)]
     for name in sorted(journeys.by_name):
@@ -67,68 +77,83 @@ def trials(journeys: Journeys, order_event: str) -> list[Trial]:
     return found
 
 
-def of_journey(journey: Journey, order_event: str) -> Iterator[Trial]:
+def of_journey(journey: Journey, order_event: str) -> Iterator[Experiment]:
     """The holdout of a journey, then its splits in the order of the file."""
     if journey.state == "draft":
         return
     within, is_of_orders = journey.goal.within, journey.goal.events == (order_event,)
     if journey.holdout:
-        arms = ((HELD_OUT, journey.holdout), (TREATED, 100 - journey.holdout))
-        yield Trial(
-            journey.name, "", arms, within, is_of_orders, journey.decide, ((journey.name, ""),),
+        arms = _holdout(journey.holdout)
+        yield Experiment(
+            journey.name, "", arms, within, is_of_orders, journey.decide,
+            (ArmSource(0, journey.name, ""),),
             journey.holdout, f"{journey.was or journey.name}: holdout",
         )  # fmt: skip
     for step in journey.steps:
         if isinstance(step, SplitStep):
             names = (step.id, step.was) if step.was else (step.id,)
-            yield Trial(
+            yield Experiment(
                 journey.name, step.id, _control_first(step), within, is_of_orders, step.decide,
-                tuple((journey.name, name) for name in names),
+                tuple(ArmSource(0, journey.name, name) for name in names),
                 was=f"{journey.was or journey.name}: {step.was or step.id}",
             )  # fmt: skip
 
 
-def _global(journeys: Journeys) -> Iterator[Trial]:
+def _global(journeys: Journeys) -> Iterator[Experiment]:
     share = journeys.global_holdout
     if share:
         marketing = tuple(
-            (name, "") for name, journey in journeys.by_name.items() if journey.policy.consent is not None
+            ArmSource(0, name, "")
+            for name, journey in journeys.by_name.items()
+            if journey.policy.consent is not None
         )
-        arms = ((HELD_OUT, share), (TREATED, 100 - share))
-        yield Trial(GLOBAL, "", arms, GLOBAL_WITHIN, True, journeys.global_decide, marketing)
+        yield Experiment(GLOBAL, "", _holdout(share), GLOBAL_WITHIN, True, journeys.global_decide, marketing)
 
 
-def _control_first(step: SplitStep) -> tuple[tuple[str, int], ...]:
+def _holdout(share: int) -> tuple[ArmShare, ...]:
+    return (ArmShare(HELD_OUT, share), ArmShare(TREATED, 100 - share))
+
+
+def _control_first(step: SplitStep) -> tuple[ArmShare, ...]:
     """The path that is called `holdout` or `control`, else the first one of the file, and the others."""
-    paths = [(name, share) for name, share, _ in step.paths]
-    control = next((path for path in paths if path[0] in CONTROLS), paths[0])
+    paths = [ArmShare(name, share) for name, share, _ in step.paths]
+    control = next((path for path in paths if path.name in CONTROLS), paths[0])
     return (control, *(path for path in paths if path is not control))
 
 
-def sources_of(found: list[Trial]) -> list[ArmSource]:
+def sources_of(found: Sequence[Experiment]) -> list[ArmSource]:
     """What is read for them; the number of an experiment is its place."""
     return [
-        ArmSource(place, journey, split)
-        for place, trial in enumerate(found)
-        for journey, split in trial.sources
+        source._replace(experiment=place)
+        for place, experiment in enumerate(found)
+        for source in experiment.sources
     ]
 
 
-def notes_of(found: Iterable[Trial]) -> list[TrialNote]:
+def notes_of(found: Iterable[Experiment]) -> list[ExperimentNote]:
     """What a deployment keeps of them."""
-    return [TrialNote(trial.title, trial.arms, trial.decide, trial.was) for trial in found]
+    return [
+        ExperimentNote(experiment.title, experiment.arms, experiment.decide, experiment.was)
+        for experiment in found
+    ]
 
 
-def in_phases(trial: Trial, phases: Sequence[TrialPhase]) -> tuple[Trial, list[tuple[Trial, Instant]]]:
+def in_phases(
+    experiment: Experiment, phases: Sequence[ExperimentPhase]
+) -> tuple[Experiment, list[tuple[Experiment, Instant]]]:
     """The experiment as it is published now, and as it was before, until when."""
     if not phases:
-        return trial, []
+        return experiment, []
     *earlier, last = phases
-    now = replace(trial, since=last.since, declared_at=last.declared_at)
+    now = replace(experiment, since=last.since, declared_at=last.declared_at)
     before = [
         (
             replace(
-                trial, arms=phase.arms, decide=phase.decide, since=phase.since, declared_at=phase.declared_at
+                experiment,
+                arms=phase.arms,
+                decide=phase.decide,
+                since=phase.since,
+                declared_at=phase.declared_at,
             ),
             phase.ended_at,
         )

@@ -19,10 +19,18 @@ from engine.values import Instant
 
 _NAME = "experiments"
 
-Arms = tuple[tuple[str, int], ...]
+
+class ArmShare(NamedTuple):
+    """An arm with its share of the people who come, in percent."""
+
+    name: str
+    share: int
 
 
-class TrialPhase(msgspec.Struct, frozen=True, array_like=True):
+Arms = tuple[ArmShare, ...]
+
+
+class ExperimentPhase(msgspec.Struct, frozen=True, array_like=True):
     """Nothing was changed from `declared_at` to `ended_at` (None: until now), and the shares not since
     `since` (0: since the beginning). `people`, `on`: the moment of decision."""
 
@@ -40,7 +48,7 @@ class TrialPhase(msgspec.Struct, frozen=True, array_like=True):
         return DecisionMoment(self.people, self.on) if is_said else None
 
 
-class TrialNote(NamedTuple):
+class ExperimentNote(NamedTuple):
     """An experiment as it is published now. `was`: its former key, if it was renamed."""
 
     key: str
@@ -49,7 +57,7 @@ class TrialNote(NamedTuple):
     was: str = ""
 
 
-def note(conn: Connection, now: Instant, published: Iterable[TrialNote]) -> None:
+def note(conn: Connection, now: Instant, published: Iterable[ExperimentNote]) -> None:
     """Keeps what is new."""
     known = dict(phases(conn))
     for one in published:
@@ -58,19 +66,23 @@ def note(conn: Connection, now: Instant, published: Iterable[TrialNote]) -> None
     meta.put(conn, _NAME, msgspec.json.encode(known).decode())
 
 
-def phases(conn: Connection) -> Mapping[str, tuple[TrialPhase, ...]]:
+def phases(conn: Connection) -> Mapping[str, tuple[ExperimentPhase, ...]]:
     """By key, the oldest first; the last one is that of now."""
     found = meta.get(conn, _NAME)
-    return msgspec.json.decode(found, type=dict[str, tuple[TrialPhase, ...]]) if found is not None else {}
+    return (
+        msgspec.json.decode(found, type=dict[str, tuple[ExperimentPhase, ...]]) if found is not None else {}
+    )
 
 
-def _with(before: tuple[TrialPhase, ...], one: TrialNote, now: Instant) -> tuple[TrialPhase, ...]:
+def _with(
+    before: tuple[ExperimentPhase, ...], one: ExperimentNote, now: Instant
+) -> tuple[ExperimentPhase, ...]:
     people, on = (one.decide.people, one.decide.on) if one.decide is not None else (None, None)
     if not before:
-        return (TrialPhase(one.arms, Instant(0), now, people, on),)
+        return (ExperimentPhase(one.arms, Instant(0), now, people, on),)
     last = before[-1]
     if (last.arms, last.people, last.on) == (one.arms, people, on):
         return before
     since = last.since if last.arms == one.arms else now
     ended = msgspec.structs.replace(last, ended_at=now)
-    return (*before[:-1], ended, TrialPhase(one.arms, since, now, people, on))
+    return (*before[:-1], ended, ExperimentPhase(one.arms, since, now, people, on))

@@ -9,7 +9,7 @@ ALPHA = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Bounds:
+class ConfidenceInterval:
     """Both bounds belong to it."""
 
     low: float
