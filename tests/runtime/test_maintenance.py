@@ -24,18 +24,18 @@ who: {orders_lately: at least 2}
 """
 
 
+PROJECT = {
+    **FILES,
+    "schemas/customer.yaml": ATTRIBUTES + "  orders_lately: count of order_placed in last 7 days\n",
+    "journeys/segments/lapsed.yaml": LAPSED,
+    "journeys/segments/busy.yaml": BUSY,
+    "journeys/win_back.yaml": WIN_BACK,
+}
+
+
 @pytest.fixture
 def shop(tmp_path: Path) -> Iterator[Shop]:
-    opened = Shop(
-        tmp_path,
-        {
-            **FILES,
-            "schemas/customer.yaml": ATTRIBUTES + "  orders_lately: count of order_placed in last 7 days\n",
-            "journeys/segments/lapsed.yaml": LAPSED,
-            "journeys/segments/busy.yaml": BUSY,
-            "journeys/win_back.yaml": WIN_BACK,
-        },
-    )
+    opened = Shop(tmp_path, PROJECT)
     yield opened
     opened.close()
 
@@ -102,6 +102,22 @@ def test_time_alone_ends_a_window(shop: Shop) -> None:
     assert members(shop)["busy"] == 1
     shop.later(2 * HOUR)
     assert members(shop)["busy"] == 0
+
+
+def test_a_segment_that_is_new_knows_when_time_alone_will_change_it(tmp_path: Path) -> None:
+    shop = Shop(tmp_path, {name: text for name, text in PROJECT.items() if "busy" not in name})
+    for name in ("bob", "eve"):
+        bought(shop, name, 1)
+        bought(shop, name, 2)
+    shop.run()
+    shop.publish(PROJECT)
+    shop.run()
+    assert members(shop)["busy"] == 2
+    bought(shop, "eve", 0)
+    shop.run()
+    shop.later(6 * DAY)
+    assert members(shop)["busy"] == 0
+    shop.close()
 
 
 def test_segments_are_swept_once_a_night(shop: Shop) -> None:
