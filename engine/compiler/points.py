@@ -17,7 +17,7 @@ from engine.config import EarnConfig, PointsConfig
 from engine.core.definition import definition
 from engine.core.facts.rule import CounterEvent
 from engine.core.journey import Question
-from engine.core.points.rules import EarnLine, LoyaltyRules, PointsRules, PointsYield
+from engine.core.points.rules import EarnLine, LoyaltyRules, PointsRules, PointsYield, SpendingEvent
 from engine.language.nodes import part
 from engine.language.syntax import Text
 from engine.language.wording import quoted, unknown
@@ -200,7 +200,7 @@ def _keys_of(events: tuple[str, ...], project: ProjectContext) -> list[str]:
     )
 
 
-def _spent(text: Text, project: ProjectContext, problems: list[Problem]) -> tuple[str, str] | None:
+def _spent(text: Text, project: ProjectContext, problems: list[Problem]) -> SpendingEvent | None:
     """`points_redeemed.points`."""
     catalogue = project.catalogue
     event, dot, path = text.value.partition(".")
@@ -223,7 +223,7 @@ def _spent(text: Text, project: ProjectContext, problems: list[Problem]) -> tupl
         at = part(text, len(event) + 1, len(path))
         problems.append(unknown("E128", at, f"number of {own}", known, "points are counted by a number"))
         return None
-    return own, path
+    return SpendingEvent(own, path)
 
 
 def _is_number(kind: Type | None) -> bool:

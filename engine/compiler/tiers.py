@@ -8,7 +8,7 @@ from decimal import Decimal
 from engine.compiler.literals import read_constant
 from engine.compiler.project_context import ProjectContext
 from engine.config import TiersConfig
-from engine.core.points.rules import TierRules
+from engine.core.points.rules import Tier, TierRules
 from engine.language.nodes import part
 from engine.language.quantities import parse_length
 from engine.language.syntax import Text
@@ -84,7 +84,7 @@ def _no_measure(by: Text, project: ProjectContext) -> Problem:
 
 def _thresholds(
     written: TiersConfig, kind: Type, project: ProjectContext, problems: list[Problem]
-) -> Iterator[tuple[str, Decimal]]:
+) -> Iterator[Tier]:
     highest: Decimal | None = None
     for name, text in written.into:
         value = read_constant(text, kind, project.local)
@@ -101,4 +101,4 @@ def _thresholds(
             )  # fmt: skip
             continue
         highest = amount
-        yield name.value, amount
+        yield Tier(name.value, amount)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Collection, Mapping
+from typing import NamedTuple
 
 from msgspec.structs import replace
 
@@ -15,7 +16,7 @@ from engine.core.facts.customer import Facts
 from engine.core.happening import Event, PointsSpent
 from engine.core.points.compacting import compacted, earned_before
 from engine.core.points.entering import ledger_of, with_event, with_given, with_spending
-from engine.core.points.ledger import EXPIRED, MEMORY, OPENING, Booking, Ledger
+from engine.core.points.ledger import EXPIRED, MEMORY, OPENING, STEP, Booking, Ledger
 from engine.core.points.rules import (
     EXPIRE_ON,
     EXPIRING,
@@ -26,14 +27,10 @@ from engine.core.points.rules import (
     PointsRules,
 )
 from engine.core.points.settling import SettledLedger, settle
-from engine.core.points.tiers import TierStanding, stand
+from engine.core.points.tiers import TierCount, TierStanding
 from engine.core.transition import Transition
 from engine.ids import derive
 from engine.values import Instant, Value, at_local, minus_days, zone
-
-SPENDING = "spend"
-STEP = "step "
-"""How the causes of requests of the till and of steps of journeys begin."""
 
 
 def of_event(context: DecisionContext, event: Event) -> None:
@@ -57,17 +54,17 @@ def of_spending(context: DecisionContext, spent: PointsSpent) -> None:
         return
     ledger = _open(context, rules)
     if rules.points is not None and spent.points:
-        ledger = with_spending(ledger, f"{SPENDING} {spent.id}", spent.about, spent.points, spent.at)
+        ledger = with_spending(ledger, spent)
     _write(context, rules, ledger, starts=spent.starts)
 
 
-def of_step(transition: Transition, cause: str, points: int, note: str) -> None:
-    """A step of a journey adds points. `cause`: the same for the same run and step."""
+def of_step(transition: Transition, step: str, points: int, note: str) -> None:
+    """A step of a journey adds points, once for each run and step."""
     context = transition.context
     rules = context.journeys.loyalty
     assert rules is not None
     assert rules.points is not None
-    about = transition.journey.name
+    cause, about = f"{STEP}{transition.enrollment.id} {step}", transition.journey.name
     ledger = with_given(_open(context, rules), rules.points, cause, about, points, context.now, note)
     teller = _Teller(context, causes_of(transition.enrollment, context.now), starts=True)
     _follow(context, rules, ledger, teller)
@@ -160,17 +157,21 @@ def _keep(context: DecisionContext, ledger: Ledger, values: Mapping[str, Value])
         context.writable("fact_state").fact_state[MEMORY] = ledger
 
 
-def _booked(ledger: Ledger, settled: SettledLedger) -> tuple[Ledger, list[tuple[str, int, int]]]:
-    """The ledger with every cause entered as it is worth now, and the entries: (cause, part, points)."""
-    entries: list[tuple[str, int, int]] = []
+class _Entry(NamedTuple):
+    cause: str
+    part: int
+    points: int
+
+
+def _booked(ledger: Ledger, settled: SettledLedger) -> tuple[Ledger, list[_Entry]]:
+    """The ledger with every cause entered as it is worth now, and the entries."""
+    entries: list[_Entry] = []
     booked = ledger.booked
     for cause in dict.fromkeys((*settled.worth, *booked)):
-        was, points = booked.get(cause), settled.worth.get(cause, 0)
-        if points == (was.points if was is not None else 0):
-            continue
-        part = was.parts if was is not None else 0
-        entries.append((cause, part, points - (was.points if was is not None else 0)))
-        booked = {**booked, cause: Booking(points, part + 1)}
+        was, points = booked.get(cause, Booking(0, 0)), settled.worth.get(cause, 0)
+        if points != was.points:
+            entries.append(_Entry(cause, was.parts, points - was.points))
+            booked = {**booked, cause: Booking(points, was.parts + 1)}
     return (ledger if booked is ledger.booked else replace(ledger, booked=booked)), entries
 
 
@@ -218,7 +219,7 @@ def _ranked(
         if isinstance(set_before, str) and tiers.rank(set_before) >= 0:
             before = TierStanding(set_before, now)
     earned = [*settled.earned, *earned_before(ledger)]
-    after = stand(tiers, before, context.facts, earned, context.index.rules, timezone, now)
+    after = TierCount(tiers, context.facts, context.index.rules, timezone, earned).stand(before, now)
     if after.tier != before.tier:
         name = "tier_reached" if tiers.rank(after.tier) > tiers.rank(before.tier) else "tier_left"
         if name == "tier_reached":
@@ -241,7 +242,7 @@ class _Teller:
         self.effects: list[Effect] = []
         self.trace: list[Trace] = []
 
-    def entered(self, ledger: Ledger, entries: list[tuple[str, int, int]], settled: SettledLedger) -> None:
+    def entered(self, ledger: Ledger, entries: list[_Entry], settled: SettledLedger) -> None:
         """Entries of the ledger, and the events about them."""
         sums: dict[str, int] = {}
         keys: dict[str, str] = {}
@@ -275,10 +276,9 @@ def _described(ledger: Ledger, cause: str, now: Instant) -> tuple[EntryKind, str
     """What an entry is, what it is about, and when that happened."""
     earned, back, spent = ledger.earned.get(cause), ledger.back.get(cause), ledger.spent.get(cause)
     if earned is not None:
-        kind: EntryKind = (
-            "opening" if earned.about == OPENING else "given" if cause.startswith(STEP) else "earned"
-        )
-        return kind, earned.about, earned.at if kind != "opening" else now
+        if cause.startswith(OPENING):
+            return "opening", earned.about, now
+        return "given" if cause.startswith(STEP) else "earned", earned.about, earned.at
     if back is not None:
         return "taken back", back.about, back.at
     if spent is not None:

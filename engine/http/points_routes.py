@@ -3,7 +3,6 @@ are, however many tills ask at once."""
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import Annotated, Any
 
 import msgspec
@@ -13,7 +12,9 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.core.happening import PointsSpent
-from engine.core.points.rules import EXPIRE_ON, EXPIRING, PENDING, POINTS, TIER, LoyaltyRules
+from engine.core.loyalty import values_of
+from engine.core.points.entering import MOST_POINTS, has_spent
+from engine.core.points.rules import TIER, LoyaltyRules
 from engine.http.answered_once import answer_once, repeat_key
 from engine.http.body import receive_body
 from engine.http.console.openapi import BALANCE, POINTS_SPENT, REFUSALS, SPEND
@@ -29,14 +30,11 @@ from engine.store.inbox import inbox
 from engine.store.serialization import dump
 from engine.values import Instant
 
-MOST = 10**9
-"""Nobody has so many points."""
-
 
 class SpendBody(msgspec.Struct, forbid_unknown_fields=True):
     """What a till may say of points that are spent."""
 
-    points: Annotated[int, msgspec.Meta(ge=1, le=MOST)]
+    points: Annotated[int, msgspec.Meta(ge=1, le=MOST_POINTS)]
     order_id: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
@@ -110,7 +108,7 @@ def _spend(
         found = balances.balance(conn, customer, rules, now)
     except Refusal as refusal:
         return refusal.status, bytes(problem(refusal).body).decode()
-    if found.has_spent(id_):
+    if has_spent(found.ledger, id_):
         return 200, dump({**_told(customer, found), "spent": said.points})
     if said.points > found.settled.available:
         told = Refusal(
@@ -120,19 +118,9 @@ def _spend(
     about = f"order {said.order_id}" if said.order_id else "at the till"
     spent = PointsSpent(0, now, id_, said.points, about)
     inbox.append_one(conn, customer, spent, now)
-    after = balances.balance(conn, customer, rules, now)
-    return 200, dump({**_told(customer, after), "spent": said.points})
+    return 200, dump({**_told(customer, found.after(spent, now)), "spent": said.points})
 
 
 def _told(customer: str, found: Balance) -> dict[str, Any]:
     """The answer: the facts about points, with what is received and not applied yet."""
-    settled = found.settled
-    last_day = dt.date.fromisoformat(settled.last_day) if settled.last_day else None
-    return {
-        "customer_id": customer,
-        POINTS: settled.available,
-        PENDING: settled.pending,
-        EXPIRING: settled.expiring,
-        EXPIRE_ON: last_day,
-        TIER: found.tier,
-    }
+    return {"customer_id": customer, **values_of(found.settled), TIER: found.tier}

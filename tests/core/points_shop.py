@@ -74,11 +74,11 @@ TOLD = frozenset((
 ))  # fmt: skip
 
 
-def shop(points: str = POINTS, customer: str = CUSTOMER) -> Journeys:
+def shop(points: str = POINTS, customer: str = CUSTOMER, events: str = EVENTS) -> Journeys:
     """What is published; a mistake in it fails the test with the words that an author would read. Everything
     that is told of points is listened to."""
     config, problems = read_config(HEAD + points)
-    nodes = [read(text, name)[0] for text, name in ((customer, "customer"), (EVENTS, "events"))]
+    nodes = [read(text, name)[0] for text, name in ((customer, "customer"), (events, "events"))]
     catalogue, more = read_catalogue(nodes[0], nodes[1], None, config)
     world = ProjectContext(config, catalogue)
     problems += more + compile_points(world)[1]

@@ -8,11 +8,11 @@ import pytest
 
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.happening import Event
-from engine.core.points.compacting import compacted
+from engine.core.points.compacting import compacted, earned_before
 from engine.core.points.ledger import MEMORY, load
 from engine.core.points.settling import settle
 from engine.values import DAY, HOUR, Instant, Value, parse_instant
-from tests.core.points_shop import POINTS, Life, money, shop
+from tests.core.points_shop import EVENTS, POINTS, Life, money, shop
 
 DAY_0 = parse_instant("2026-03-02T12:00:00") or Instant(0)
 
@@ -105,7 +105,7 @@ def test_points_end_with_the_last_day_and_are_told_of_before() -> None:
     assert moments["points_expiring"] == parse_instant("2027-02-16T00:00:00")
     assert moments["points_expired"] == parse_instant("2027-03-03T00:00:00")
     assert "points_expire_on" not in anna.values
-    assert anna.entered["expired 2027-03-02"] == -100
+    assert anna.entered["$expired 2027-03-02"] == -100
 
 
 def test_points_can_end_with_the_next_year() -> None:
@@ -144,7 +144,7 @@ def test_what_was_promised_at_the_till_comes_before_what_was_only_told_of() -> N
     anna.spend("k1", 100, day(20))
     anna.event("x1", "points_redeemed", day(19), day(21), points=60)
     assert anna.values["points"] == 0
-    assert (anna.entered["spend k1"], anna.entered["> points_redeemed x1"]) == (-100, 0)
+    assert (anna.entered["$spend k1"], anna.entered["> points_redeemed x1"]) == (-100, 0)
 
 
 def test_points_that_were_an_attribute_are_where_the_ledger_begins() -> None:
@@ -163,6 +163,20 @@ def test_points_that_were_an_attribute_are_where_the_ledger_begins() -> None:
     assert anna.values["tier"] == "gold", "kept from the day on which the ledger began"
     anna.until(day(366))
     assert anna.values["tier"] == "bronze"
+
+
+@pytest.mark.parametrize("name", ["opening", "step", "spend", "expired"])
+def test_an_event_earns_whatever_the_shop_calls_it(name: str) -> None:
+    """The ledger has words of its own for causes that are no events."""
+    with_event = shop(
+        f"points: {{earn: [{{event: {name}, points: 30}}]}}\n", events=f"{EVENTS}  {name}: {{}}\n"
+    )
+    anna = Life(with_event)
+    anna.event("1", name, day(0))
+    assert [(entry.kind, entry.about, entry.at) for entry in anna.entries] == [("earned", name, day(0))]
+    assert [(told, fields) for _, told, fields in anna.told] == [
+        ("points_earned", {"points": 30, "balance": 30})
+    ]
 
 
 def test_a_tier_is_reached_at_once_and_left_by_nobody_earlier_than_it_is_kept() -> None:
@@ -195,6 +209,21 @@ def test_history_earns_and_nobody_is_told_of_it() -> None:
     anna.feed(Event(1, "o1", "order_placed", day(-30), day(0), fields, starts=False), day(0))
     assert anna.values["points"] == 100
     assert anna.told == []
+
+
+def test_all_points_that_somebody_ever_earned_count_for_the_tier_when_their_lines_are_settled() -> None:
+    rules = POINTS.replace("by: points earned in last 365 days", "by: points earned")
+    anna = Life(shop(rules))
+    for number in range(40):
+        at = day(number * 60)
+        anna.event(f"o{number}", "order_placed", at, order_id=str(number), total=money(100))
+    ledger, now = load(anna.state.facts.fact_state[MEMORY]), day(40 * 60)
+    settled = before = settle(ledger, now)
+    for _ in range(3):
+        ledger = compacted(ledger, settled, now, 10)
+        settled = settle(ledger, now)
+    earned = [*settled.earned, *earned_before(ledger)]
+    assert sum(points for _, points in earned) == sum(points for _, points in before.earned)
 
 
 @pytest.mark.parametrize("most", [10, 40])

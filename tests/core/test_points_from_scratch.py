@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.facts.customer import CustomerState, Facts
-from engine.core.points.ledger import MEMORY, Ledger, load
+from engine.core.points.ledger import EXPIRED, MEMORY, Ledger, load
 from engine.core.points.settling import SettledLedger, settle
 from engine.store.customers.customer_codec import dump_fact_state, load_fact_state
 from engine.values import DAY, HOUR, Instant, Money, Value, parse_instant
@@ -132,7 +132,7 @@ def test_the_ledgers_of_two_ids_of_one_person_are_that_of_one(past: list[Past], 
     for cause in settle(united, LAST).worth:
         entered = united.booked[cause].points if cause in united.booked else 0
         both = [half.entered[cause] for half in halves]
-        if cause.startswith("expired"):
+        if cause.startswith(EXPIRED):
             assert entered == sum(both)
         else:
             assert entered in both

@@ -110,7 +110,7 @@ LEDGER = Ledger(
             "- order_returned b1", Instant(4), "order_returned", "order_id", "1", {"EUR": "5"}
         )
     },
-    {"spend k1": SpentPoints("spend k1", Instant(5), "till", 10, firm=True)},
+    {"$spend k1": SpentPoints("$spend k1", Instant(5), "till", 10, firm=True)},
     {"order_placed o1": Booking(78, 1)},
     Instant(6),
     {"2026-01-01": 5},

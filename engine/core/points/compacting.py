@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 from msgspec.structs import replace
 
-from engine.core.points.ledger import Booking, EarnedPoints, EarnOffer, Ledger, SpentPoints
+from engine.core.points.ledger import (
+    SETTLED,
+    Booking,
+    DatedPoints,
+    EarnedPoints,
+    EarnOffer,
+    Ledger,
+    SpentPoints,
+)
 from engine.core.points.settling import SettledLedger, settle
 from engine.values import DAY, UTC, Instant, at_local, local_date
 
@@ -15,9 +23,7 @@ MOST_LINES = 1_000
 """Lines of one customer that can still be taken back, and of which late ones are taken."""
 
 KEPT_DAYS = 1_100
-"""Points that were earned so long ago are in no tier any more."""
-
-SETTLED = "settled"
+"""What was earned earlier is kept by month: tiers count by the year or two, or all there ever was."""
 
 
 def compacted(ledger: Ledger, settled: SettledLedger, now: Instant, most: int = MOST_LINES) -> Ledger:
@@ -41,9 +47,8 @@ def compacted(ledger: Ledger, settled: SettledLedger, now: Instant, most: int = 
     back = {cause: line for cause, line in ledger.back.items() if line.at > until}
     spent = {cause: line for cause, line in ledger.spent.items() if line.at > until}
     if played.owed:
-        spent[f"{SETTLED} {until}"] = SpentPoints(
-            f"{SETTLED} {until}", until, SETTLED, played.owed, firm=True
-        )
+        cause = f"{SETTLED}{until}"
+        spent[cause] = SpentPoints(cause, until, "points that were owed", played.owed, firm=True)
     # Those without a period count for ever, the others as long as lines of their period are there.
     counted = {offer.place for line in earned.values() for offer in line.offers}
     used = {place: times for place, times in played.used.items() if place.endswith(" ") or place in counted}
@@ -68,10 +73,10 @@ def compacted(ledger: Ledger, settled: SettledLedger, now: Instant, most: int = 
     return replace(fewer, booked=booked)
 
 
-def earned_before(ledger: Ledger) -> Iterator[tuple[Instant, int]]:
+def earned_before(ledger: Ledger) -> Iterator[DatedPoints]:
     """The points of the lines that were settled, by day."""
     for day, points in ledger.earned_before.items():
-        yield at_local(dt.date.fromisoformat(day), dt.time.min, UTC), points
+        yield DatedPoints(at_local(dt.date.fromisoformat(day), dt.time.min, UTC), points)
 
 
 def _carried(line: EarnedPoints, points: int) -> EarnedPoints:
@@ -81,9 +86,11 @@ def _carried(line: EarnedPoints, points: int) -> EarnedPoints:
 
 def _by_day(ledger: Ledger, played: SettledLedger, now: Instant) -> dict[str, int]:
     oldest = local_date(Instant(max(now - KEPT_DAYS * DAY, 0)), UTC).isoformat()
-    days = {day: points for day, points in ledger.earned_before.items() if day >= oldest}
-    for at, points in played.earned:
-        day = local_date(at, UTC).isoformat()
-        if day >= oldest:
-            days[day] = days.get(day, 0) + points
+    days: dict[str, int] = {}
+    earned = [(local_date(at, UTC).isoformat(), points) for at, points in played.earned]
+    # What is left of them stays in the ledger and is counted there.
+    left = [(local_date(lot.line.at, UTC).isoformat(), -lot.points) for lot in played.left]
+    for day, points in (*ledger.earned_before.items(), *earned, *left):
+        kept = day if day >= oldest else f"{day[:7]}-01"
+        days[kept] = days.get(kept, 0) + points
     return days

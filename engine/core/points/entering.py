@@ -12,10 +12,11 @@ from engine.core.facts.customer import Facts
 from engine.core.facts.fields import field_values
 from engine.core.facts.rule import CounterEvent
 from engine.core.facts.taking_back import key_of
-from engine.core.happening import Event
+from engine.core.happening import Event, PointsSpent
 from engine.core.points.ledger import (
     MEMORY,
     OPENING,
+    SPENDING,
     EarnedPoints,
     EarnOffer,
     Ledger,
@@ -72,7 +73,7 @@ def with_event(ledger: Ledger, rules: PointsRules, facts: Facts, event: Event, n
 def with_given(
     ledger: Ledger, rules: PointsRules, cause: str, about: str, points: int, at: Instant, note: str = ""
 ) -> Ledger:
-    """The ledger with what a step of a journey adds, once for each run and step; below zero it is spent."""
+    """The ledger with what a step of a journey adds; below zero it is spent."""
     if ledger.knows(cause) or not points:
         return ledger
     if points < 0:
@@ -80,11 +81,17 @@ def with_given(
     return ledger.with_earned(_line(rules, cause, about, at, (EarnOffer("", note, points),), ready_at=at))
 
 
-def with_spending(ledger: Ledger, cause: str, about: str, points: int, at: Instant) -> Ledger:
+def with_spending(ledger: Ledger, spent: PointsSpent) -> Ledger:
     """The ledger with points that were asked for and promised."""
-    if ledger.knows(cause) or points <= 0:
+    if has_spent(ledger, spent.id) or spent.points <= 0:
         return ledger
-    return ledger.with_spent(SpentPoints(cause, at, about, points, firm=True))
+    line = SpentPoints(f"{SPENDING}{spent.id}", spent.at, spent.about, spent.points, firm=True)
+    return ledger.with_spent(line)
+
+
+def has_spent(ledger: Ledger, request: str) -> bool:
+    """Whether a request of the till is in the ledger."""
+    return ledger.knows(f"{SPENDING}{request}")
 
 
 def whole_points(value: Value) -> int:
@@ -99,16 +106,16 @@ def _opening(facts: Facts, rules: PointsRules) -> Iterator[EarnedPoints]:
     values = facts.values
     points = whole_points(values.get(POINTS))
     ending = min(whole_points(values.get(EXPIRING)), points)
-    last_day, cause = values.get(EXPIRE_ON), f"{OPENING} {derive(OPENING, facts.customer)[:12]}"
+    last_day, cause = values.get(EXPIRE_ON), f"{OPENING}{derive('opening', facts.customer)[:12]}"
     if isinstance(last_day, dt.date) and ending > 0:
         points -= ending
         gone_at = rules.end_of(last_day)
         yield EarnedPoints(
-            f"{cause} {last_day}", BEGINNING, OPENING, (EarnOffer("", OPENING, ending),), BEGINNING, gone_at,
+            f"{cause} {last_day}", BEGINNING, "opening", (EarnOffer("", "", ending),), BEGINNING, gone_at,
             last_day.isoformat(),
         )  # fmt: skip
     if points > 0:
-        yield EarnedPoints(cause, BEGINNING, OPENING, (EarnOffer("", OPENING, points),), BEGINNING)
+        yield EarnedPoints(cause, BEGINNING, "opening", (EarnOffer("", "", points),), BEGINNING)
 
 
 def _earned(rules: PointsRules, facts: Facts, event: Event, now: Instant) -> Iterator[EarnedPoints]:

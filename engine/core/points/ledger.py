@@ -7,6 +7,7 @@ What the lines are worth follows from all of them together (`settling`); nothing
 from __future__ import annotations
 
 from decimal import Decimal
+from typing import NamedTuple
 
 import msgspec
 from msgspec import Struct, field
@@ -18,8 +19,9 @@ from engine.values import Instant
 MEMORY = "$points"
 """Where `Facts.fact_state` has the ledger: no fact can be called so."""
 
-OPENING = "opening"
-EXPIRED = "expired "
+OPENING, STEP, SPENDING, SETTLED, EXPIRED = "$opening ", "$step ", "$spend ", "$settled ", "$expired "
+"""How causes begin that are no event of the shop, none of which can be called so: points that were there
+before the ledger, steps of journeys, requests of the till, what a compacted ledger owes, last days."""
 
 
 class EarnOffer(Struct, frozen=True, array_like=True):
@@ -93,6 +95,13 @@ class Booking(Struct, frozen=True, array_like=True):
     parts: int
 
 
+class DatedPoints(NamedTuple):
+    """Points by the moment at which they were earned."""
+
+    at: Instant
+    points: int
+
+
 class Ledger(Struct, omit_defaults=True):
     """All that is known of the points and the tier of one customer. Its containers are never changed in
     place."""
@@ -101,7 +110,7 @@ class Ledger(Struct, omit_defaults=True):
     back: dict[str, TakenBackPoints] = field(default_factory=dict)
     spent: dict[str, SpentPoints] = field(default_factory=dict)
     booked: dict[str, Booking] = field(default_factory=dict)
-    # SettledLedger for good: lines up to this moment are no longer in the ledger, and none is taken any more.
+    # Lines up to this moment are settled for good: they are in the ledger no more, and none is taken.
     closed_until: Instant | None = None
     earned_before: dict[str, int] = field(default_factory=dict)  # day -> points of lines that were settled
     used_before: dict[str, int] = field(default_factory=dict)  # how often limited lines had given something

@@ -8,7 +8,7 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Literal, TypeAlias
+from typing import Literal, NamedTuple, TypeAlias
 
 from engine.core.facts.fields import field_values
 from engine.core.facts.rule import CounterEvent
@@ -98,16 +98,22 @@ class PointsExpiry:
         return local_date(plus(earned, self.after, tz), tz)
 
 
+class SpendingEvent(NamedTuple):
+    """`points_redeemed.points`: an event that spends points, and its field that says how many."""
+
+    event: str
+    field: str
+
+
 @dataclass(frozen=True, slots=True)
 class PointsRules:
-    """`points:`. `zone`: whose calendar counts. `spent_by`: events with the field that says how many points
-    were spent. `worth`: of one point, for the figures."""
+    """`points:`. `zone`: whose calendar counts. `worth`: of one point, for the figures."""
 
     earn: tuple[EarnLine, ...]
     zone: str = "UTC"
     pending: Duration | None = None
     less: tuple[CounterEvent, ...] = ()
-    spent_by: tuple[tuple[str, str], ...] = ()
+    spent_by: tuple[SpendingEvent, ...] = ()
     expire: PointsExpiry | None = None
     warn: Duration | None = None
     worth: Money | None = None
@@ -122,12 +128,19 @@ class PointsRules:
         return tuple(dict.fromkeys(counter.key for counter in self.less))
 
 
+class Tier(NamedTuple):
+    """A tier, and the least that it takes."""
+
+    name: str
+    least: Decimal
+
+
 @dataclass(frozen=True, slots=True)
 class TierRules:
-    """`tiers:`. `into`: from the lowest to the highest, each with what it takes. `fact`: what is compared;
-    None: points earned, all of them or those of the `last` stretch. `keep`: nobody falls earlier."""
+    """`tiers:`. `into`: from the lowest to the highest. `fact`: what is compared; None: points earned, all of
+    them or those of the `last` stretch. `keep`: nobody falls earlier."""
 
-    into: tuple[tuple[str, Decimal], ...]
+    into: tuple[Tier, ...]
     fact: str | None = None
     last: Duration | None = None
     keep: Duration | None = None

@@ -22,6 +22,7 @@ from msgspec import Struct, field
 
 from engine.core.points.ledger import (
     EXPIRED,
+    DatedPoints,
     EarnedPoints,
     EarnOffer,
     Ledger,
@@ -36,7 +37,7 @@ NEVER = Instant(2**62)
 
 class SettledLedger(Struct):
     """What the lines come to at one moment. `worth`: by cause, what each adds to the balance; the days on
-    which points ended are causes of their own. `earned`: (moment, points) without what was taken back.
+    which points ended are causes of their own. `earned`: without what was taken back.
     `owed`: what is missing below zero."""
 
     worth: dict[str, int] = field(default_factory=dict)
@@ -44,7 +45,7 @@ class SettledLedger(Struct):
     pending: int = 0
     expiring: int = 0  # of those that are left, how many end on the next day on which some do
     last_day: str = ""
-    earned: list[tuple[Instant, int]] = field(default_factory=list)
+    earned: list[DatedPoints] = field(default_factory=list)
     owed: int = 0
     lines: dict[str, str] = field(default_factory=dict)  # cause -> the words of the line that gave something
     missing: dict[str, int] = field(default_factory=dict)  # cause -> points that were spent and not there
@@ -157,7 +158,7 @@ class _Play:
                 yield _Step(line.at, 0, cause, points)
                 back = sum(taken for _, taken in _taken(offer, self.takers.get(cause, ())))
                 if points > back:
-                    self.settled.earned.append((line.at, points - back))
+                    self.settled.earned.append(DatedPoints(line.at, points - back))
 
     def _takings(self) -> Iterable[_Step]:
         for cause, offer in self.chosen.items():

@@ -53,8 +53,7 @@ def change(transition: Transition, step: ChangeStep) -> int:
         transition.add_trace(step.how, step, name, words(value, kind) if value is not None else "unset")
         if name == POINTS and keeps_points(transition):
             # A ledger, never a number that is set: what it comes to follows from all of its lines.
-            cause = f"{loyalty.STEP}{transition.enrollment.id} {step.id}"
-            loyalty.of_step(transition, cause, whole_points(value), step.note)
+            loyalty.of_step(transition, step.id, whole_points(value), step.note)
             continue
         # Written into these facts at once, beside the effect: the next step and its questions look at it.
         facts = transition.context.writable("values", "reach")

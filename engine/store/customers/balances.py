@@ -9,7 +9,6 @@ from sqlalchemy import Connection
 
 from engine.core.facts.customer import Facts
 from engine.core.happening import PointsSpent
-from engine.core.loyalty import SPENDING
 from engine.core.points.entering import ledger_of, with_spending
 from engine.core.points.ledger import Ledger
 from engine.core.points.rules import TIER, LoyaltyRules
@@ -29,9 +28,10 @@ class Balance:
     settled: SettledLedger
     tier: str | None
 
-    def has_spent(self, id_: str) -> bool:
-        """Whether a request of the till is in the ledger."""
-        return self.ledger.knows(f"{SPENDING} {id_}")
+    def after(self, spent: PointsSpent, now: Instant) -> Balance:
+        """With what is spent now."""
+        ledger = with_spending(self.ledger, spent)
+        return Balance(ledger, settle(ledger, now), self.tier)
 
 
 def balance(conn: Connection, customer: str, rules: LoyaltyRules, now: Instant) -> Balance:
@@ -57,6 +57,6 @@ def balance(conn: Connection, customer: str, rules: LoyaltyRules, now: Instant) 
     for row in waiting:
         spent = from_row(*row)
         if isinstance(spent, PointsSpent):
-            ledger = with_spending(ledger, f"{SPENDING} {spent.id}", spent.about, spent.points, spent.at)
+            ledger = with_spending(ledger, spent)
     tier = facts.values.get(TIER)
     return Balance(ledger, settle(ledger, now), tier if isinstance(tier, str) else None)

@@ -64,26 +64,20 @@ def of_customer(conn: Connection, bucket: int, customer: str, most: int = 1_000)
 def move(
     conn: Connection, old: int, previous: str, new: int, customer: str, behind: Sequence[tuple[str, int]]
 ) -> None:
-    """The entries of `previous` become those of `customer`; what both have is there once. `behind`: causes
-    whose entries of both stay, with the number of those that `customer` has."""
+    """The entries of `previous` become those of `customer`; of a cause that both have those of `customer`
+    stay. `behind`: causes whose entries of both stay, with the number of those that `customer` has."""
+    move = (
+        "UPDATE points_entry SET bucket = ?, customer = ?, part = part + ? WHERE bucket = ? AND customer = ?"
+    )
     for cause, parts in behind:
-        change(
-            conn,
-            "UPDATE points_entry SET part = part + ? WHERE bucket = ? AND customer = ? AND cause = ?",
-            (parts, old, previous, cause),
-        )
+        change(conn, f"{move} AND cause = ?", (new, customer, parts, old, previous, cause))
     change(
         conn,
         "DELETE FROM points_entry WHERE bucket = ? AND customer = ? AND EXISTS (SELECT 1 FROM points_entry o"
-        " WHERE o.bucket = ? AND o.customer = ? AND o.cause = points_entry.cause"
-        " AND o.part = points_entry.part)",
+        " WHERE o.bucket = ? AND o.customer = ? AND o.cause = points_entry.cause)",
         (old, previous, new, customer),
     )
-    change(
-        conn,
-        "UPDATE points_entry SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-        (new, customer, old, previous),
-    )
+    change(conn, move, (new, customer, 0, old, previous))
 
 
 def look_again(conn: Connection, bucket: int, customers: Sequence[str], now: Instant) -> None:
