@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import TypeAlias
@@ -12,7 +13,7 @@ from engine.core.journey import Journey
 from engine.core.policy import Policy
 from engine.language.steps.send import Send
 from engine.language.syntax import JourneyFile
-from engine.problem import Problem
+from engine.problem import Problem, Span
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +58,15 @@ class ProjectCheckInput:
     sources: Mapping[str, str]
     broken: frozenset[str] = frozenset()
     """Files with errors: what a template reads is not held against what they seem to give it."""
+
+    def place_in_config(self, word: str, behind: str = "") -> Span:
+        """Where a word stands in config.yaml, behind what the pattern `behind` finds; its first line where it
+        does not (a default)."""
+        text = self.sources.get("config.yaml", "")
+        start = re.search(behind, text)
+        match = re.compile(rf"(?<![\w.]){re.escape(word)}(?!\w)").search(text, start.end() if start else 0)
+        at, length = (match.start(), len(word)) if match else (0, 1)
+        return Span("config.yaml", text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), length)
 
 
 WholeCheck: TypeAlias = Callable[[ProjectCheckInput], "list[Problem]"]

@@ -6,7 +6,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from decimal import Decimal
-from typing import cast
+from typing import NamedTuple, cast
 
 from engine.config import EarnConfig, PointsConfig, TiersConfig
 from engine.core.points.rules import EarnLimit, Period, PointsExpiry
@@ -28,6 +28,7 @@ _POINTS = re.compile(r"\d{1,9}", re.ASCII)
 _PER_CURRENCY = re.compile(
     r"(\d+) (?:points? )?(?:for each|for every|per|each|every|/) ?([A-Z]{3})(?: of ([\w.]+))?"
 )
+_PERCENT = re.compile(r"(\d+) ?%(?: of ([\w.]+))?")
 _RATE = re.compile(
     r"(\d{1,9}) for (?:each|every) (\d{1,9}(?:\.\d{1,4})?(?: [A-Z]{3})?) of ([\w.]+)", re.ASCII
 )
@@ -121,7 +122,7 @@ def read_points(reader: MapReader | None, currency: str) -> PointsConfig | None:
     pending, warn = reader.length("pending"), reader.length("warn")
     found = PointsConfig(
         reader.at,
-        _lines(context, reader),
+        _lines(context, reader, currency),
         pending.duration if pending is not None else None,
         reader.texts("less"),
         reader.texts("spent_by"),
@@ -147,7 +148,7 @@ def read_tiers(reader: MapReader | None) -> TiersConfig | None:
     )
 
 
-def _lines(context: ReadContext, reader: MapReader) -> tuple[EarnConfig, ...]:
+def _lines(context: ReadContext, reader: MapReader, currency: str) -> tuple[EarnConfig, ...]:
     node = reader.node("earn")
     if node is None:
         return ()
@@ -155,11 +156,11 @@ def _lines(context: ReadContext, reader: MapReader) -> tuple[EarnConfig, ...]:
     if is_empty(node):
         context.empty(node.span, "earn", "{event: order_placed, points: 1 for each 1 EUR of total}")
         return ()
-    found = (_line(context, each) for each in nodes)
+    found = (_line(context, each, currency) for each in nodes)
     return tuple(line for line in found if line is not None)
 
 
-def _line(context: ReadContext, node: Node) -> EarnConfig | None:
+def _line(context: ReadContext, node: Node, currency: str) -> EarnConfig | None:
     reader = context.block(node, EARN, Scalar("earn", node.span, plain=True), "a line of earn",
                            "{event: order_placed, points: 100}")  # fmt: skip
     if reader is None:
@@ -173,11 +174,18 @@ def _line(context: ReadContext, node: Node) -> EarnConfig | None:
     words = [f"{event.value}: {' '.join(points.value.split())}"]
     words += [f"who {condition_text(who)}"] if who is not None else []
     words += [f"where {condition_text(where)}"] if where is not None else []
-    read = _yield(context, points)
-    if read is None:
+    gives = _yield(context, points, currency)
+    if gives is None:
         return None
-    number, unit, field = read
-    return EarnConfig(event, points, ", ".join(words), number, unit, field, who, where, limit, also)
+    return EarnConfig(
+        event, points, ", ".join(words), gives.number, gives.unit, gives.field, who, where, limit, also
+    )
+
+
+class _Yield(NamedTuple):
+    number: int
+    unit: Text | None = None  # of the field, for each whole one of which there are so many
+    field: Text | None = None
 
 
 def _condition(reader: MapReader, key: str) -> AllOf | None:
@@ -187,33 +195,31 @@ def _condition(reader: MapReader, key: str) -> AllOf | None:
     return parse_condition(reader.context, node, reader.at_key(key), key, of_event=key == "where")
 
 
-def _yield(context: ReadContext, text: Text) -> tuple[int, Text | None, Text | None] | None:
+def _yield(context: ReadContext, text: Text, currency: str) -> _Yield | None:
     """E125 for words that are no number of points."""
     words = text.value
     if _POINTS.fullmatch(words) and int(words):
-        return int(words), None, None
+        return _Yield(int(words))
     match = _RATE.fullmatch(words)
     if match and int(match[1]) and Decimal(match[2].split()[0]):
         unit = part(text, match.start(2), len(match[2]))
-        return int(match[1]), unit, part(text, match.start(3), len(match[3]))
+        return _Yield(int(match[1]), unit, part(text, match.start(3), len(match[3])))
     context.report(
         text.span, "E125", f"{quoted(words)} is not a number of points",
         "it is a whole number, or so many for each whole amount of a field of the event",
-        _meant_points(words),
+        _meant_points(words, currency),
     )  # fmt: skip
     return None
 
 
-def _meant_points(words: str) -> str:
-    if match := re.fullmatch(
-        r"(\d+) (?:points? )?(?:for each|for every|per|each|every|/) ?([A-Z]{3})(?: of ([\w.]+))?", words
-    ):
+def _meant_points(words: str, currency: str) -> str:
+    if match := _PER_CURRENCY.fullmatch(words):
         return f"write  {match[1]} for each 1 {match[2]} of {match[3] or 'total'}"
-    if match := re.fullmatch(r"(\d+) ?%(?: of ([\w.]+))?", words):
-        return f"write  {match[1]} for each 100 EUR of {match[2] or 'total'}"
+    if match := _PERCENT.fullmatch(words):
+        return f"write  {match[1]} for each 100 {currency} of {match[2] or 'total'}"
     if match := re.fullmatch(r"(\d+) points?", words):
         return f"write  {match[1]}"
-    return f"write  100  or  {_EXAMPLE}"
+    return f"write  100  or  2 for each 1 {currency} of total"
 
 
 def _limit(context: ReadContext, reader: MapReader) -> EarnLimit | None:

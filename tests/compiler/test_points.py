@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.config.file import read_config
 from engine.core.points.rules import EarnLimit
 from engine.problem import render_problems
 from engine.project import Project, load
@@ -73,10 +74,23 @@ def test_points_that_end_and_nobody_who_tells_are_told(shop: Path, golden: Golde
     (shop / "journeys" / "loyalty.yaml").unlink()
     for file in (shop / "journeys").glob("points*.yaml"):
         file.unlink()
+    note = shop / "journeys" / "birthday.yaml"
+    note.write_text(f"# nobody asks for points_expire_on here\n{note.read_text()}")
     project = with_points(shop, f"points:\n{EARN}  expire: at the end of next year\n{TIERS}")
     assert [problem.code for problem in project.problems if problem.code == "W39"] == ["W39"]
     wrong = [problem for problem in project.problems if problem.code == "W39"]
     golden(CASES / "W39_nobody_tells.out", render_problems(wrong, project.sources) + "\n")
+
+
+def test_percent_are_told_in_the_currency_of_the_shop() -> None:
+    _, problems = read_config("""
+shop: {name: Bean There, url: https://shop.example, address: Sofia}
+timezone: Europe/Kyiv
+currency: UAH
+points:
+  earn: [{event: order_placed, points: 5 % of total}]
+""")
+    assert [problem.fix for problem in problems] == ["write  5 for each 100 UAH of total"]
 
 
 def test_a_name_is_either_an_attribute_or_follows_from_the_ledger(shop: Path, golden: Golden) -> None:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import ipaddress
-import re
 from urllib.parse import urlsplit
 
 from engine.compiler.check_input import ProjectCheckInput
 from engine.language.wording import quoted
-from engine.problem import Problem, Span, did_you_mean
+from engine.problem import Problem, did_you_mean
+
+_BEHIND = r"(?m)^catalogue:"
 
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
@@ -17,10 +18,10 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
     wanted = checked.world.config.catalogue
     if wanted is None:
         return []
-    text, known = checked.sources.get("config.yaml", ""), checked.world.catalogue.product
+    known = checked.world.catalogue.product
     problems = [
         Problem(
-            _place(text, name), "E112",
+            checked.place_in_config(name, _BEHIND), "E112",
             f"products have no field called {quoted(name)}",
             "a feed fills the fields of schemas/product.yaml",
             did_you_mean(name, known, "add it to schemas/product.yaml"),
@@ -31,7 +32,7 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
     if wanted.feed.startswith("http:") and _is_public(wanted.feed):
         problems.append(
             Problem(
-                _place(text, wanted.feed), "W32",
+                checked.place_in_config(wanted.feed, _BEHIND), "W32",
                 "the catalogue comes over http, which everybody on the way can change",
                 "its prices stand in messages, and a price that falls starts journeys",
                 "name its address with https", "warning",
@@ -46,12 +47,3 @@ def _is_public(url: str) -> bool:
         return ipaddress.ip_address(host).is_global
     except ValueError:
         return "." in host and not host.endswith((".localhost", ".internal", ".local", ".test"))
-
-
-def _place(text: str, name: str) -> Span:
-    """Where the name stands under `catalogue:`."""
-    start = re.search(r"(?m)^catalogue:", text)
-    at = text.find(name, start.end() if start else 0)
-    at = max(at, 0)
-    line_start = text.rfind("\n", 0, at) + 1
-    return Span("config.yaml", text.count("\n", 0, at) + 1, at - line_start + 1, len(name))

@@ -3,8 +3,13 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import ProjectCheckInput
-from engine.language.syntax import EventStart
+from engine.compiler.inside import inside
+from engine.core.points.rules import EXPIRE_ON, EXPIRING
+from engine.language.syntax import Text
 from engine.problem import Problem
+
+_TOLD = frozenset((EXPIRING, EXPIRE_ON))
+"""Whoever reads one of these tells of it; the event has the name of the first."""
 
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
@@ -12,13 +17,13 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
     points = checked.world.config.points
     if points is None or points.expire is None or points.expire_at is None:
         return []
-    heard = {
-        start.event.value for file in checked.files for start in file.starts if isinstance(start, EventStart)
-    }
-    asks = any(
-        "points_expire_on" in text for file, text in checked.sources.items() if file.startswith("journeys/")
-    )
-    if "points_expiring" in heard or asks:
+    asked: list[object] = [(file.starts, file.who, file.exit_if, file.steps) for file in checked.files]
+    asked += [segment.who for segment in checked.world.segments.values()]
+    names = {text.value for text in inside(asked, Text)}
+    for (template, _), languages in checked.messages.of.items():
+        if template in names:
+            names |= {read.name for compiled in languages.values() for read in compiled.reads()}
+    if not _TOLD.isdisjoint(name.removeprefix("customer.") for name in names):
         return []
     fix = "make a journey with  start: {event: points_expiring}"
     return [

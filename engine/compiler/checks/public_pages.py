@@ -12,7 +12,7 @@ from engine.compiler.check_input import ProjectCheckInput
 from engine.config import SignupList
 from engine.language import syntax
 from engine.language.wording import quoted
-from engine.problem import Problem, Span, did_you_mean
+from engine.problem import Problem, did_you_mean
 
 
 def check(checked: ProjectCheckInput) -> list[Problem]:
@@ -47,7 +47,7 @@ def _list(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
     }
     if wanted not in starts:
         yield Problem(
-            _place(checked, signup.event), "W21",
+            checked.place_in_config(signup.event), "W21",
             f"no journey begins with {quoted(signup.event)}, so nobody on the list {quoted(signup.name)} "
             f"is asked to confirm",
             "a form only notes a wish: the consent comes with the confirmation",
@@ -69,7 +69,7 @@ def _languages(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Probl
     ]
     if lacking:
         yield Problem(
-            _place(checked, signup.name), "W04",
+            checked.place_in_config(signup.name), "W04",
             f"what people agree to on the list {quoted(signup.name)} is not written in {', '.join(lacking)}",
             "the form speaks the language of its reader, the consent does not",
             f"write it in  templates/_pages/{lacking[0]}.yaml:  {key}: ...", "warning",
@@ -82,7 +82,7 @@ def _unknown(
     catalogue = checked.world.catalogue
     if catalogue.event_fields(catalogue.event_name(event)) is None:
         yield Problem(
-            _place(checked, event), "E87", f"there is no event called {quoted(event)}",
+            checked.place_in_config(event), "E87", f"there is no event called {quoted(event)}",
             why, did_you_mean(event, catalogue.event_names(),
             f"declare it in schemas/events.yaml{otherwise}"),
         )  # fmt: skip
@@ -94,7 +94,7 @@ def _public_url(checked: ProjectCheckInput) -> Iterator[Problem]:
     if "email" not in config.channels or parts.scheme == "https" or _is_here(parts.hostname or ""):
         return
     yield Problem(
-        _place(checked, config.http.public_url), "W22", "links in messages begin with http",
+        checked.place_in_config(config.http.public_url), "W22", "links in messages begin with http",
         "mail programs offer one-click unsubscribe over https only, and large mailbox providers ask for it",
         f"write  public_url: https://{parts.netloc}", "warning",
     )  # fmt: skip
@@ -105,13 +105,3 @@ def _is_here(host: str) -> bool:
         return ip_address(host).is_loopback
     except ValueError:
         return host == "localhost" or host.endswith(".localhost")
-
-
-def _place(checked: ProjectCheckInput, word: str) -> Span:
-    """Where a word stands in config.yaml; its first line where it does not (a default)."""
-    text = checked.sources.get("config.yaml", "")
-    match = re.search(rf"(?<![\w.]){re.escape(word)}(?![\w])", text)
-    at = match.start() if match else 0
-    return Span(
-        "config.yaml", text.count("\n", 0, at) + 1, at - text.rfind("\n", 0, at), len(word) if match else 1
-    )
