@@ -38,7 +38,7 @@ def report(
     name: Annotated[
         str,
         typer.Argument(
-            help="overview, customers, cohorts, journeys, journey, channels, experiments, forecast"
+            help="overview, customers, cohorts, journeys, journey, channels, points, experiments, forecast"
         ),
     ] = "overview",
     of: Annotated[str, typer.Argument(help="of journey: its name")] = "",

@@ -6,6 +6,7 @@ from engine.figures.customer_metrics import CUSTOMER_METRICS
 from engine.figures.experiments.metrics import EXPERIMENT, SIZE
 from engine.figures.forecasts_page import FORECASTS
 from engine.figures.metrics import METRICS, Metric
+from engine.figures.points import POINTS_METRICS
 
 _HEAD = """\
 # What every figure means
@@ -51,7 +52,14 @@ in the order, else that of the catalogue when the order came.
 
 """
 
+_POINTS = """
+## Points
 
+Sums of the entries of all ledgers ([points.md](points.md)), counted with them. An entry counts on the day of
+what it is about: where something else becomes known of it, that day changes. Points are those of the shop as
+a whole; `show CUSTOMER` prints a single ledger.
+
+"""
 _EXPERIMENTS = """\
 
 ## Experiments
@@ -69,9 +77,10 @@ several arms together by S. Holm's procedure (Scandinavian Journal of Statistics
 
 def page() -> str:
     """The whole page."""
-    tables = (METRICS, CUSTOMER_METRICS, (*EXPERIMENT, *SIZE))
-    days, shop, people = ("".join(map(_line, metrics)) for metrics in tables)
-    return _HEAD + _ROWS + days + _CUSTOMERS + _ROWS + shop + _EXPERIMENTS + people + FORECASTS
+    tables = (METRICS, CUSTOMER_METRICS, POINTS_METRICS, (*EXPERIMENT, *SIZE))
+    days, shop, loyalty, people = ("".join(map(_line, metrics)) for metrics in tables)
+    head = _HEAD + _ROWS + days + _CUSTOMERS + _ROWS + shop + _POINTS + _ROWS + loyalty
+    return head + _EXPERIMENTS + people + FORECASTS
 
 
 def _line(metric: Metric) -> str:

@@ -38,6 +38,15 @@ class CustomerTotals:
 
 
 @dataclass(frozen=True, slots=True)
+class PointsTotals:
+    """Points of all customers that were not spent and have not ended, at the end of a period; `worth`: of
+    one, in the currency of the shop, if it is known."""
+
+    outstanding: int = 0
+    worth: Decimal | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Totals:
     """The sums of a period, (what, why) -> how many and how much money. `inside`: runs that are open now;
     None: nobody knows, as of a time that is over. `one_offs`: the part of the sums that single sends have."""
@@ -46,6 +55,7 @@ class Totals:
     inside: int | None = None
     customers: CustomerTotals = field(default_factory=CustomerTotals)
     one_offs: Mapping[tuple[str, str], Sum] = field(default_factory=dict)
+    points: PointsTotals = field(default_factory=PointsTotals)
 
     def n(self, what: What, *whys: str) -> int:
         """How many; `whys`: of these reasons, of all without one."""

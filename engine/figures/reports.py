@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from decimal import Decimal
 
 from sqlalchemy import Connection
 
@@ -16,6 +17,7 @@ from engine.figures.experiments.tables import experiments, verdicts_of
 from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.overview import customers, overview
 from engine.figures.period import Period, asked
+from engine.figures.points import points
 from engine.figures.report import FiguresReport, Table
 from engine.figures.request import ReportRequest
 from engine.store import counting_past
@@ -33,6 +35,7 @@ NAMES: Mapping[str, str] = {
     "journeys": "what each journey did",
     "journey": "one journey, step by step (with its name)",
     "channels": "what became of the messages on each channel",
+    "points": "what was issued, spent and expired, and what customers still have",
     "experiments": "what holdouts and splits show, and how sure that is",
 }
 
@@ -57,7 +60,7 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
         journeys.timezone,
         iso(now),
         tables,
-        (*effects, *_notes(conn, wanted, year_before or before)),
+        (*effects, *_notes(conn, wanted, journeys, year_before or before)),
         year_before,
     )
 
@@ -105,15 +108,17 @@ def _tables(
         case "journey":
             found = one_journey(conn, wanted.of, wanted.period, before, journeys, wanted.by)
             return found, f"The journey {wanted.of}"
+        case "points":
+            return points(conn, wanted, _worth_of_point(journeys)), "Points"
         case _:
             return channels(conn, wanted.period, before, wanted.by), "Channels"
 
 
-def _notes(conn: Connection, wanted: ReportRequest, earliest: Period) -> list[str]:
+def _notes(conn: Connection, wanted: ReportRequest, journeys: Journeys, earliest: Period) -> list[str]:
     """What the reader has to know of the age of these figures, and of rules that the shop can choose."""
     shop = daily_counts.shop(conn)
     notes = []
-    if wanted.name not in ("customers", "cohorts"):
+    if wanted.name not in ("customers", "cohorts", "points"):
         notes.append(
             "What becomes of a message counts on the day on which it was handed over: the last days still "
             "change."
@@ -128,6 +133,11 @@ def _notes(conn: Connection, wanted: ReportRequest, earliest: Period) -> list[st
         notes.append(
             "Nothing says what takes orders back (a fact that is the sum of them, with `less`): net is gross."
         )
+    if wanted.name == "points" and _worth_of_point(journeys) is None:
+        notes.append(
+            "Nothing says what a point is worth: with  worth: 0.01 EUR  under points: in config.yaml what is "
+            "outstanding is shown in money."
+        )
     past = counting_past.progress(conn)
     if past is not None:
         notes.append(
@@ -138,6 +148,11 @@ def _notes(conn: Connection, wanted: ReportRequest, earliest: Period) -> list[st
     if first is not None and first > earliest.first and wanted.name != "cohorts":
         notes.append(f"Counted since {first.isoformat()}: what lies before is not whole.")
     return notes
+
+
+def _worth_of_point(journeys: Journeys) -> Decimal | None:
+    rules = journeys.loyalty.points if journeys.loyalty is not None else None
+    return rules.worth.amount if rules is not None and rules.worth is not None else None
 
 
 def _attribution(shop: ShopFacts) -> str:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from engine.figures import channels, cohorts, journeys, overview
+from engine.figures import channels, cohorts, journeys, overview, points
 from engine.figures.customer_metrics import CUSTOMER_METRICS
 from engine.figures.definitions_page import page
 from engine.figures.experiments.metrics import EXPERIMENT, SINCE
@@ -29,9 +29,10 @@ def test_every_figure_of_a_report_is_on_the_page() -> None:
     assert [
         name
         for name, times in Counter(
-            metric.name for metric in (*METRICS, *CUSTOMER_METRICS, *EXPERIMENT)
+            metric.name for metric in (*METRICS, *CUSTOMER_METRICS, *points.POINTS_METRICS, *EXPERIMENT)
         ).items()
         if times > 1
     ] == []
-    assert all(metric.of for metric in (*METRICS, *CUSTOMER_METRICS, *EXPERIMENT) if metric.unit == "share")
+    everything = (*METRICS, *CUSTOMER_METRICS, *points.POINTS_METRICS, *EXPERIMENT)
+    assert all(metric.of for metric in everything if metric.unit == "share")
     assert {metric.name for metric in METRICS} >= COMPARED

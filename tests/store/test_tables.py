@@ -53,7 +53,7 @@ def test_every_table_that_grows_with_customers_has_the_bucket_first_in_its_key()
         "refusal", "refused_item", "trouble", "alert_message",
         "worker", "leadership", "rate", "recommended_pair", "recommended_list",
         "product_price", "product_stock",
-        "feed_product", "forgotten_points",  # sums of a day
+        "feed_product",
         "code_stock", "code_request", "code_use", "idempotent", "fact_definition",
     }  # fmt: skip
     for table in SQLModel.metadata.sorted_tables:

@@ -38,8 +38,8 @@ def report_routes(context: Context, keys: Keys) -> APIRouter:
         by: Annotated[Granularity | None, Query(description="also in parts")] = None,
         form: Annotated[ReportForm, Query(alias="format")] = ReportForm.json,
     ) -> Response:
-        """A report by its name: overview, customers, cohorts, journeys, journey, channels, experiments; at
-        most some seconds old. With `If-None-Match` 304 while its figures are the same."""
+        """A report by its name: overview, customers, cohorts, journeys, journey, channels, points,
+        experiments; at most some seconds old. With `If-None-Match` 304 while its figures are the same."""
         unknown = sorted(set(request.query_params) - set(PARAMETERS))
         if unknown:
             raise Refusal(400, f"there is no parameter {unknown[0]!r}", f"they are: {', '.join(PARAMETERS)}")

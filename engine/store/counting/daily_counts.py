@@ -69,6 +69,7 @@ class What(StrEnum):
     COHORT_ACTIVE = "cohort active"  # customers, once in a calendar month; why as of `COHORT_ORDER`
     FIRST_CATEGORY = "first category"  # first orders that hold a category; why: which
     SECOND_CATEGORY = "second category"  # such second orders
+    POINTS = "points"  # of ledgers, below zero where they went; why: the kind of their entry
 
 
 class GoalKind(StrEnum):

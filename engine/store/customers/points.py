@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from engine.core.effects import EnterPoints
 from engine.core.happening import PointsSpent
+from engine.store.counting import daily_counts
+from engine.store.counting.daily_counts import Counted, What
 from engine.store.inbox.inbox import Lane
 from engine.store.inbox.inbox_codec import to_row
-from engine.store.sql import change, change_many, columns_of, ids, insert_many, rows
-from engine.values import DAY, Instant
+from engine.store.sql import change, columns_of, ids, insert_many, rows
+from engine.values import Instant
 
 FORGOTTEN = "forgotten"
 """The kind of what was left to people who were erased."""
@@ -35,8 +37,10 @@ class PointsEntry:
 _COLUMNS = columns_of(PointsEntry)
 
 
-def enter(conn: Connection, bucket: int, entries: Iterable[tuple[str, EnterPoints]], now: Instant) -> None:
-    """Adds entries of customers; one that is there is not entered again."""
+def enter(conn: Connection, bucket: int, entries: Sequence[tuple[str, EnterPoints]], now: Instant) -> None:
+    """Adds entries of customers, and counts them."""
+    for _, entry in entries:
+        _count(conn, entry.at, entry.kind, entry.points)
     insert_many(
         conn,
         "points_entry",
@@ -71,12 +75,15 @@ def move(
     )
     for cause, parts in behind:
         change(conn, f"{move} AND cause = ?", (new, customer, parts, old, previous, cause))
-    change(
+    twice = rows(
         conn,
         "DELETE FROM points_entry WHERE bucket = ? AND customer = ? AND EXISTS (SELECT 1 FROM points_entry o"
-        " WHERE o.bucket = ? AND o.customer = ? AND o.cause = points_entry.cause)",
+        " WHERE o.bucket = ? AND o.customer = ? AND o.cause = points_entry.cause)"
+        " RETURNING at, kind, points",
         (old, previous, new, customer),
     )
+    for at, kind, counted in twice:
+        _count(conn, at, kind, -counted)
     change(conn, move, (new, customer, 0, old, previous))
 
 
@@ -91,23 +98,15 @@ def look_again(conn: Connection, bucket: int, customers: Sequence[str], now: Ins
     )
 
 
-def keep_sums(conn: Connection, bucket: int, people: str, now: Instant) -> None:
-    """Before entries of customers (`{ids}`) are forgotten: what they come to by day and kind stays, and what
-    was left to these people is gone."""
-    sums = (
-        "SELECT p.at / 86400000, p.kind, sum(p.points), count(*) FROM {ids} CROSS JOIN points_entry p"
-        " WHERE p.bucket = ? AND p.customer = j.value GROUP BY 1, 2"
+def forget(conn: Connection, bucket: int, people: str, now: Instant) -> None:
+    """Before entries of customers (`{ids}`) are forgotten: what was left to these people is gone. What their
+    entries came to stays among the counts of the day."""
+    sql = (
+        "SELECT sum(p.points) FROM {ids} CROSS JOIN points_entry p"
+        " WHERE p.bucket = ? AND p.customer = j.value"
     )
-    found = [
-        (int(day), kind, int(total), int(n)) for day, kind, total, n in rows(conn, sums, (people, bucket))
-    ]
-    left = sum(total for _, _, total, _ in found)
-    if left:
-        found.append((now // DAY, FORGOTTEN, -left, 1))
-    change_many(
-        conn,
-        "INSERT INTO forgotten_points (day, kind, points, entries) VALUES (?, ?, ?, ?)"
-        " ON CONFLICT (day, kind) DO UPDATE SET points = forgotten_points.points + excluded.points,"
-        " entries = forgotten_points.entries + excluded.entries",
-        sorted(found),
-    )
+    _count(conn, now, FORGOTTEN, -int(rows(conn, sql, (people, bucket))[0][0] or 0))
+
+
+def _count(conn: Connection, at: Instant, kind: str, points: int) -> None:
+    daily_counts.add(conn, at, Counted("", "", "", What.POINTS, kind), points)

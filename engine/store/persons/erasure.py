@@ -155,7 +155,7 @@ def _of_bucket(
     _note(conn, names, addresses, now)
     _forget_receipts(conn, bucket, people)
     _forget_runs_of_codes(conn, bucket, people)
-    points.keep_sums(conn, bucket, people, now)
+    points.forget(conn, bucket, people, now)
     counted: dict[str, dict[str, int]] = {customer: {} for customer in names}
     for table in PERSON_TABLES:
         whose = table.parameters(bucket, people)

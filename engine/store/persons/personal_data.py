@@ -100,7 +100,6 @@ OTHER_TABLES = {
     "suppression": "keyed hashes of addresses that get nothing more; they stay",
     "erasure": "keyed hashes of whom was erased; they stay",
     "allowance": "keyed hashes of who asked for something lately, gone after a day",
-    "forgotten_points": "sums over everybody who was erased",
     "volume": "counts", "daily": "counts", "refusal": "counts", "learned": "figures over everybody",
     "one_off": "the text of a message, as an operator wrote it",
     "code_stock": "codes of files",

@@ -390,19 +390,6 @@ class PointsEntryRow(SQLModel, table=True):
     words: str
 
 
-class ForgottenPointsRow(SQLModel, table=True):
-    """What the entries of everybody who was erased came to, by the day (UTC, since 1970) of what happened and
-    by their kind; `forgotten`: what was left of it then, with the sign turned."""
-
-    __tablename__ = "forgotten_points"
-    __table_args__ = ({"sqlite_with_rowid": False},)
-
-    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
-    kind: str = Field(primary_key=True)
-    points: int = Field(sa_type=INSTANT)
-    entries: int = Field(sa_type=INSTANT)
-
-
 class DeploymentRow(SQLModel, table=True):
     """What was published, when, by whom: the files themselves, so that people in flight can be matched to the
     next one."""
