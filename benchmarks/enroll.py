@@ -15,25 +15,14 @@ import time
 from pathlib import Path
 
 from benchmarks.figures import Aim, Figure, figure
-from benchmarks.sleepers import asleep, reopened
+from benchmarks.sleepers import asleep, journey, reopened
 from benchmarks.sweep import RICH
 from engine.runtime.advance.maintenance import sweep_segments_in_slices
 from engine.store.connections import PRAGMAS
 from engine.values import DAY, Instant
 
 COUNT, ROUNDS = 99_999, 5
-JOURNEY = """
-journey: rich
-start: {segment: rich}
-again: never
-goal: {event: order_placed, within: 30 days}
-policy: service
-steps:
-  - wait: 48 hours
-    id: pause
-  - send: hello
-"""
-FILES = {"journeys/segments/rich.yaml": RICH, "journeys/rich.yaml": JOURNEY}
+FILES = {"journeys/segments/rich.yaml": RICH, "journeys/rich.yaml": journey("rich", "{segment: rich}")}
 _WAIT = 2 * DAY
 _STATE = (
     """["%s","rich","",%d,%d,%d,%d,{},null,null,false,1,["w","pause",%d,%d],"""

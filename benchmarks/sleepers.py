@@ -33,6 +33,22 @@ START = Instant(1_772_442_000_000)
 SLEEP = 30 * DAY
 """The length of every wait, over which the wakes are spread evenly and without order."""
 
+
+def journey(name: str, start: str, again: str = "never") -> str:
+    """A journey whose runs wait for two days before anything is sent."""
+    return f"""
+journey: {name}
+start: {start}
+again: {again}
+goal: {{event: order_placed, within: 30 days}}
+policy: service
+steps:
+  - wait: 48 hours
+    id: pause
+  - send: hello
+"""
+
+
 TIERS = ("bronze", "silver", "gold")
 FILES = {
     "config.yaml": """

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from benchmarks.bystander import Bystander
 from benchmarks.figures import Aim, Figure, figure
-from benchmarks.sleepers import FILES, START, publish
+from benchmarks.sleepers import FILES, START, journey, publish
 from benchmarks.workers import server
 from engine.clock import ManualClock
 from engine.core.happening import Event
@@ -30,24 +30,12 @@ from engine.values import DAY, Instant, Money
 
 COUNT, ROUNDS, SLICE = 50_000, 3, 1_000
 PRODUCT, OTHER = "watched", "other"
-JOURNEY = """journey: NAME
-start: START
-again: always
-goal: {event: order_placed, within: 30 days}
-policy: service
-steps:
-  - wait: 48 hours
-    id: pause
-  - send: hello
-"""
 SHOP = {
     "schemas/product.yaml": "product: {name: text, price: money, in_stock: true/false, stock: number}\n",
     "schemas/events.yaml": FILES["schemas/events.yaml"]
     + "  product_viewed: {fields: {product_id: text}}\n  asked: {}\n",
-    "journeys/cheaper.yaml": JOURNEY.replace("NAME", "cheaper").replace(
-        "START", "{product: price_drop, by: 10%}"
-    ),
-    "journeys/asked.yaml": JOURNEY.replace("NAME", "asked").replace("START", "{event: asked}"),
+    "journeys/cheaper.yaml": journey("cheaper", "{product: price_drop, by: 10%}", "always"),
+    "journeys/asked.yaml": journey("asked", "{event: asked}", "always"),
 }
 
 

@@ -16,8 +16,9 @@ from engine.errors import UsageError
 from engine.private_files import private_opener
 from engine.runtime.feeds import merchant
 from engine.runtime.feeds.bounded_stream import BoundedStream
-from engine.runtime.feeds.feed_item import FeedFault, FeedItem, feed_name
-from engine.runtime.feeds.recognise import START
+from engine.runtime.feeds.feed_item import FeedFault, FeedItem
+from engine.runtime.feeds.recognise import START, opening_text
+from engine.runtime.feeds.rows import header_of
 
 if TYPE_CHECKING:
     from engine.cli.app import Session
@@ -40,17 +41,14 @@ def is_feed(path: Path, kinds: Sequence[str], encoding: str | None, *, full: boo
     try:
         with path.open("rb") as file:
             start = io.BufferedReader(BoundedStream(file)).read(START)
-        wide = start[:2] in (b"\xff\xfe", b"\xfe\xff")
-        text = start.decode("utf-16" if wide else encoding or "utf-8", "replace").lstrip("\ufeff \t\r\n")
+        text = opening_text(start, encoding or "utf-8")
     except (OSError, LookupError, UsageError):
         return False  # who reads the rows says what is wrong with the file, or its encoding
     if text.startswith("<"):
         return True
-    header = text.partition("\n")[0]
     if text.startswith("{"):
         return False
-    delimiter = max("\t,;|", key=header.count)
-    names = {feed_name(name.strip(' "\r')) for name in header.split(delimiter)}
+    names = set(header_of(text.partition("\n")[0].rstrip("\r")).names)
     return merchant.is_merchant(names) and not names & _PEOPLE
 
 

@@ -85,7 +85,6 @@ def _write(conn: Connection, chunk: Sequence[Product], given: Sequence[str], now
 
 
 def _take_out(conn: Connection, gone: Sequence[str], with_stock: bool, now: Instant) -> int:
-    known = products.find(conn, gone)
     out: dict[str, Value] = {"in_stock": False, **({"stock": 0} if with_stock else {})}
     membership.miss(conn, gone, now)
-    return products.write(conn, dict.fromkeys(known, out), now)
+    return products.write(conn, dict.fromkeys(gone, out), now)

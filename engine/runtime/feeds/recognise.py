@@ -28,16 +28,16 @@ class FeedFormat(StrEnum):
     TABLE = "CSV"
     LINES = "JSON Lines"
 
-    @property
-    def is_xml(self) -> bool:
-        """Whether it holds a catalogue by its nature."""
-        return self in (FeedFormat.MERCHANT, FeedFormat.MARKET)
+
+def opening_text(start: bytes, encoding: str = "utf-8") -> str:
+    """How a feed that begins so reads, from its first sign on. Raises LookupError for an unknown encoding."""
+    wide = next((name for mark, name in _WIDE if start.startswith(mark)), encoding)
+    return start.decode(wide, "replace").lstrip("\ufeff \t\r\n")
 
 
 def recognise(start: bytes) -> FeedFormat:
     """The format of a feed that begins so. Raises FeedError."""
-    wide = next((name for mark, name in _WIDE if start.startswith(mark)), "utf-8")
-    text = start.decode(wide, "replace").lstrip("\ufeff \t\r\n")
+    text = opening_text(start)
     if text.startswith("{"):
         return FeedFormat.LINES
     if text.startswith("["):

@@ -7,7 +7,7 @@ import codecs
 import csv
 import io
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 
@@ -25,15 +25,27 @@ _DELIMITERS = ("\t", ",", ";", "|")
 _MARKS = ((b"\xef\xbb\xbf", "utf-8-sig"), (b"\xff\xfe", "utf-16"), (b"\xfe\xff", "utf-16"))
 
 
+class TableHeader(NamedTuple):
+    """What stands between the cells of a table, and its columns, as `feed_name` writes them."""
+
+    delimiter: str
+    names: list[str]
+
+
+def header_of(line: str) -> TableHeader:
+    """Reads it; columns without a name at its end are none."""
+    # signs inside quotes belong to the cells
+    delimiter = max(_DELIMITERS, key="".join(line.split('"')[::2]).count)
+    names = [feed_name(name) for name in next(csv.reader([line], delimiter=delimiter), [])]
+    while names and not names[-1]:
+        names.pop()
+    return TableHeader(delimiter, names)
+
+
 def table_items(stream: BoundedStream, start: bytes, encoding: str | None) -> Iterator[FeedItem]:
     """The rows of a table. `start`: the first bytes of it. Raises FeedError."""
     lines = _lines(stream, start, encoding)
-    _, header = next(lines, (0, ""))
-    # signs inside quotes belong to the cells
-    delimiter = max(_DELIMITERS, key="".join(header.split('"')[::2]).count)
-    names = [feed_name(name) for name in next(csv.reader([header], delimiter=delimiter), [])]
-    while names and not names[-1]:
-        names.pop()
+    delimiter, names = header_of(next(lines, (0, ""))[1])
     if len(names) > MOST_VALUES:
         raise FeedError(
             f"the header of this feed names more than {MOST_VALUES:,} columns",

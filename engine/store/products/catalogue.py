@@ -27,13 +27,13 @@ def write(conn: Connection, products: Products, now: Instant) -> int:
         said = {name: value for name, value in fields.items() if name != LOWEST}
         after = {name: value for name, value in {**before, **said}.items() if value is not None}
         if id_ not in known or after != before:
-            written.append((id_, before, after))
+            written.append(history.ProductChange(id_, before, after))
     changes = history.note(conn, written, now)
     change_many(
         conn,
         "INSERT INTO product (id, fields, changed_at, added_at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (id) DO UPDATE SET fields = excluded.fields, changed_at = excluded.changed_at",
-        [(id_, dump_values(after), now, now) for id_, _, after in changes],
+        [(change.product, dump_values(change.after), now, now) for change in changes],
     )
     pending_changes.note(conn, changes, now)
     return len(changes)

@@ -17,7 +17,7 @@ from engine.core.products.signals import signals_of
 from engine.core.products.watched import BOUGHT, Touches, seen_price
 from engine.store.inbox.inbox import append_rows
 from engine.store.inbox.inbox_codec import to_row
-from engine.store.products.history import prices_of
+from engine.store.products.history import ProductChange, prices_of
 from engine.store.serialization import dump_values, load_values
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Money, Value
@@ -59,12 +59,8 @@ class PendingChange:
         return bucket, customer, kind, now, body
 
 
-def note(
-    conn: Connection,
-    changes: Iterable[tuple[str, Mapping[str, Value], Mapping[str, Value]]],
-    now: Instant,
-) -> None:
-    """Notes changes, to be worked off: (product, fields before, fields after)."""
+def note(conn: Connection, changes: Iterable[ProductChange], now: Instant) -> None:
+    """Notes changes, to be worked off."""
     change_many(
         conn,
         "INSERT INTO product_change (product, at, before, after, bucket, customer)"

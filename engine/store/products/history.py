@@ -11,7 +11,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 from decimal import Decimal
 from itertools import groupby
-from typing import Any
+from typing import Any, NamedTuple
 
 from sqlalchemy import Connection
 
@@ -32,8 +32,14 @@ SLICE = 2_000
 _PRODUCTS = 500
 """Products whose prices are looked through at once."""
 
-ProductChange = tuple[str, Mapping[str, Value], Mapping[str, Value]]
-"""Product, fields before, fields after."""
+
+class ProductChange(NamedTuple):
+    """The fields of a product, as they were and as they are written."""
+
+    product: str
+    before: Mapping[str, Value]
+    after: Mapping[str, Value]
+
 
 _LATELY = (
     "SELECT h.product, h.at, h.amount, h.currency FROM {ids} CROSS JOIN product_price h"
@@ -66,7 +72,7 @@ def note(conn: Connection, changes: Sequence[ProductChange], now: Instant) -> li
         history = known.get(product, PriceHistory())
         # A clock that was set back must not put a price before those that are known.
         at = max(now, history.last_at)
-        whole.append((product, before, with_lowest(before, after, history, at)))
+        whole.append(ProductChange(product, before, with_lowest(before, after, history, at)))
         if product in moved:
             price = price_of(after)
             amount = amounts.stored(price.amount) if price is not None else None
