@@ -1,4 +1,5 @@
-"""`catalogue`: how the catalogue stands and what became of its feed; `catalogue fetch` takes the feed now."""
+"""`catalogue`: how the catalogue stands and what became of its feed; `catalogue fetch` takes the feed now,
+`catalogue PRODUCT` tells what one product cost and how much of it was left."""
 
 from __future__ import annotations
 
@@ -19,26 +20,35 @@ def catalogue(
     context: typer.Context,
     words: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[fetch]", help="fetch: take the feed of config.yaml now", show_default=False),
+        typer.Argument(
+            metavar="[PRODUCT | fetch]",
+            help="one product by its id; or take the feed of config.yaml now",
+            show_default=False,
+        ),
     ] = None,
     anyway: Annotated[
         bool, typer.Option("--anyway", help="with fetch: also where half of the products would go")
     ] = False,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
-    """Products, the feed that they come from, when it was taken last, and what was wrong with it."""
+    """Products, the feed that they come from, and what was wrong with it; or the prices of one product."""
     from engine.cli.reports.catalogue import look
     from engine.cli.stores import look_into_store
     from engine.project import load_config
 
     session = Session.of(context)
-    if words not in (None, [], ["fetch"]):
+    is_fetch = words == ["fetch"]
+    if words and len(words) > 1:
         raise UsageError(
-            "this is nothing that can be done with the catalogue:", "write  catalogue  or  catalogue fetch"
+            "this is nothing that can be done with the catalogue:",
+            "write  catalogue,  catalogue PRODUCT  or  catalogue fetch",
         )
-    if anyway and not words:
+    if anyway and not is_fetch:
         raise UsageError("--anyway belongs to fetch:", "write  catalogue fetch --anyway")
-    if words:
+    if words and not is_fetch:
+        _product(session, words[0], form)
+        return
+    if is_fetch:
         _fetch(session, anyway=anyway)
     config = load_config(session.folder)
     with look_into_store(session.folder) as conn:
@@ -47,7 +57,7 @@ def catalogue(
         say_json(report)
     else:
         _tell(report)
-    if words and (report.refused or report.failed):
+    if is_fetch and (report.refused or report.failed):
         raise typer.Exit(PROBLEMS)
 
 
@@ -69,6 +79,40 @@ def _fetch(session: Session, *, anyway: bool) -> None:
         asyncio.run(feed.fetch(anyway=anyway))
     finally:
         store.close()
+
+
+def _product(session: Session, product: str, form: Format) -> None:
+    from engine.cli.reports.product import report
+    from engine.cli.stores import look_into_store
+    from engine.core.conditions.trace_values import words
+    from engine.project import load_world
+    from engine.values import Type
+
+    world = load_world(session.folder)
+    with look_into_store(session.folder) as conn:
+        found = report(conn, product, world.config.currency)
+    if found is None:
+        raise UsageError(
+            f'there is no product "{product}":', "name one by its id; the feed is taken by  catalogue fetch"
+        )
+    if form is Format.json:
+        say_json(found)
+        return
+    fields, text = world.catalogue.product, Type("text")
+    rows = [[name, words(value, fields.get(name, text))] for name, value in found.fields.items()]
+    say_rows([["id", found.product], *rows, ["written last", found.written_at]], indent=0)
+    if found.prices:
+        say_head("Prices")
+        lines = [
+            [line.began, words(line.price, text), f"{line.change:+}%" if line.change is not None else "",
+             words(line.lowest, text) if line.lowest is not None else ""]
+            for line in found.prices
+        ]  # fmt: skip
+        say_rows([["from", "price", "change", "lowest of the 30 days before"], *lines])
+    if found.stock:
+        say_head("Stock")
+        left = [[line.day, words(line.stock, text), words(line.in_stock, text)] for line in found.stock]
+        say_rows([["end of (UTC)", "left", "in stock"], *left])
 
 
 def _tell(report: CatalogueReport) -> None:

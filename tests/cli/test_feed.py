@@ -72,6 +72,20 @@ def test_the_whole_catalogue_takes_out_of_stock_what_is_missing_and_half_of_it_i
     golden("golden/feed_full.txt", "\n".join(said))
 
 
+def test_what_a_product_cost_and_how_much_was_left_is_shown(shop_with_products: Shop, golden: Golden) -> None:
+    shop = shop_with_products
+    for moment, price, left in (("01", 20, 12), ("20", 15, 12), ("25", 18, 0)):
+        shop.go_to(f"2027-03-{moment}T09:00:00+00:00")
+        line = {"product_id": "mug", "name": "Mug", "price": price, "stock": left, "in_stock": left > 0}
+        shop.run("import", "products", str(shop.write("mug.jsonl", json.dumps(line))))
+    said = [
+        report(shop.run("catalogue", "mug")),
+        report(shop.run("catalogue", "mug", "--format", "json")),
+        report(shop.run("catalogue", "mag")),
+    ]
+    golden("golden/catalogue_product.txt", "\n".join(said))
+
+
 def test_a_feed_that_cannot_be_used_says_why(shop_with_products: Shop, golden: Golden) -> None:
     shop = shop_with_products
     cut = content_of(CASES / "merchant_rss.xml")[:900]
@@ -82,7 +96,7 @@ def test_a_feed_that_cannot_be_used_says_why(shop_with_products: Shop, golden: G
         report(shop.run("import", "orders", "x.csv")),
         report(shop.run("import", "customers", "x.csv", "--full")),
         report(shop.run("catalogue", "fetch")),
-        report(shop.run("catalogue", "fetsch")),
+        report(shop.run("catalogue", "fetch", "now")),
     ]
     golden("golden/feed_wrong.txt", "\n".join(said))
 

@@ -7,10 +7,11 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Connection
 
+from engine.cli.reports.times import length
 from engine.config import CatalogueConfig, Config
 from engine.store.feeds import feed_state, membership
 from engine.store.products import catalogue as products
-from engine.values import DAY, HOUR, MINUTE, Instant, iso
+from engine.values import Instant, iso
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,15 +82,6 @@ def line(report: CatalogueReport) -> str:
     return words + (
         f"; it cannot be fetched since {report.failing_since}: {report.failed}" if report.failed else ""
     )
-
-
-def length(milliseconds: int) -> str:
-    """About how long: `2 hours`."""
-    for unit, name in ((DAY, "day"), (HOUR, "hour"), (MINUTE, "minute")):
-        if milliseconds >= unit:
-            number = milliseconds // unit
-            return f"{number:,} {name}{'s' if number != 1 else ''}"
-    return f"{max(0, milliseconds) // 1000} seconds"
 
 
 def _host(wanted: CatalogueConfig) -> str:

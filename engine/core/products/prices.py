@@ -9,7 +9,7 @@ price begins, and stays until the price changes again.
 from __future__ import annotations
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from decimal import Decimal
 
 from engine.values import DAY, Instant, Money, Value
@@ -48,6 +48,10 @@ class PriceHistory:
     def last_at(self) -> Instant:
         """When the present price began; 0: there was none."""
         return self._moments[-1] if self._moments else Instant(0)
+
+    def __iter__(self) -> Iterator[tuple[Instant, Money | None]]:
+        """As they were given: each with the moment at which it began, in the order of time."""
+        return zip(self._moments, self._prices, strict=True)
 
     def at(self, moment: Instant) -> Money | None:
         """The price at a moment; None: there was none, or nobody knows."""

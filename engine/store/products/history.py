@@ -89,6 +89,28 @@ def prices_of(conn: Connection, products: Collection[str]) -> dict[str, PriceHis
     return _histories(rows(conn, _ALL, (ids(products),))) if products else {}
 
 
+class StockDay(NamedTuple):
+    """How much was left at the end of a day (of UTC, its first moment), or is left of the present one, on
+    which that changed. None: the catalogue did not say it."""
+
+    day: Instant
+    stock: Decimal | None
+    in_stock: bool | None
+
+
+def stock_of(conn: Connection, product: str) -> list[StockDay]:
+    """The days on which the stock of a product changed, as far as they are kept, in the order of time."""
+    sql = "SELECT day, stock, in_stock FROM product_stock WHERE product = ? ORDER BY day"
+    return [
+        StockDay(
+            Instant(day),
+            amounts.amount_of(stock) if stock is not None else None,
+            bool(in_stock) if in_stock is not None else None,
+        )
+        for day, stock, in_stock in rows(conn, sql, (product,))
+    ]
+
+
 def find_old(conn: Connection, after: str, now: Instant) -> tuple[list[tuple[str, Instant]], str | None]:
     """Prices that nobody needs, of some products behind `after`: (product, moment), and where the next look
     begins; None: that was the end."""
