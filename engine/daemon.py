@@ -18,6 +18,7 @@ from typing import Any
 import structlog
 
 from engine.backoff import Backoff
+from engine.channels.base import Channel
 from engine.channels.egress import Egress
 from engine.channels.mime import self_test
 from engine.clock import Clock, FastClock, SystemClock
@@ -32,6 +33,7 @@ from engine.ids import new_id
 from engine.invocation import command
 from engine.program import program
 from engine.project import Project, load, load_config
+from engine.runtime import report_mail
 from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.advance.backfilling import Backfiller
 from engine.runtime.advance.recommending import build_nightly
@@ -52,6 +54,7 @@ from engine.runtime.process.supervised_loop import SupervisedLoop
 from engine.runtime.publish.published import Published
 from engine.runtime.publish.publisher import Publisher, advise, tell_failing_stories
 from engine.runtime.publish.watch import watch
+from engine.runtime.report_mail import ReportMailer
 from engine.runtime.workers.fenced_store import FencedStore, LeadLostError
 from engine.runtime.workers.membership import BEAT_SECONDS, LEASE, Membership
 from engine.runtime.workers.shared_rate import SharedRate
@@ -294,6 +297,15 @@ class Daemon:
             lambda: self.is_stopping,
         )
         self._scheduler.add("catalogue feed", MINUTE, self._feed.look, at_once=True)
+        mailer = ReportMailer(
+            self.store,
+            self.clock,
+            lambda: self.live.project.config,
+            lambda: self.live.publication.journeys,
+            self._email,
+            lambda: self._standing().is_leader and self._deliverer is not None,
+        )
+        self._scheduler.add("report mail", report_mail.LOOK, mailer.look, at_once=True)
         self._volume.begin()
         egress = Egress(self.live.project.config.egress)
         self._webhooks = WebhookCaller(
@@ -347,12 +359,15 @@ class Daemon:
             self.store,
             self.clock,
             config=lambda: self.live.project.config,
-            channel=lambda: self._deliverer.channel("email") if self._deliverer is not None else None,
+            channel=self._email,
             owner_of=self._owner_of,
             parts=lambda: self._health.parts,
             folder=path.parent if path is not None else None,
             on_outcome=self.metrics.alerted,
         )
+
+    def _email(self) -> Channel | None:
+        return self._deliverer.channel("email") if self._deliverer is not None else None
 
     def _open_channels(self, opening: Opening) -> Deliverer:
         # the deliverer gives up first: what it cancels has 5 seconds left to say so

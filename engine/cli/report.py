@@ -58,6 +58,9 @@ def report(
         ReportFormat, typer.Option("--format", help="text, json, csv or html")
     ] = ReportFormat.text,
     out: Annotated[Path | None, typer.Option("--out", help="write a file in this folder")] = None,
+    mail: Annotated[
+        bool, typer.Option("--mail", help="send it now to those whom reports: in config.yaml names")
+    ] = False,
 ) -> None:
     """Figures of the shop, its customers, journeys and channels, with how each is counted."""
     from engine.cli.stores import look_into_store
@@ -69,7 +72,7 @@ def report(
             raise UsageError(
                 "report forecast is of all facts that look ahead, as of one day:", "--as-of 2026-03-31"
             )
-        if form is ReportFormat.html or out is not None:
+        if form is ReportFormat.html or out is not None or mail:
             raise UsageError("report forecast is no page:", command("report forecast --format json"))
         _forecasts(session, as_of, form)
         return
@@ -77,6 +80,11 @@ def report(
         raise UsageError("--as-of is of report forecast alone:", "the others take --from and --to")
     with look_into_store(session.folder) as conn:
         answer = _made(session, conn, name, of, (first, last, length), by, size)
+    if mail:
+        if form is not ReportFormat.text or out is not None:
+            raise UsageError("a mail holds the page and the text:", "leave --format and --out away")
+        _mail(session, answer)
+        return
     if form is ReportFormat.text and out is None:
         _print(answer)
         return
@@ -117,6 +125,53 @@ def _written(folder: Path, form: ReportFormat, name: str, of: str, text: str) ->
     except OSError as wrong:
         raise UsageError(f"{file} cannot be written: {wrong.strerror}:", "name another folder") from wrong
     return file
+
+
+def _mail(session: Session, report: FiguresReport) -> None:
+    """Sends it now, whatever the daemon has sent. Raises WorldError with those who did not get it."""
+    import asyncio
+    from dataclasses import replace
+
+    from engine.channels.registry import open_channels
+    from engine.cli.stores import look_into_store
+    from engine.errors import UsageError, WorldError
+    from engine.ids import new_id
+    from engine.project import load_config
+    from engine.runtime import staff_mail
+    from engine.runtime.report_mail import letter
+    from engine.store import meta
+
+    config = load_config(session.folder)
+    if not config.reports.mail:
+        raise UsageError(
+            "config.yaml names nobody who gets reports by mail:",
+            "write  reports: {mail: [owner@shop.example]}",
+        )
+    with look_into_store(session.folder) as conn:
+        secret = meta.secret(conn)
+    alone = replace(config, channels={"email": config.channels["email"]})
+
+    async def send() -> list[str]:
+        (channel,) = open_channels(alone, session.folder.resolve(), secret, session.clock).values()
+        failed = []
+        try:
+            for address in config.reports.mail:
+                try:
+                    sent = await staff_mail.send(
+                        letter(report, config, address, f"report-{new_id()}"), channel, config
+                    )
+                except WorldError as wrong:
+                    failed.append(f"{address}: {wrong.what}")
+                else:
+                    doubt = "" if sent == "accepted" else ", but nobody knows whether it arrived"
+                    say_plain(f"mailed to {address}{doubt}")
+        finally:
+            await channel.close()
+        return failed
+
+    failed = asyncio.run(send())
+    if failed:
+        raise WorldError(f"the report was not mailed to {'; '.join(failed)}", permanent=False)
 
 
 def _forecasts(session: Session, as_of: str, form: ReportFormat) -> None:
@@ -208,10 +263,10 @@ def _sizes(
 
 
 def _print(answer: FiguresReport) -> None:
-    from engine.cli.reports import figures_text
+    from engine.figures import text
 
-    say_plain(figures_text.heading(answer))
-    for table, remarks in figures_text.tables(answer):
+    say_plain(text.heading(answer))
+    for table, remarks in text.tables(answer):
         say_plain("")
         say_table(table)
         for remark in remarks:
@@ -219,4 +274,4 @@ def _print(answer: FiguresReport) -> None:
     for note in answer.notes:
         say_plain(note)
     say_head("How they are counted")
-    say_rows(figures_text.definitions(answer))
+    say_rows(text.definitions(answer))

@@ -17,14 +17,16 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.backoff import Backoff
-from engine.channels.base import Channel, Message, sender_of
+from engine.channels.base import Channel
 from engine.channels.egress import Egress
 from engine.clock import Clock
 from engine.config import AlertsConfig, Config
 from engine.config.alerts import is_mailable
 from engine.errors import UsageError, WorldError
+from engine.runtime import staff_mail
 from engine.runtime.alerting import watching, wording
 from engine.runtime.delivery.webhooks import headers_of
+from engine.runtime.staff_mail import SENDING_SECONDS, StaffMail
 from engine.store import alert_messages, alerts, meta, troubles
 from engine.store.alert_messages import AlertEntry, AlertMessage
 from engine.store.database import Store
@@ -40,7 +42,6 @@ LOOK = 15 * SECOND
 
 RETRIES = Backoff(MINUTE, 30 * MINUTE, factor=2, spread=10)
 GIVE_UP_AFTER = DAY
-SENDING_SECONDS = 60.0
 LEASE = 2 * MINUTE
 """Longer than an attempt can take: then its process is dead."""
 
@@ -150,10 +151,7 @@ class Alerter:
             return
         way = taken.destination.partition(":")[0]
         try:
-            async with asyncio.timeout(SENDING_SECONDS):
-                sent = await (self._call(taken) if way == WEBHOOK else self._mail(taken))
-        except TimeoutError:
-            failure = f"no answer within {SENDING_SECONDS:g} seconds"
+            sent = await (self._call(taken) if way == WEBHOOK else self._mail(taken))
         except (UsageError, WorldError) as wrong:
             failure = str(wrong)
         else:
@@ -184,32 +182,23 @@ class Alerter:
         key = self._key(message)
         body = wording.body(message, key, config.shop.name)
         headers = headers_of(wanted, key, self._setup.clock.now(), body)
-        answer = await self._egress.post(wanted.url, body, headers)
+        try:
+            async with asyncio.timeout(SENDING_SECONDS):
+                answer = await self._egress.post(wanted.url, body, headers)
+        except TimeoutError as late:
+            raise WorldError(f"no answer within {SENDING_SECONDS:g} seconds", permanent=False) from late
         if not 200 <= answer.status < 300:
             raise WorldError(f"the webhook answered {answer.status}", permanent=False)
         return str(answer.status)
 
     async def _mail(self, message: AlertMessage) -> str:
         """What the server said. Raises WorldError."""
-        config, channel = self._setup.config(), self._setup.channel()
-        if channel is None or "email" not in config.channels:
-            raise WorldError("there is no open channel email", permanent=False)
-        mail = Message(
-            self._key(message), "email", message.destination.removeprefix(MAIL), "alert", "en", None,
-            wording.text(message, config.http.public_url),
-            subject=wording.subject(message, config.shop.name),
-            sender=sender_of(config.channels["email"], config),
-            # RFC 3834: no answering machine answers it
-            headers={"Auto-Submitted": "auto-generated"},
+        config = self._setup.config()
+        mail = StaffMail(
+            self._key(message), message.destination.removeprefix(MAIL), "alert",
+            wording.subject(message, config.shop.name), wording.text(message, config.http.public_url),
         )  # fmt: skip
-
-        async def may_leave() -> bool:
-            return True
-
-        delivery = await channel.deliver(mail, may_leave)
-        if delivery.kind not in ("accepted", "unknown"):
-            raise WorldError(delivery.raw or delivery.detail or delivery.kind, permanent=False)
-        return delivery.kind
+        return await staff_mail.send(mail, self._setup.channel(), config)
 
     def _key(self, message: AlertMessage) -> str:
         """The same for every try: whoever gets it twice can tell."""

@@ -3,10 +3,13 @@ counted."""
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterator, Sequence
 from decimal import Decimal
 
 from rich.box import SIMPLE_HEAD
+from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table as RichTable
 
 from engine.figures.metrics import COMPARED, Metric, Value
@@ -24,6 +27,21 @@ def heading(report: FiguresReport) -> str:
         + (f", compared with {report.before}" if report.before is not None and report.is_compared else "")
         + (f" and {report.year_before}" if report.year_before is not None else "")
     )
+
+
+def as_text(report: FiguresReport) -> str:
+    """The whole of it without colours, each table as wide as it is: for a mail."""
+    told = io.StringIO()
+    console = Console(file=told, width=2000, highlight=False, color_system=None, legacy_windows=False)
+    lines = [heading(report)]
+    for table, remarks in tables(report):
+        told.seek(0)
+        told.truncate()
+        console.print(table, width=Measurement.get(console, console.options, table).maximum)
+        lines += ["", *(line.rstrip() for line in told.getvalue().splitlines()), *remarks]
+    lines += ["", *report.notes, "", "How they are counted"]
+    lines += [f"{title}: {words}" for title, words in definitions(report)]
+    return "\n".join(lines) + "\n"
 
 
 def tables(report: FiguresReport) -> Iterator[tuple[RichTable, tuple[str, ...]]]:
