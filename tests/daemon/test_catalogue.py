@@ -45,7 +45,7 @@ steps:
   - send: later
 """
 RUNS = "SELECT count(*) FROM enrollment WHERE journey = ?"
-CROWD = 3000
+CROWD = 1500
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.postgres)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -125,12 +126,14 @@ def test_what_no_route_takes_is_a_problem(client: httpx2.Client, method: str, pa
 
 
 def test_the_root_says_what_is_here_and_strangers_learn_whose_it_is(tmp_path: Path) -> None:
-    shop = WebShop(tmp_path)
-    here = TestClient(shop.app, client=("127.0.0.1", 50_000), base_url="http://127.0.0.1:8080")
-    page = here.get("/")
-    assert page.status_code == 200
-    assert all(address in page.text for address in ("Bean There", "/outbox", "/docs", "/readyz", "/metrics"))
-    page = shop.browser.get("/")
-    assert page.status_code == 200
-    assert "https://shop.example" in page.text
-    assert "/outbox" not in page.text
+    with closing(WebShop(tmp_path)) as shop:
+        here = TestClient(shop.app, client=("127.0.0.1", 50_000), base_url="http://127.0.0.1:8080")
+        page = here.get("/")
+        assert page.status_code == 200
+        assert all(
+            address in page.text for address in ("Bean There", "/outbox", "/docs", "/readyz", "/metrics")
+        )
+        page = shop.browser.get("/")
+        assert page.status_code == 200
+        assert "https://shop.example" in page.text
+        assert "/outbox" not in page.text

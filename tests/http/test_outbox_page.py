@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 from collections.abc import Iterator
+from contextlib import closing
 from html.parser import HTMLParser
 from pathlib import Path
 
@@ -172,19 +173,19 @@ def test_on_a_phone_nothing_leaves_the_screen(client: TestClient, folder: Path, 
 
 
 def test_a_message_names_whom_it_is_for_and_which_consent_it_needed(tmp_path: Path) -> None:
-    shop = WebShop(tmp_path)
-    shop.customer("anna")
-    shop.receive(EventItem(0, "anna", "signed_up", None, None))
-    shop.settle_down()
-    here = TestClient(shop.app, client=("127.0.0.1", 50_000), base_url="http://127.0.0.1:8080")
-    assert here.get(f"/outbox?token={shop.token}").status_code == 200
-    listed = here.get("/outbox").text
-    assert "times of UTC" in listed
-    assert re.search(r'<td class="name">anna</td>', listed)
-    assert "<td>hello</td>" in listed
-    assert '<td class="consent">marketing</td>' in listed
-    link = re.search(r'href="(/outbox/email/[^"]+)"', listed)
-    assert link
-    page = here.get(link[1]).text
-    assert re.search(r"<th>Customer</th><td>anna</td>", page)
-    assert "no consent needed" not in page
+    with closing(WebShop(tmp_path)) as shop:
+        shop.customer("anna")
+        shop.receive(EventItem(0, "anna", "signed_up", None, None))
+        shop.settle_down()
+        here = TestClient(shop.app, client=("127.0.0.1", 50_000), base_url="http://127.0.0.1:8080")
+        assert here.get(f"/outbox?token={shop.token}").status_code == 200
+        listed = here.get("/outbox").text
+        assert "times of UTC" in listed
+        assert re.search(r'<td class="name">anna</td>', listed)
+        assert "<td>hello</td>" in listed
+        assert '<td class="consent">marketing</td>' in listed
+        link = re.search(r'href="(/outbox/email/[^"]+)"', listed)
+        assert link
+        page = here.get(link[1]).text
+        assert re.search(r"<th>Customer</th><td>anna</td>", page)
+        assert "no consent needed" not in page
