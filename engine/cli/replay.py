@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from engine.core.journeys import Journeys
     from engine.project import Project
+    from engine.simulate.replay.comparison import ReplayComparison
     from engine.simulate.replay.mapping import StreamMapping
     from engine.simulate.replay.replay_report import ReplayReport
     from engine.simulate.replay.result import ReplayResult
@@ -50,6 +51,13 @@ def run_replay(
         bool,
         typer.Option("--strict", help="Nobody is reachable without an address and a consent in the stream."),
     ] = False,
+    against: Annotated[
+        str | None,
+        typer.Option("--against", help="Play the files of a commit, branch or tag as well, and compare."),
+    ] = None,
+    one_in: Annotated[
+        int, typer.Option("--one-in", min=1, help="With --against: play only one of so many customers.")
+    ] = 1,
     days: Annotated[
         bool, typer.Option("--days/--no-days", help="With or without the table of every day.")
     ] = True,
@@ -68,13 +76,26 @@ def run_replay(
     read = _mapping(mapping, project) if mapping is not None else None
     chosen = _chosen(project, journeys or [])
     result: ReplayResult
+    if one_in > 1 and against is None:
+        raise UsageError("a sample has no margin of its own:", "--one-in goes with  --against REV")
     with _bar() as bar:
         task = bar.add_task("replay", total=events[0].stat().st_size if events[0].is_file() else None)
 
         def progress(done: int) -> None:
             bar.update(task, completed=done)
 
-        result = replay(chosen, project.world, events, read, ReplayOptions(strict, out, progress))
+        options = ReplayOptions(strict, out, progress, one_in=one_in)
+        if against is not None:
+            from engine.simulate.replay.comparison import compare_replays
+
+            former, commit = _former(project, against)
+            before = (_chosen(former, journeys or [], must_have=False), former.world)
+            compared, result = compare_replays(before, (chosen, project.world), events, read, options)
+        else:
+            result = replay(chosen, project.world, events, read, options)
+    if against is not None:
+        _say_compared(compared, commit, result, output, days=days)
+        raise typer.Exit(_code(result))
     answer = report(result)
     if output is Format.json:
         say_json(answer)
@@ -82,7 +103,45 @@ def run_replay(
         _show(answer, result, days=days)
     if out is not None:
         remark(f"starts.jsonl, messages.jsonl and ends.jsonl are in {out}")
-    raise typer.Exit(PROBLEMS if result.lines and result.bad == result.lines else FINE)
+    raise typer.Exit(_code(result))
+
+
+def _code(result: ReplayResult) -> int:
+    return PROBLEMS if result.lines and result.bad == result.lines else FINE
+
+
+def _former(project: Project, revision: str) -> tuple[Project, str]:
+    """The project as a revision has it, and the commit."""
+    from engine.problem import render_problems
+    from engine.project import load_published
+    from engine.project_files import base_of, files_at
+
+    commit = base_of(project.folder, revision)
+    if commit is None:
+        raise UsageError(f'git knows no "{revision}" here', "name a commit, a branch or a tag")
+    former = load_published(files_at(project.folder, commit), commit)
+    if former.has_errors:
+        wrong = [problem for problem in former.problems if problem.is_error]
+        asides.print(render_problems(wrong, former.sources), markup=False, soft_wrap=True)
+        raise AuthorError(
+            f"journeys of {commit[:12]} have mistakes and cannot be replayed",
+            "Compare with a commit whose files `check` finds good",
+        )
+    return former, commit
+
+
+def _say_compared(
+    answer: ReplayComparison, commit: str, result: ReplayResult, output: Format, *, days: bool
+) -> None:
+    from engine.cli.replay_comparison import show_comparison
+    from engine.simulate.replay.replay_report import notes
+
+    if output is Format.json:
+        say_json({"against": commit, "comparison": answer})
+        return
+    show_comparison(answer, commit[:12], result.currency, result.figures.zone, days=days)
+    for note in notes(result):
+        say_plain(note)
 
 
 def _project(folder: Path) -> Project:
@@ -100,18 +159,18 @@ def _project(folder: Path) -> Project:
     return project
 
 
-def _chosen(project: Project, names: list[str]) -> Journeys:
-    """All journeys, or only those that were named."""
+def _chosen(project: Project, names: list[str], *, must_have: bool = True) -> Journeys:
+    """All journeys, or only those that were named. `must_have`: a name that is unknown is an error."""
     from dataclasses import replace
 
     known = project.journeys.by_name
     for name in names:
-        if name not in known:
+        if name not in known and must_have:
             near = did_you_mean(name, known, f"there are: {', '.join(sorted(known))}")
             raise UsageError(f'there is no journey "{name}"', near)
     if not names:
         return project.journeys
-    return replace(project.journeys, by_name={name: known[name] for name in names})
+    return replace(project.journeys, by_name={name: known[name] for name in names if name in known})
 
 
 def _mapping(path: Path, project: Project) -> StreamMapping:

@@ -14,6 +14,7 @@ from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.simulate.replay.inside import only_needed
 from engine.simulate.replay.mapping import StreamMapping
+from engine.simulate.replay.reactions import read_reactions
 from engine.simulate.replay.replay_runner import ReplayRunner
 from engine.simulate.replay.result import ReplayResult, join_rows, row_files, united
 from engine.simulate.replay.shares import can_share, play_shares
@@ -29,12 +30,14 @@ WORTH_SHARING = 256 * 1024
 @dataclass(frozen=True, slots=True)
 class ReplayOptions:
     """`strict`: nobody is taken to be reachable. `out`: the folder for every start, message and end. `jobs`:
-    how many processes share the customers; None: as many as there are processors, if the stream is long."""
+    how many processes share the customers; None: as many as there are processors, if the stream is long.
+    `one_in`: only one of so many customers, always the same."""
 
     strict: bool = False
     out: Path | None = None
     progress: Callable[[int], None] | None = None
     jobs: int | None = None
+    one_in: int = 1
 
 
 def replay(
@@ -53,11 +56,15 @@ def replay(
     rules = mapping or StreamMapping()
     needed = only_needed(replace(journeys, explain=False))
     shares = _shares(streams, options.jobs)
+    reactions = read_reactions(streams, rules.form)
     if options.out is not None:
         options.out.mkdir(parents=True, exist_ok=True)
 
     def play(share: int, progress: Callable[[int], None] | None) -> ReplayResult:
-        runner = ReplayRunner(needed, project, rules, strict=options.strict, share=share, shares=shares)
+        runner = ReplayRunner(
+            needed, project, rules, strict=options.strict, share=share * options.one_in,
+            shares=shares * options.one_in, reactions=reactions,
+        )  # fmt: skip
         was_on = gc.isenabled()
         gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
         try:

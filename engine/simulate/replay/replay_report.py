@@ -99,24 +99,22 @@ def report(result: ReplayResult) -> ReplayReport:
 
 
 def _journey(name: str, days: Mapping[dt.date, Day], result: ReplayResult, inside: int) -> JourneyTotals:
-    messages: Counter[tuple[str, str, str]] = Counter()
-    outcomes: Counter[str] = Counter()
+    total = Day()
     for day in days.values():
-        messages += day.messages
-        outcomes += day.outcomes
+        total.add(day)
     return JourneyTotals(
         journey=name,
-        starts=sum(day.starts for day in days.values()),
-        messages=_counts(messages),
-        outcomes=dict(outcomes),
-        goals=sum(day.goals for day in days.values()),
-        skipped=sum(day.skips for day in days.values()),
+        starts=total.starts,
+        messages=_counts(total.messages),
+        outcomes=dict(total.outcomes),
+        goals=total.goals,
+        skipped=total.skips.total(),
         open=inside,
-        cost=str(cost(messages, result.prices)),
+        cost=str(cost(total.messages, result.prices)),
         days=[
             DayReport(
-                str(date), day.starts, _counts(day.messages), dict(day.outcomes), day.goals, day.skips,
-                str(cost(day.messages, result.prices)),
+                str(date), day.starts, _counts(day.messages), dict(day.outcomes), day.goals,
+                day.skips.total(), str(cost(day.messages, result.prices)),
             )
             for date, day in sorted(days.items())
         ],

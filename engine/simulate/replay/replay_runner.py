@@ -7,9 +7,9 @@ from typing import Any
 from zlib import crc32
 
 from engine.compiler.project_context import ProjectContext
-from engine.core.effects import Decision
+from engine.core.effects import Decision, Send
 from engine.core.facts.customer import CustomerState
-from engine.core.happening import Event, ProfileChanged
+from engine.core.happening import Event, ProfileChanged, Reaction
 from engine.core.journeys import Journeys
 from engine.core.products.named import ID_NAMES, LIST_NAMES
 from engine.simulate.decider import Decider
@@ -17,6 +17,7 @@ from engine.simulate.replay.catalogue_sim import SimulatedCatalogue
 from engine.simulate.replay.customers import Customers
 from engine.simulate.replay.inside import needed_fields, remembered
 from engine.simulate.replay.mapping import StreamMapping
+from engine.simulate.replay.reactions import RecordedReaction, RecordedReactions, is_of_message
 from engine.simulate.replay.result import Figures, ReplayResult, prices
 from engine.simulate.replay.rfm_nightly import NightlyScores
 from engine.simulate.replay.stream import BadLine, Record
@@ -44,6 +45,7 @@ class ReplayRunner:
         strict: bool = False,
         share: int = 0,
         shares: int = 1,
+        reactions: RecordedReactions | None = None,
     ) -> None:
         config = project.config
         self.share, self.shares = share, shares
@@ -64,6 +66,7 @@ class ReplayRunner:
         self.remembered = remembered(journeys)
         self.watch = journeys.watch
         self.about_products = self.catalogue.touches or self.catalogue.reads
+        self.reactions = reactions.to_play() if reactions is not None else None
         self.second = 0
         self.seen: set[Any] = set()
 
@@ -141,6 +144,9 @@ class ReplayRunner:
                 self._refuse(BadLine(record.file, record.line, str(wrong)))
 
     def _take(self, record: Record, now: Instant) -> None:
+        if is_of_message(record):
+            self.result.events[record.name] += 1
+            return
         if record.name in self.mapping.products:
             self._restock(record, now)
         try:
@@ -236,4 +242,19 @@ class ReplayRunner:
             self.result.bad_lines.append(line)
 
     def _record(self, state: CustomerState, decision: Decision, now: Instant) -> None:
-        self.figures.add(state.facts.customer, decision, now)
+        customer = state.facts.customer
+        self.figures.add(customer, decision, now)
+        if self.reactions is None:
+            return
+        for effect in decision.effects:
+            if isinstance(effect, Send):
+                for reaction in self.reactions.take(customer, effect.template, effect.channel):
+                    self._expect_reaction(customer, effect, reaction, Instant(now + reaction.after))
+
+    def _expect_reaction(self, customer: str, message: Send, reaction: RecordedReaction, at: Instant) -> None:
+        def react(now: Instant) -> None:
+            number = self.decider.next_number()
+            kind = reaction.kind
+            self.customers.happen(customer, Reaction(number, now, message.key, message.enrollment, kind), now)
+
+        self.customers.at(at, react)

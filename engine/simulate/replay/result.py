@@ -15,14 +15,15 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from engine.config import Config
-from engine.core.effects import Decision
+from engine.core.effects import Decision, EnterPoints, TakeCode
 from engine.simulate.replay.stream import BadLine
 from engine.values import MINUTE, Instant, iso, to_datetime
 
 QUARTER = 15 * MINUTE
 """Every offset of a zone is a multiple of it, in the years since there are events."""
 
-FILES = ("starts.jsonl", "messages.jsonl", "ends.jsonl")
+STARTS, MESSAGES, ENDS = "starts.jsonl", "messages.jsonl", "ends.jsonl"
+FILES = (STARTS, MESSAGES, ENDS)
 
 
 @dataclass(slots=True)
@@ -33,7 +34,19 @@ class Day:
     messages: Counter[tuple[str, str, str]] = field(default_factory=Counter)  # step, template, channel
     outcomes: Counter[str] = field(default_factory=Counter)
     goals: int = 0
-    skips: int = 0
+    skips: Counter[str] = field(default_factory=Counter)  # by reason
+    codes: Counter[str] = field(default_factory=Counter)  # by pool
+    points: int = 0  # given by `add`
+
+    def add(self, other: Day) -> None:
+        """Adds the figures of another day, or of the same for other customers."""
+        self.starts += other.starts
+        self.messages += other.messages
+        self.outcomes += other.outcomes
+        self.goals += other.goals
+        self.skips += other.skips
+        self.codes += other.codes
+        self.points += other.points
 
 
 @dataclass(slots=True)
@@ -81,12 +94,7 @@ class Figures:
         self.open |= other.open
         for journey, days in other.days.items():
             for date, day in days.items():
-                total = self.days[journey].setdefault(date, Day())
-                total.starts += day.starts
-                total.messages += day.messages
-                total.outcomes += day.outcomes
-                total.goals += day.goals
-                total.skips += day.skips
+                self.days[journey].setdefault(date, Day()).add(day)
 
     def add(self, customer: str, decision: Decision, now: Instant) -> None:
         """Counts what one decision did."""
@@ -107,9 +115,14 @@ class Figures:
                     words = {"step": trace.step, "template": trace.subject, "channel": trace.detail}
                     _write(rows[1], now, journey, customer, **words)
             elif kind == "skip":
-                self.day(journey, now).skips += 1
+                self.day(journey, now).skips[trace.detail] += 1
             elif kind == "goal":
                 self.day(journey, now).goals += 1
+        for effect in decision.effects:
+            if isinstance(effect, TakeCode):
+                self.day(journey, now).codes[effect.pool] += 1
+            elif isinstance(effect, EnterPoints):
+                self.day(journey, now).points += effect.points
         if run.outcome is not None and self.open.pop(run.id, None) is not None:
             self.day(journey, now).outcomes[run.outcome] += 1
             if rows is not None:

@@ -1,0 +1,140 @@
+"""How `replay --against` prints what differs between two versions."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
+from typing import TYPE_CHECKING
+
+from engine.cli.output import counted, say, say_head, say_plain, say_rows
+
+if TYPE_CHECKING:
+    from engine.simulate.replay.comparison import (
+        ChangedLife,
+        JourneyComparison,
+        LifeEvent,
+        Pair,
+        ReplayComparison,
+    )
+
+MOST_EVENTS, LEADING = 12, 4
+"""Lines of a story, and how many of them come before the first that differs; the others are counted."""
+
+
+def show_comparison(
+    answer: ReplayComparison, against: str, currency: str, zone: dt.tzinfo, *, days: bool
+) -> None:
+    """The counts with both versions and some customers side by side, their moments in `zone`. `against`: the
+    earlier version."""
+    if not answer.customers:
+        say("There was no event in the stream.")
+        return
+    say_plain(
+        f"{against} and the folder, each played to {counted(answer.customers, 'customer')}: "
+        f"something happens differently to {answer.changed:,}"
+    )
+    if answer.one_in > 1:
+        say_plain(
+            f"a sample: one in {answer.one_in} customers was played, and counts are multiplied by "
+            f"{answer.one_in}; ± is how far a difference may be off, in 95 of 100 samples"
+        )
+    same = [each.journey for each in answer.journeys if each.is_same]
+    for journey in answer.journeys:
+        if not journey.is_same:
+            _journey(journey, currency, days=days)
+    if same:
+        say()
+        say_plain(f"the same with both: {', '.join(same)}")
+    if answer.lives:
+        say_head("customers whose story changes, one for each way in which it does")
+    for life in answer.lives:
+        _life(life, zone)
+    say()
+    say_plain("This is what would have been sent, not what people would have done.")
+
+
+def _journey(journey: JourneyComparison, currency: str, *, days: bool) -> None:
+    say_head(journey.journey)
+    rows = [("", "before", "now", "difference")]
+    rows += [(words, *_counts(pair)) for words, pair in _lines(journey)]
+    before, after = Decimal(journey.cost_before), Decimal(journey.cost_after)
+    if before or after:
+        rows.append((f"cost in {currency}", f"{before:,.2f}", f"{after:,.2f}", f"{after - before:+,.2f}"))
+    say_rows(_aligned(rows))
+    if journey.enter or journey.enter_no_more:
+        say_plain(
+            f"  {counted(journey.enter, 'customer')} would newly enter, {journey.enter_no_more:,} no longer"
+        )
+    changed = [each for each in journey.days if each.messages.before != each.messages.after]
+    if days and changed:
+        say("  [dim]by day[/]")
+        told = (
+            (each.day, f"{each.template} via {each.channel}", *_counts(each.messages)) for each in changed
+        )
+        say_rows(_aligned(list(told), left=2), indent=4)
+
+
+def _lines(journey: JourneyComparison) -> Iterator[tuple[str, Pair]]:
+    yield "starts", journey.starts
+    for message in journey.messages:
+        yield f"send {message.template} via {message.channel}", message.messages
+    for reason, pair in journey.skipped.items():
+        yield f"skipped: {reason}", pair
+    for pool, pair in journey.codes.items():
+        yield f"codes of {pool}", pair
+    if journey.points.before or journey.points.after:
+        yield "points given", journey.points
+    yield "goals", journey.goals
+    for outcome, pair in journey.outcomes.items():
+        yield f"ends: {outcome}", pair
+    yield "still inside", journey.open
+
+
+def _counts(pair: Pair) -> tuple[str, str, str]:
+    margin = f" ± {pair.margin:,}" if pair.margin else ""
+    return f"{pair.before:,}", f"{pair.after:,}", f"{pair.after - pair.before:+,}{margin}"
+
+
+def _aligned(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[tuple[str, ...]]:
+    """Columns of numbers end at the same place."""
+    wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    return [
+        tuple(
+            cell if place < left else cell.rjust(width)
+            for place, (cell, width) in enumerate(zip(row, wide, strict=True))
+        )
+        for row in rows
+    ]
+
+
+def _life(life: ChangedLife, zone: dt.tzinfo) -> None:
+    from engine.cli.reports.times import local
+    from engine.values import parse_instant
+
+    others = f", and {counted(life.like - 1, 'customer')} in the same way" if life.like > 1 else ""
+    say()
+    say_plain(f"  {life.customer}{others}")
+    lines = [*_side_by_side(life.before, life.after)]
+    # What led to the change matters more than what came long before it
+    changed = next((place for place, (sign, _) in enumerate(lines) if sign != " "), 0)
+    first = max(0, min(changed - LEADING, len(lines) - MOST_EVENTS))
+    if first:
+        say_plain(f"      {first} more, then")
+    for sign, event in lines[first : first + MOST_EVENTS]:
+        at = parse_instant(event.at)
+        say_plain(f"    {sign} {local(at, zone) if at is not None else event.at}  {event.words}")
+    if len(lines) > first + MOST_EVENTS:
+        say_plain(f"      and {len(lines) - first - MOST_EVENTS} more")
+
+
+def _side_by_side(before: Sequence[LifeEvent], after: Sequence[LifeEvent]) -> Iterator[tuple[str, LifeEvent]]:
+    """Lines of both, in order: `-` of what happens no longer, `+` of what happens now alone."""
+    from difflib import SequenceMatcher
+
+    matcher = SequenceMatcher(None, before, after, autojunk=False)
+    for tag, start, end, start_after, end_after in matcher.get_opcodes():
+        same = tag == "equal"
+        yield from ((" " if same else "-", event) for event in before[start:end])
+        if not same:
+            yield from (("+", event) for event in after[start_after:end_after])

@@ -1,0 +1,318 @@
+"""Two versions of the journeys over the same recorded stream: what either would have sent, and to whom what
+happens differently."""
+
+from __future__ import annotations
+
+import math
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Literal
+
+import msgspec
+import orjson
+
+from engine.compiler.project_context import ProjectContext
+from engine.core.journeys import Journeys
+from engine.simulate.replay.mapping import StreamMapping
+from engine.simulate.replay.replay import ReplayOptions, replay
+from engine.simulate.replay.result import ENDS, FILES, MESSAGES, STARTS, Day, ReplayResult, cost
+
+SHOWN_LIVES = 5
+"""Customers whose story is shown side by side."""
+
+MOST_LIVES = 20_000
+"""Customers among whom those are chosen."""
+
+_CERTAIN = 1.96
+"""Standard errors to either side within which the truth lies in 95 of 100 samples."""
+
+
+class Pair(msgspec.Struct, frozen=True):
+    """A count with either version. `margin`: with a sample, how far the difference may be off, in 95 of 100
+    samples; None: not known."""
+
+    before: int
+    after: int
+    margin: int | None = None
+
+
+class MessagePair(msgspec.Struct, frozen=True):
+    """How often a journey sent a template on a channel."""
+
+    template: str
+    channel: str
+    messages: Pair
+
+
+class DayPair(msgspec.Struct, frozen=True):
+    """The messages of a template on a channel on one local day of the shop."""
+
+    day: str
+    template: str
+    channel: str
+    messages: Pair
+
+
+class JourneyComparison(msgspec.Struct, frozen=True):
+    """One journey with either version. `enter`: customers who come into it with the second version alone;
+    `enter_no_more`: with the first alone. `skipped`: messages by the reason. Costs in the currency of the
+    project."""
+
+    journey: str
+    starts: Pair
+    enter: int
+    enter_no_more: int
+    messages: list[MessagePair]
+    skipped: dict[str, Pair]
+    codes: dict[str, Pair]
+    points: Pair
+    goals: Pair
+    outcomes: dict[str, Pair]
+    open: Pair
+    cost_before: str
+    cost_after: str
+    days: list[DayPair]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing differs for anybody."""
+        pairs = [
+            self.starts, self.points, self.goals, self.open, *(each.messages for each in self.messages),
+            *self.skipped.values(), *self.codes.values(), *self.outcomes.values(),
+            *(each.messages for each in self.days),
+        ]  # fmt: skip
+        return not self.enter and not self.enter_no_more and all(pair.before == pair.after for pair in pairs)
+
+
+class LifeEvent(msgspec.Struct, frozen=True):
+    """One thing in the story of a customer: a start, a message or an end, in words. `at`: ISO 8601, UTC."""
+
+    at: str
+    kind: Literal["start", "message", "end", "restart"]
+    words: str
+
+
+class ChangedLife(msgspec.Struct, frozen=True):
+    """What happens to one customer with either version. `like`: how many customers' stories change in the
+    same way."""
+
+    customer: str
+    like: int
+    before: list[LifeEvent]
+    after: list[LifeEvent]
+
+
+class ReplayComparison(msgspec.Struct, frozen=True):
+    """The whole answer. `one_in`: only one of so many customers was played, and counts are multiplied by it.
+    `changed`: customers to whom anything happens differently."""
+
+    customers: int
+    one_in: int
+    changed: int
+    journeys: list[JourneyComparison]
+    lives: list[ChangedLife]
+
+
+def compare_replays(
+    before: tuple[Journeys, ProjectContext],
+    after: tuple[Journeys, ProjectContext],
+    streams: Sequence[Path],
+    mapping: StreamMapping | None,
+    options: ReplayOptions,
+) -> tuple[ReplayComparison, ReplayResult]:
+    """Plays both versions; the comparison, and the result of the second, whose remarks about the stream hold
+    for both. With `options.out` the rows of both are kept there, in `before/` and `after/`. Raises UsageError
+    when a file cannot be read."""
+    with TemporaryDirectory(prefix="perennial-replay-") as temporary:
+        folders = [Path(options.out or temporary, name) for name in ("before", "after")]
+        results = [
+            replay(journeys, context, streams, mapping, replace(options, out=folder))
+            for (journeys, context), folder in zip((before, after), folders, strict=True)
+        ]
+        return _compared(results[0], results[1], folders, options.one_in), results[1]
+
+
+@dataclass(slots=True)
+class _Lives:
+    """What is found in the rows: sums that are not 0 for customers whose rows differ, who enters what, and
+    the squares of the differences by customer."""
+
+    differs: defaultdict[str, int] = field(default_factory=lambda: defaultdict(int))
+    enters: dict[str, tuple[set[str], set[str]]] = field(default_factory=dict)
+    by_customer: Counter[tuple[_Kind, str]] = field(default_factory=Counter)
+
+    @property
+    def changed(self) -> list[str]:
+        """Customers to whom anything happens differently, by name."""
+        return sorted(customer for customer, differs in self.differs.items() if differs)
+
+    def margins(self, one_in: int) -> Mapping[_Kind, int]:
+        """Of each kind, how far a difference that was multiplied by `one_in` may be off: customers are drawn
+        independently, so its variance is the sum of their squares times (1 - 1 / one_in)."""
+        squares: Counter[_Kind] = Counter()
+        for (kind, _), difference in self.by_customer.items():
+            squares[kind] += difference**2
+        return {
+            kind: round(_CERTAIN * one_in * math.sqrt((1 - 1 / one_in) * square))
+            for kind, square in squares.items()
+        }
+
+
+_Kind = tuple[str, str, str]
+"""File, journey and what of it: `template channel`, an outcome, or empty."""
+
+
+def _compared(
+    first: ReplayResult, second: ReplayResult, folders: Sequence[Path], one_in: int
+) -> ReplayComparison:
+    lives = _Lives()
+    for version, folder in enumerate(folders):
+        for file, row in _rows(folder):
+            customer, journey = row["customer"], row["journey"]
+            sign = (-1, 1)[version]
+            lives.differs[customer] += sign * hash((file, *sorted(row.items())))
+            if file == STARTS:
+                lives.enters.setdefault(journey, (set(), set()))[version].add(customer)
+            if one_in > 1:
+                lives.by_customer[_kind(file, row), customer] += sign
+    margins = lives.margins(one_in) if one_in > 1 else None
+    inside = [Counter(result.figures.open.values()) for result in (first, second)]
+    names = sorted(first.figures.days.keys() | second.figures.days.keys())
+    return ReplayComparison(
+        customers=second.customers,
+        one_in=one_in,
+        changed=len(lives.changed) * one_in,
+        journeys=[
+            _journey(name, (first, second), (inside[0][name], inside[1][name]), lives, one_in, margins)
+            for name in names
+        ],
+        lives=_shown_lives(folders, lives.changed, one_in),
+    )
+
+
+def _journey(
+    name: str,
+    results: tuple[ReplayResult, ReplayResult],
+    inside: tuple[int, int],
+    lives: _Lives,
+    one_in: int,
+    margins: Mapping[_Kind, int] | None,
+) -> JourneyComparison:
+    days = [result.figures.days.get(name, {}) for result in results]
+    totals = [_total(each.values()) for each in days]
+    entered = lives.enters.get(name, (set(), set()))
+
+    def pair(before: int, after: int, kind: _Kind | None = None) -> Pair:
+        margin = margins.get(kind, 0) if margins is not None and kind is not None else None
+        return Pair(before * one_in, after * one_in, margin)
+
+    def pairs(before: Counter[str], after: Counter[str], file: str | None = None) -> dict[str, Pair]:
+        return {
+            what: pair(before[what], after[what], (file, name, what) if file is not None else None)
+            for what in sorted(before.keys() | after.keys())
+        }
+
+    def sent(before: Counter[_Message], after: Counter[_Message], *, margin: bool) -> Iterator[MessagePair]:
+        for template, channel in sorted(before.keys() | after.keys()):
+            message = (template, channel)
+            kind = (MESSAGES, name, f"{template} {channel}") if margin else None
+            yield MessagePair(template, channel, pair(before[message], after[message], kind))
+
+    first, second = totals
+    spent = [
+        cost(total.messages, result.prices) * one_in for total, result in zip(totals, results, strict=True)
+    ]
+    return JourneyComparison(
+        journey=name,
+        starts=pair(first.starts, second.starts, (STARTS, name, "")),
+        enter=len(entered[1] - entered[0]) * one_in,
+        enter_no_more=len(entered[0] - entered[1]) * one_in,
+        messages=list(sent(_by_channel(first), _by_channel(second), margin=True)),
+        skipped=pairs(first.skips, second.skips),
+        codes=pairs(first.codes, second.codes),
+        points=pair(first.points, second.points),
+        goals=pair(first.goals, second.goals),
+        outcomes=pairs(first.outcomes, second.outcomes, ENDS),
+        open=pair(*inside),
+        cost_before=str(spent[0]),
+        cost_after=str(spent[1]),
+        days=[
+            DayPair(str(date), each.template, each.channel, each.messages)
+            for date in sorted(days[0].keys() | days[1].keys())
+            for each in sent(*(_by_channel(version.get(date, Day())) for version in days), margin=False)
+        ],
+    )
+
+
+_Message = tuple[str, str]
+
+
+def _by_channel(day: Day) -> Counter[_Message]:
+    counted = Counter[_Message]()
+    for (_, template, channel), count in day.messages.items():
+        counted[template, channel] += count
+    return counted
+
+
+def _total(days: Iterable[Day]) -> Day:
+    total = Day()
+    for day in days:
+        total.add(day)
+    return total
+
+
+def _rows(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+    """The file and the fields of every row."""
+    for file in FILES:
+        with (folder / file).open("rb") as lines:
+            for line in lines:
+                yield file, orjson.loads(line)
+
+
+def _kind(file: str, row: Mapping[str, str]) -> _Kind:
+    if file == MESSAGES:
+        return file, row["journey"], f"{row['template']} {row['channel']}"
+    return file, row["journey"], row.get("outcome", "")
+
+
+def _life_event(file: str, row: Mapping[str, str]) -> LifeEvent:
+    at, journey = row["at"], row["journey"]
+    if file == STARTS:
+        return LifeEvent(at, "start", f"{journey} begins")
+    if file == MESSAGES:
+        return LifeEvent(at, "message", f"{journey} sends {row['template']} via {row['channel']}")
+    outcome = row["outcome"]
+    return LifeEvent(at, "restart" if outcome == "restart" else "end", f"{journey} ends: {outcome}")
+
+
+def _shown_lives(folders: Sequence[Path], changed: Sequence[str], one_in: int) -> list[ChangedLife]:
+    """One customer for each of the most frequent ways in which a story changes."""
+    wanted = frozenset(changed[:MOST_LIVES])
+    stories: dict[str, tuple[list[LifeEvent], list[LifeEvent]]] = {name: ([], []) for name in wanted}
+    for version, folder in enumerate(folders):
+        for file, row in _rows(folder):
+            if row["customer"] in wanted:
+                stories[row["customer"]][version].append(_life_event(file, row))
+    alike: defaultdict[tuple[frozenset[tuple[str, int]], bool], list[str]] = defaultdict(list)
+    for customer in sorted(wanted):
+        before, after = stories[customer]
+        difference = Counter(event.words for event in after)
+        difference.subtract(event.words for event in before)
+        changes = frozenset((words, count) for words, count in difference.items() if count)
+        alike[changes, bool(changes)].append(customer)
+    # What is sent or not tells more than another moment of the same
+    kinds = sorted(alike.items(), key=lambda kind: (not kind[0][1], -len(kind[1]), kind[1][0]))
+    return [
+        ChangedLife(people[0], len(people) * one_in, *map(_in_order, stories[people[0]]))
+        for _, people in kinds[:SHOWN_LIVES]
+    ]
+
+
+def _in_order(events: list[LifeEvent]) -> list[LifeEvent]:
+    """By time; of one moment a run that gives way to another one ends before that begins, and any other run
+    ends last."""
+    kinds = {"restart": 0, "start": 1, "message": 2, "end": 3}
+    return sorted(events, key=lambda event: (event.at, kinds[event.kind]))

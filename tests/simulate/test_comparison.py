@@ -1,0 +1,219 @@
+"""Two versions over one recorded stream: counts, who changes, samples, and reactions that move with their
+message."""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.compiler.compile import compile_journey
+from engine.core.journeys import Journeys
+from engine.language.parse import parse_journey
+from engine.project import Project
+from engine.simulate.replay.comparison import JourneyComparison, Pair, ReplayComparison, compare_replays
+from engine.simulate.replay.mapping import StreamMapping
+from engine.simulate.replay.replay import ReplayOptions, replay
+from engine.simulate.replay.replay_report import report
+
+HEAD = """
+journey: sample
+start: {event: subscribed}
+again: always
+goal: {event: order_placed}
+policy: service
+"""
+HELLO = """
+steps:
+  - wait: 1 hour
+    id: pause
+  - send: welcome_hello
+"""
+FEWER = """
+steps:
+  - wait: 5 hours
+    id: pause
+  - if: {orders_count: 0}
+    then:
+      - send: welcome_hello
+"""
+CLICKED = """
+  - wait: 1 day
+    id: more
+  - if: {clicked: welcome_hello}
+    then:
+      - send: welcome_our_story
+"""
+Line = tuple[str, str, str, dict[str, Any]]
+Compare = Callable[..., ReplayComparison]
+
+
+def journeys(shop: Project, text: str) -> Journeys:
+    file, _ = parse_journey(text, "journeys/sample.yaml")
+    assert file is not None
+    compiled = compile_journey(file, shop.world)
+    assert compiled.journey is not None, compiled.problems
+    return replace(shop.journeys, by_name={"sample": compiled.journey}, global_holdout=0)
+
+
+def stream_of(path: Path, lines: list[Line]) -> Path:
+    rows = [
+        {"event": name, "customer_id": customer, "at": f"{at}Z", "properties": properties}
+        for name, customer, at, properties in lines
+    ]
+    path.write_text("".join(json.dumps(row) + "\n" for row in rows), encoding="utf-8")
+    return path
+
+
+@pytest.fixture
+def compare(shop: Project, tmp_path: Path) -> Compare:
+    """Compares two journeys over lines (event, customer, moment of UTC, properties)."""
+
+    def run(before: str, after: str, lines: list[Line], one_in: int = 1, jobs: int = 1) -> ReplayComparison:
+        versions = [(journeys(shop, HEAD + text), shop.world) for text in (before, after)]
+        stream = stream_of(tmp_path / "events.jsonl", lines)
+        options = ReplayOptions(jobs=jobs, one_in=one_in)
+        return compare_replays(versions[0], versions[1], [stream], None, options)[0]
+
+    return run
+
+
+def signups(customers: int, seed: int) -> list[Line]:
+    """People who subscribe within a day; some order one to nine hours later."""
+    draw = random.Random(seed)
+    lines: list[Line] = []
+    for n in range(customers):
+        minute = draw.randrange(12 * 60)
+        lines.append(
+            ("subscribed", f"c{n}", f"2026-03-02T{minute // 60:02}:{minute % 60:02}:{n % 60:02}", {})
+        )
+        if draw.random() < 0.5:
+            minute += draw.randrange(60, 9 * 60)
+            at = f"2026-03-02T{minute // 60:02}:{minute % 60:02}:{n % 60:02}"
+            lines.append(("order_placed", f"c{n}", at, {"total": 20, "currency": "EUR"}))
+    lines.append(("site_visited", "nobody", "2026-03-05T00:00:00", {}))
+    return sorted(lines, key=lambda line: line[2])
+
+
+def _moment(second: int) -> str:
+    return f"2026-03-02T{second // 3600:02}:{second // 60 % 60:02}:{second % 60:02}"
+
+
+def only(answer: ReplayComparison) -> JourneyComparison:
+    (journey,) = answer.journeys
+    return journey
+
+
+def test_counts_are_those_of_two_replays(shop: Project, compare: Compare, tmp_path: Path) -> None:
+    lines = signups(300, seed=1)
+    answer = compare(HELLO, FEWER, lines, jobs=2)
+    journey = only(answer)
+    for place, text in enumerate((HELLO, FEWER)):
+        result = replay(journeys(shop, HEAD + text), shop.world, [tmp_path / "events.jsonl"], StreamMapping())
+        (alone,) = report(result).journeys
+
+        def pick(pair: Pair, place: int = place) -> int:
+            return (pair.before, pair.after)[place]
+
+        assert pick(journey.starts) == alone.starts
+        assert pick(journey.goals) == alone.goals
+        assert pick(journey.open) == alone.open
+        assert {name: pick(pair) for name, pair in journey.outcomes.items() if pick(pair)} == alone.outcomes
+        assert pick(journey.messages[0].messages) == sum(each.messages for each in alone.messages)
+        assert (journey.cost_before, journey.cost_after)[place] == alone.cost
+    gone = journey.messages[0].messages.before - journey.messages[0].messages.after
+    assert gone > 0
+    # Everybody who got the message gets it later, or not at all.
+    assert answer.changed == journey.messages[0].messages.before
+    assert (journey.enter, journey.enter_no_more) == (0, 0)
+
+
+def test_who_enters_with_one_version_alone_is_counted(compare: Compare) -> None:
+    lines: list[Line] = [
+        ("subscribed", "ada", "2026-03-02T10:00:00", {"source": "till"}),
+        ("subscribed", "bob", "2026-03-02T11:00:00", {}),
+        ("site_visited", "bob", "2026-03-03T11:00:00", {}),
+    ]
+    narrower = HELLO + "who: {country: BG}\n"
+    assert (
+        only(compare(HELLO, narrower, lines)).enter_no_more,
+        only(compare(narrower, HELLO, lines)).enter,
+    ) == (2, 2)
+    assert only(compare(HELLO, HELLO, lines)).is_same
+
+
+def test_each_way_in_which_a_story_changes_has_one_customer_and_says_how_many_are_like_them(
+    compare: Compare,
+) -> None:
+    lines = signups(60, seed=3)
+    answer = compare(HELLO, FEWER, lines)
+    assert sum(life.like for life in answer.lives) == answer.changed
+    first = answer.lives[0]
+    assert any(event.words == "sample sends welcome_hello via email" for event in first.before)
+    assert not any(event.kind == "message" for event in first.after)
+    assert compare(HELLO, HELLO, lines).lives == []
+
+
+def test_the_difference_of_a_sample_is_within_its_margin_about_as_often_as_it_says(compare: Compare) -> None:
+    inside = 0
+    for seed in range(20):
+        lines = signups(120, seed)
+        sent = only(compare(HELLO, FEWER, lines)).messages[0].messages
+        sample = only(compare(HELLO, FEWER, lines, one_in=3)).messages[0].messages
+        assert sample.margin
+        inside += abs((sample.after - sample.before) - (sent.after - sent.before)) <= sample.margin
+    assert inside >= 17
+
+
+def hello_and_click(customer: str, sent: str, clicked: str | None) -> list[Line]:
+    about = {"template": "welcome_hello", "channel": "email"}
+    lines: list[Line] = [("message_handed", customer, sent, about)]
+    if clicked is not None:
+        lines.append(("message_clicked", customer, clicked, {**about, "sent_at": f"{sent}Z"}))
+    return lines
+
+
+def test_a_reaction_moves_with_its_message(compare: Compare) -> None:
+    lines: list[Line] = [
+        ("subscribed", "ada", "2026-03-02T10:00:00", {}),
+        *hello_and_click("ada", "2026-03-02T11:00:00", "2026-03-02T11:30:00"),
+        ("site_visited", "ada", "2026-03-06T00:00:00", {}),
+    ]
+    later = HELLO.replace("1 hour", "7 hours") + CLICKED
+    journey = only(compare(HELLO + CLICKED, later, lines))
+    # The recorded click is hours before the later message, and yet is a click on it.
+    counts = {each.template: each.messages for each in journey.messages}
+    assert (counts["welcome_our_story"].before, counts["welcome_our_story"].after) == (1, 1)
+
+
+def test_the_reaction_to_the_second_message_stays_with_the_second(compare: Compare) -> None:
+    lines: list[Line] = sorted(
+        [
+            ("subscribed", "ada", "2026-03-02T10:00:00", {}),
+            *hello_and_click("ada", "2026-03-02T11:00:00", None),
+            ("subscribed", "ada", "2026-03-04T10:00:00", {}),
+            *hello_and_click("ada", "2026-03-04T11:00:00", "2026-03-04T11:30:00"),
+            ("site_visited", "ada", "2026-03-09T00:00:00", {}),
+        ],
+        key=lambda line: line[2],
+    )
+    journey = only(compare(HELLO, HELLO + CLICKED, lines))
+    days = {each.day: each.messages.after for each in journey.days if each.template == "welcome_our_story"}
+    assert days == {"2026-03-05": 1}
+
+
+def test_nobody_reacts_to_a_message_that_is_not_sent(compare: Compare) -> None:
+    lines: list[Line] = [
+        ("subscribed", "ada", "2026-03-02T10:00:00", {}),
+        *hello_and_click("ada", "2026-03-02T11:00:00", "2026-03-02T11:30:00"),
+        ("site_visited", "ada", "2026-03-06T00:00:00", {}),
+    ]
+    other = (HELLO + CLICKED).replace("send: welcome_hello", "send: welcome_offer", 1)
+    journey = only(compare(HELLO + CLICKED, other, lines))
+    counts = {each.template: each.messages for each in journey.messages}
+    assert (counts["welcome_our_story"].before, counts["welcome_our_story"].after) == (1, 0)
