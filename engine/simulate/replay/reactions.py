@@ -1,6 +1,6 @@
 """Reactions in a recorded stream. They move with the message: who clicked two hours after the message clicks
-two hours after it in the replay, whenever that sends it (design/language 4.2); a message that the replay does
-not send gets none. Everything else in a stream stays where it was."""
+two hours after it in the replay, whenever that sends it; a message that the replay does not send gets none.
+Everything else in a stream stays where it was (docs/replay.md, Reactions)."""
 
 from __future__ import annotations
 
