@@ -4,17 +4,21 @@ from __future__ import annotations
 
 import sys
 import threading
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, complain, counted, remark, say, say_json
+from engine.cli.plan import GONE_HELP
 from engine.invocation import command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from engine.plan.in_flight import DeploymentPlan
+    from engine.plan.reviewed import ReviewedPlan
     from engine.runtime.publish.deploy import Deployment
     from engine.runtime.publish.pool_files import ImportedCodes
     from engine.store.daemon_state import FollowedDeployment
@@ -30,43 +34,59 @@ def deploy(
     context: typer.Context,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
+    planned: Annotated[
+        Path | None,
+        typer.Option(
+            "--plan", exists=True, dir_okay=False, help="publish what this file of  plan --out  says"
+        ),
+    ] = None,
+    gone: Annotated[list[str] | None, typer.Option("--gone", metavar="JOURNEY.STEP", help=GONE_HELP)] = None,
+    rollback: Annotated[
+        bool, typer.Option("--rollback", help="publish again what was published before the last deployment")
+    ] = False,
 ) -> None:
     """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
     new files, then these count."""
     from engine.cli.diff import compare, tell_diff
     from engine.cli.plan import tell_plan
-    from engine.cli.stores import daemon_runs, open_project_store, whom
+    from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load
+    from engine.runtime.publish.deploy import Approval
     from engine.runtime.publish.deploy import deploy as publish
+    from engine.runtime.publish.last_published import project_before
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.pool_files import import_pool_files
     from engine.values import zone
 
     session = Session.of(context)
-    project = load(session.folder)
-    store = open_project_store(project)
-    try:
-        now = session.clock.now()
+    reviewed = _reviewed(planned) if planned is not None else None
+    certain = yes or reviewed is not None or not sys.stdin.isatty()
+    said = {*(gone or ()), *(reviewed.gone if reviewed is not None else ())}
+    now = session.clock.now()
+    with project_store(session.folder) as store:
         with store.read() as conn:
-            coming = plan_deployment(conn, project, now)
+            # a folder with mistakes does not keep from going back
+            project = project_before(conn, session.folder) if rollback else load(session.folder)
+            coming = plan_deployment(conn, project, now, said)
         if coming.number and form is Format.text:
             differences = compare(coming.published, coming.project, now)
             if differences.subjects or coming.plan.journeys:
                 tell_plan(coming.plan, zone(project.config.timezone))
                 tell_diff(differences, f"deployment {coming.number}")
-                _ask(yes)
-        done = store.write(lambda conn: publish(conn, project, now, whom()))
+                if not certain:
+                    said |= _asked(coming.plan)
+        approval = Approval(frozenset(said), reviewed)
+        done = store.write(lambda conn: publish(conn, project, now, whom(), approval))
         filled = import_pool_files(store, project.folder, project.config, now)
         taken = _taken(store, done.number) if daemon_runs(project.config, project.folder) else None
-    finally:
-        store.close()
     if form is Format.json:
         say_json(
             {
                 "number": done.number,
                 "changed": done.changed,
                 "commit": project.commit,
-                "moved": dict(done.moved),
+                "moved": done.moved,
+                "happened": done.happened,
                 "counted": list(done.counted),
                 "codes": filled,
                 "daemon": taken,
@@ -91,7 +111,8 @@ def _tell(
             f"{counted(len(done.project.journeys.by_name), 'journey')}"
         )
         for journey, people in done.moved.items():
-            say(f"  {journey}: {people:,} people inside were matched to the new file")
+            if people:
+                say(f"  {journey}: {people:,} people inside were moved")
         for fact in done.counted:
             remark(
                 f"{fact} is new or computed in another way: the kept events are counted beside everything"
@@ -111,10 +132,23 @@ def _tell(
         remark(f"{part} of config.yaml counts after the next start of the daemon")
 
 
-def _ask(certain: bool) -> None:
-    """On a terminal somebody says yes to what was told. A script has said so by running it."""
-    if not certain and sys.stdin.isatty():
+def _reviewed(file: Path) -> ReviewedPlan:
+    from engine.plan.reviewed import MOST, read
+
+    with file.open("rb") as opened:
+        return read(opened.read(MOST + 1), str(file))
+
+
+def _asked(plan: DeploymentPlan) -> set[str]:
+    """Asks on the terminal whether to publish; the steps of which somebody said that none took their
+    place."""
+    said = {
+        doubt.name for doubt in plan.doubts
+        if typer.confirm(f"Is {doubt.name} gone, and no other step took its place?")
+    }  # fmt: skip
+    if len(said) == len(plan.doubts):  # else the refusal says what to write
         typer.confirm("Publish?", abort=True)
+    return said
 
 
 def _taken(store: Store, number: int) -> FollowedDeployment:

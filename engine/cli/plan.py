@@ -2,20 +2,35 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from rich.markup import escape
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
-from engine.cli.output import Format, counted, say, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, counted, remark, say, say_head, say_json, say_plain, say_rows
 from engine.errors import UsageError
 from engine.invocation import command
+from engine.visible import visible
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from engine.errors import AuthorError
     from engine.plan.in_flight import DeploymentPlan, JourneyPlan, PlaceInFlight
 
+GONE_HELP = "a wait that is gone, and none took its place: who rests there goes on (may be repeated)"
+MOVED = {
+    "stays": "stay",
+    "keeps_moment": "stay and keep the moment they were promised",
+    "new_moment": "stay and get the new moment",
+    "planned_anew": "stay; what is not handed over is planned anew",
+    "goes_on": "go on",
+    "finishes": "have come to the end",
+    "leaves": "leave now",
+}
+"""In words, by `core.migrate.MoveRule`."""
 PENDING = 4
 """Exit code with `--exit-code` where a deployment would change something."""
 
@@ -27,20 +42,25 @@ def plan(
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="leave with 4 where deploy would change something")
     ] = False,
+    out: Annotated[
+        Path | None, typer.Option("--out", help="write the plan to this file, for  deploy --plan FILE")
+    ] = None,
+    gone: Annotated[list[str] | None, typer.Option("--gone", metavar="JOURNEY.STEP", help=GONE_HELP)] = None,
 ) -> None:
     """Say what publishing the folder would do: how many people are where, what becomes of them, who leaves at
     once, how segments change, and what differs in words. Changes nothing."""
     from engine.cli.diff import compare, tell_diff
     from engine.cli.stores import look_into_store
+    from engine.plan.reviewed import ReviewedPlan, written
     from engine.project import load
     from engine.runtime.publish.planning import plan_deployment
-    from engine.values import zone
+    from engine.values import to_datetime, zone
 
     session = Session.of(context)
     project = load(session.folder)
     now = session.clock.now()
     with look_into_store(session.folder) as conn:
-        coming = plan_deployment(conn, project, now)
+        coming = plan_deployment(conn, project, now, gone or ())
     if not coming.number:
         raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
     differences = compare(coming.published, coming.project, now)
@@ -52,20 +72,31 @@ def plan(
     else:
         tell_plan(coming.plan, zone(project.config.timezone))
         tell_diff(differences, f"deployment {coming.number}")
-    if coming.plan.gone:
+    if coming.plan.gone or coming.plan.doubts:
         raise typer.Exit(PROBLEMS)
+    if out is not None:
+        reviewed = ReviewedPlan(
+            to_datetime(now), coming.number, coming.project.hash, coming.plan, tuple(gone or ())
+        )
+        out.write_bytes(written(reviewed))
+        remark(f"{out}: `{command(f'deploy --plan {out}')}` publishes this and nothing else")
     if exit_code and (differences.subjects or differences.unread):
         raise typer.Exit(PENDING)
 
 
 def tell_plan(coming: DeploymentPlan, zone: ZoneInfo) -> None:
     """What becomes of people and segments. `zone`: of the moments."""
+    from engine.runtime.publish.planning import doubt_refusal, refusal
+
     for journey in coming.journeys:
         say_head(f"journey {journey.journey}: {_people(journey.people)} inside")
         if journey.is_gone:
-            _tell_refusal(journey)
+            _tell_refusal(refusal(journey))
             continue
         say_rows([_row(place, zone) for place in journey.places])
+        for doubt in coming.doubts:
+            if doubt.journey is journey:
+                _tell_refusal(doubt_refusal(doubt))
         _tell_who_leaves(journey)
     for segment in coming.segments:
         say_head(f"segment {segment.segment}: {segment.enters:,} more, {segment.leaves:,} fewer")
@@ -74,12 +105,9 @@ def tell_plan(coming: DeploymentPlan, zone: ZoneInfo) -> None:
         )
 
 
-def _tell_refusal(journey: JourneyPlan) -> None:
-    from engine.runtime.publish.planning import refusal
-
-    why = refusal(journey)
-    say(f"  [bold red]refused[/]: {why.what}")
-    say(f"  {why.cure}")
+def _tell_refusal(why: AuthorError) -> None:
+    say(f"  [bold red]refused[/]: {escape(visible(why.what))}")
+    say_plain(f"  {why.cure}")
 
 
 def _tell_who_leaves(journey: JourneyPlan) -> None:
@@ -95,18 +123,9 @@ def _people(number: int) -> str:
 
 
 def _row(place: PlaceInFlight, zone: ZoneInfo) -> list[str]:
-    from engine.plan.in_flight import PlannedMove as Move
+    from engine.core.migrate import MoveRule as Move
 
-    told = {
-        Move.STAYS: "stay",
-        Move.KEEPS_MOMENT: "stay and keep the moment they were promised",
-        Move.NEW_MOMENT: "stay and get the new moment",
-        Move.PLANNED_ANEW: "stay; what is not handed over is planned anew",
-        Move.GOES_ON: "go on",
-        Move.FINISHES: "have come to the end",
-        Move.LEAVES: "leave now",
-    }
-    words = told[place.move]
+    words = MOVED[place.move]
     if place.to is not None:
         words += f" {'to' if place.move is Move.GOES_ON else 'at'} {place.to}"
     if place.until is not None and place.move in (Move.KEEPS_MOMENT, Move.GOES_ON, Move.FINISHES):

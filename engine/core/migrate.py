@@ -5,7 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from typing import Literal, TypeVar
+from enum import StrEnum
+from typing import TypeVar
 
 from msgspec.structs import replace
 
@@ -34,17 +35,31 @@ from engine.values import DAY, Instant
 Entry = TypeVar("Entry")
 
 
+class MoveRule(StrEnum):
+    """What becomes of the people at one step (design/language 2.15). Stored with the trace."""
+
+    STAYS = "stays"  # perhaps under another name, or at another place
+    KEEPS_MOMENT = "keeps_moment"  # stays, and is due when it was promised, whatever the file says now
+    NEW_MOMENT = "new_moment"  # stays, and is due as the file says now
+    PLANNED_ANEW = "planned_anew"  # stays; a message that is not handed over is planned anew
+    GOES_ON = "goes_on"  # to the first later step that is still there
+    FINISHES = "finishes"  # no later step is there any more
+    LEAVES = "leaves"  # at once, since the journey is stopped
+
+
 @dataclass(frozen=True, slots=True)
 class Move:
-    """What becomes of the people at one step (design/language 2.15)."""
+    """What becomes of the people at one step. `to`: where they are then; None: nowhere in the journey.
+    `listens_anew`: what the wait looks for has changed, and counts from now on."""
 
-    # `stays`: they are at `to`, the same step, perhaps renamed, moved or changed. `gone`: the step was
-    # removed; they go on at `to`, the first later step that still exists; None: they finish.
-    kind: Literal["stays", "gone"]
+    rule: MoveRule
     to: str | None
-    recomputed: bool = False  # they wait for the new length
-    listens_anew: bool = False  # what the wait looks for has changed: it counts from now on
-    asks_again: bool = False  # a message that is planned but not handed over is planned anew
+    listens_anew: bool = False
+
+    @property
+    def is_gone(self) -> bool:
+        """Whether their step is not there any more."""
+        return self.rule in (MoveRule.GOES_ON, MoveRule.FINISHES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,20 +77,26 @@ class Migration:
     @property
     def changes_nothing(self) -> bool:
         """True when nobody inside is touched, so that no run has to be looked at."""
+        as_before = (MoveRule.STAYS, MoveRule.KEEPS_MOMENT)
         return (
-            self.new.state != "stopped"
-            and self.new.was is None
+            self.new.was is None
             and not self.renamed
-            and all(move == Move("stays", step) for step, move in self.moves.items())
+            and all(
+                move.rule in as_before and move.to == step and not move.listens_anew
+                for step, move in self.moves.items()
+            )
         )
 
     def move_of(self, place: str) -> Move:
-        """What becomes of the people at a step. One of a version before the last, whose file is not at hand,
-        is known by its id, or gone."""
+        """What becomes of the people at a step; "": between two steps. A step of a version before the last,
+        whose file is not at hand, is known by its id, or gone."""
         if place in self.moves:
             return self.moves[place]
         to = self.renamed.get(place, place)
-        return Move("stays", to) if to in {step.id for step in self.new.steps} else Move("gone", None)
+        if self.new.state == "stopped":
+            return Move(MoveRule.LEAVES, None)
+        is_there = not to or to in {step.id for step in self.new.steps}
+        return Move(MoveRule.STAYS, to) if is_there else Move(MoveRule.FINISHES, None)
 
     def apply(
         self, enrollment: Enrollment, facts: Facts, now: Instant, under_way: Collection[str] = ()
@@ -115,18 +136,25 @@ class Migration:
         place = state.step
         assert place is not None
         move = self.move_of(place)
-        if move.kind == "gone":
+        if move.is_gone:
             self._leave(transition, state, move, under_way)
             return
         assert move.to is not None
         if move.to != place:
             transition.enrollment.state = state = replace(state, step=move.to)
+            if move.rule is MoveRule.STAYS:
+                _tell(transition, move, place)
         if isinstance(state, Waiting):
             self._wait_on(transition, state, move)
         # A message that may have left cannot be taken back: planned anew, it would arrive twice or never, and
         # its run would wait for it for ever.
-        elif isinstance(state, AwaitingSend) and move.asks_again and not _may_have_left(state, under_way):
+        elif (
+            isinstance(state, AwaitingSend)
+            and move.rule is MoveRule.PLANNED_ANEW
+            and not _may_have_left(state, under_way)
+        ):
             cancel_planned(transition, "changed")
+            _tell(transition, move, place)
             # Held until now: the wake asks all rules again and plans the message as it is now.
             transition.enrollment.state = Deferred(
                 state.step, state.channel, HoldReason.CHANGED, state.first_due, state.tried
@@ -150,7 +178,7 @@ class Migration:
         enrollment.state = Relocating(move.to, was)
         if not keeps_moment:
             enrollment.due = Due(transition.now)
-        transition.add_trace("moved", None, was, move.to or "finish")
+        _tell(transition, move, was)
 
     def _wait_on(self, transition: Transition, state: Waiting, move: Move) -> None:
         enrollment = transition.enrollment
@@ -158,7 +186,7 @@ class Migration:
         if move.listens_anew:
             enrollment.state = Waiting(state.step, transition.now, 0)
         # A changed length keeps the moment that people were promised, unless the step says otherwise.
-        if not move.recomputed:
+        if move.rule is not MoveRule.NEW_MOMENT:
             return
         step = next(step for step in self.new.steps if step.id == state.step)
         assert isinstance(step, WaitStep)
@@ -172,7 +200,13 @@ class Migration:
             offset = int(unit("spread", enrollment.id, state.step) * DAY) if self.spread else 0
             due = Due(Instant(transition.now + offset))
         enrollment.due = due
-        transition.add_trace("moved", step, state.step, "new length")
+        _tell(transition, move, state.step)
+
+
+def _tell(transition: Transition, move: Move, place: str) -> None:
+    """Notes by which rule somebody who rested at `place` was moved."""
+    step = next((step for step in transition.journey.steps if step.id == move.to), None)
+    transition.add_trace("moved", step, place, move.rule)
 
 
 def _may_have_left(state: AwaitingSend, under_way: Collection[str]) -> bool:
@@ -188,26 +222,44 @@ def migration(old: Journey, new: Journey) -> Migration:
     """What becomes of everybody inside `old` when `new` is published in its place."""
     ids = {step.id: step for step in new.steps}
     # A former id that another step has taken names that step, and nobody was renamed.
-    renamed = {step.was: step.id for step in new.steps if step.was is not None and step.was not in ids}
-    moves = {step.id: _move_of(step, old, ids, renamed) for step in old.steps}
+    given = {step.was: step.id for step in new.steps if step.was is not None and step.was not in ids}
+    # who goes back to files before a renaming, too
+    back = {step.id: step.was for step in old.steps if step.was in ids and step.id not in ids}
+    renamed = {**back, **given}
+    moves = {step.id: _move_of(step, old, new, ids, renamed) for step in old.steps}
     return Migration(new, moves, renamed, Journeys({new.name: new}))
 
 
-def _move_of(step: Step, old: Journey, ids: Mapping[str, Step], renamed: Mapping[str, str]) -> Move:
+def _move_of(
+    step: Step, old: Journey, new: Journey, ids: Mapping[str, Step], renamed: Mapping[str, str]
+) -> Move:
+    if new.state == "stopped":
+        return Move(MoveRule.LEAVES, None)
     same = _same_step(step, ids, renamed)
     if same is None:
         later = (_same_step(old.steps[index], ids, renamed) for index in step.later)
-        return Move("gone", next((step.id for step in later if step is not None), None))
+        to = next((step.id for step in later if step is not None), None)
+        return Move(MoveRule.GOES_ON if to is not None else MoveRule.FINISHES, to)
+    rule = MoveRule.STAYS
     if isinstance(step, WaitStep) and isinstance(same, WaitStep):
-        return Move(
-            "stays",
-            same.id,
-            recomputed=same.waiting == "recompute" and (step.length, step.until) != (same.length, same.until),
-            listens_anew=step.awaited != same.awaited,
-        )
-    if isinstance(step, SendStep) and isinstance(same, SendStep):
-        return Move("stays", same.id, asks_again=_message(step) != _message(same))
-    return Move("stays", same.id)
+        if _length(step) != _length(same) and same.waiting == "recompute":
+            rule = MoveRule.NEW_MOMENT
+        elif _moment(step) != _moment(same):
+            rule = MoveRule.KEEPS_MOMENT
+        return Move(rule, same.id, listens_anew=step.awaited != same.awaited)
+    if isinstance(step, SendStep) and isinstance(same, SendStep) and _message(step) != _message(same):
+        rule = MoveRule.PLANNED_ANEW
+    return Move(rule, same.id)
+
+
+def _length(step: WaitStep) -> tuple[object, ...]:
+    """What `waiting: recompute` speaks of."""
+    return step.length, step.until
+
+
+def _moment(step: WaitStep) -> tuple[object, ...]:
+    """What says when a wait ends by itself."""
+    return *_length(step), step.at, step.weekdays, step.their_hour
 
 
 def _same_step(step: Step, ids: Mapping[str, Step], renamed: Mapping[str, str]) -> Step | None:

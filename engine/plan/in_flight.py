@@ -4,32 +4,24 @@ from __future__ import annotations
 
 import datetime as dt
 from dataclasses import dataclass
-from enum import StrEnum
+from typing import NamedTuple
 
-
-class PlannedMove(StrEnum):
-    """What becomes of the people at one place (design/language 2.15)."""
-
-    STAYS = "stays"
-    KEEPS_MOMENT = "keeps_moment"  # stays, and is due when it was promised, whatever the file says now
-    NEW_MOMENT = "new_moment"  # stays, and is due as the file says now
-    PLANNED_ANEW = "planned_anew"  # stays; a message that is not handed over is planned anew
-    GOES_ON = "goes_on"  # to the first later step that is still there
-    FINISHES = "finishes"  # no later step is there any more
-    LEAVES = "leaves"  # at once, since the journey is stopped
+from engine.core.migrate import MoveRule
 
 
 @dataclass(frozen=True, slots=True)
 class PlaceInFlight:
     """People who rest at one step; "": between two steps. `to`: where they are afterwards, where that is
     another step; `until`: when the last of them is due by what was promised to them, in UTC; None: nobody of
-    them is."""
+    them is. `seems`: a new step in the place of theirs, which is gone; whether it is the same under another
+    name, somebody has to say."""
 
     step: str
     people: int
-    move: PlannedMove
+    move: MoveRule
     to: str | None = None
     until: dt.datetime | None = None
+    seems: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +47,18 @@ class SegmentPlan:
     leaves: int
 
 
+class Doubt(NamedTuple):
+    """People at a step that is gone, while a similar one came in its place."""
+
+    journey: JourneyPlan
+    place: PlaceInFlight
+
+    @property
+    def name(self) -> str:
+        """What `--gone` takes: `welcome.before_last_call`."""
+        return f"{self.journey.journey}.{self.place.step}"
+
+
 @dataclass(frozen=True, slots=True)
 class DeploymentPlan:
     """Whom a deployment meets. Journeys that are refused come first, then those with most people."""
@@ -64,5 +68,13 @@ class DeploymentPlan:
 
     @property
     def gone(self) -> tuple[JourneyPlan, ...]:
-        """Journeys for whose sake the deployment is refused."""
+        """Journeys without a file, for whose sake the deployment is refused."""
         return tuple(journey for journey in self.journeys if journey.is_gone)
+
+    @property
+    def doubts(self) -> tuple[Doubt, ...]:
+        """What somebody has to answer before."""
+        return tuple(
+            Doubt(journey, place)
+            for journey in self.journeys for place in journey.places if place.seems is not None
+        )  # fmt: skip

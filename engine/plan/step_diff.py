@@ -21,11 +21,10 @@ from engine.language.steps.with_values import ChosenValue
 from engine.plan.condition_diff import condition_changes
 from engine.plan.difference import Affected, Consequence, Difference, Sign
 from engine.plan.step_matching import (
-    Matched,
     PlacedStep,
     in_order,
-    is_same_side,
     kept,
+    lookalikes,
     name_of,
     placed,
     with_changed_words,
@@ -62,12 +61,12 @@ def step_diff(before: Sequence[syntax.Step], now: Sequence[syntax.Step]) -> Step
     by_new = {new: old for old, new in same.items()}
     stayed = in_order(former, present, same)
     gone = [place for place in former if place.index not in same]
+    seems = {came: former[old] for old, came in lookalikes(former, present, same).items()}
     changes: list[Difference] = []
     folded: list[Difference] = []
     for place in present:
         if place.index not in by_new:
-            seems = (was for was in gone if _may_be(was, place, same))
-            changes.append(_added(place, next(seems, None)))
+            changes.append(_added(place, seems.get(place.index)))
             continue
         was = former[by_new[place.index]]
         changes += _differences(was.step, place.step)
@@ -89,16 +88,6 @@ def step_diff(before: Sequence[syntax.Step], now: Sequence[syntax.Step]) -> Step
         goes_on = next((present[at] for at in still_there), None)
         changes.append(_removed(place, goes_on))
     return StepDiff(changes, folded)
-
-
-def _may_be(gone: PlacedStep, came: PlacedStep, same: Matched) -> bool:
-    """Whether a new step may be one that is gone under another name."""
-    return (
-        gone.is_named
-        and came.is_named
-        and gone.step.verb == came.step.verb
-        and is_same_side(gone, came, same)
-    )
 
 
 # --- what is different ---------------------------------------------------------------------------

@@ -84,8 +84,8 @@ def _sides(step: syntax.Step) -> tuple[str, ...]:
 
 
 def kept(former: Sequence[PlacedStep], present: Sequence[PlacedStep]) -> dict[int, int]:
-    """The steps that are the same for whoever is inside, by the rule of `core.migrate`: the id, else `was`;
-    an id that another verb has taken is another step."""
+    """The steps that are the same for whoever is inside, by the rule of `core.migrate`: the id, else `was`,
+    else what it was before; an id that another verb has taken is another step."""
     ids = {place.id: place for place in present}
     renamed = {
         place.step.was.value: place
@@ -94,7 +94,8 @@ def kept(former: Sequence[PlacedStep], present: Sequence[PlacedStep]) -> dict[in
     }
     same: dict[int, int] = {}
     for place in former:
-        found = ids.get(place.id) or renamed.get(place.id)
+        was = place.step.was.value if place.step.was is not None else ""
+        found = ids.get(place.id) or renamed.get(place.id) or ids.get(was)
         if found is not None and type(found.step) is type(place.step):
             same[place.index] = found.index
     return same
@@ -127,6 +128,25 @@ def is_same_side(former: PlacedStep, present: PlacedStep, same: Matched) -> bool
     """Whether both stand at the same side of the same step."""
     parent = same.get(former.parent) if former.parent >= 0 else -1
     return (parent, former.side) == (present.parent, present.side)
+
+
+def lookalikes(former: Sequence[PlacedStep], present: Sequence[PlacedStep], same: Matched) -> dict[int, int]:
+    """Named steps that are gone -> the new one of the same verb that came at the same side of the same step:
+    it may be that one under another name."""
+    found: dict[int, int] = {}
+    taken = set(same.values())
+    for gone in former:
+        if gone.index in same or not gone.is_named:
+            continue
+        came = (
+            place.index for place in present
+            if place.index not in taken and place.is_named and place.step.verb == gone.step.verb
+            and is_same_side(gone, place, same)
+        )  # fmt: skip
+        if (other := next(came, None)) is not None:
+            found[gone.index] = other
+            taken.add(other)
+    return found
 
 
 def in_order(former: Sequence[PlacedStep], present: Sequence[PlacedStep], same: Matched) -> set[int]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,35 @@ def test_people_by_place_and_what_becomes_of_them(shop: Shop, golden: Golden) ->
     golden("golden/plan.txt", report(shop.run("plan")))
     golden("golden/plan.json.txt", report(shop.run("plan", "--format", "json")))
     golden("golden/deploy_planned.txt", report(shop.run("deploy")))
+
+
+def test_a_reviewed_plan_is_published_and_what_happened_stands_beside_it(shop: Shop, golden: Golden) -> None:
+    change(
+        shop, ("  - wait: 3 days\n    id: second\n", ""), ("tickets: at least 100", "tickets: at least 20")
+    )
+    written = shop.run("plan", "--out", str(shop.folder / "plan.json"))
+    assert written.code == 0, report(written)
+    plan = (shop.folder / "plan.json").read_text(encoding="utf-8")
+    golden("golden/plan_file.json", re.sub(r'"hash": "\w+"', '"hash": "HASH"', plan))
+    text = (shop.folder / "journeys/thanks.yaml").read_text(encoding="utf-8")
+    shop.write("journeys/thanks.yaml", text.replace("at least 20", "at least 10"))
+    golden(
+        "golden/deploy_not_reviewed.txt", report(shop.run("deploy", "--plan", str(shop.folder / "plan.json")))
+    )
+    shop.write("journeys/thanks.yaml", text)
+    done = shop.run("deploy", "--plan", str(shop.folder / "plan.json"))
+    assert "deployment 2" in done.out, report(done)
+    golden("golden/deployments_people.txt", report(shop.run("deployments")))
+    golden("golden/deploy_rollback.txt", report(shop.run("deploy", "--rollback")))
+
+
+def test_a_renamed_step_is_asked_about_with_both_answers(shop: Shop, golden: Golden) -> None:
+    change(shop, ("id: second", "id: middle"))
+    golden("golden/plan_doubt.txt", report(shop.run("plan")))
+    golden("golden/deploy_doubt.txt", report(shop.run("deploy", "--yes", "--format", "json")))
+    said = shop.run("deploy", "--yes", "--gone", "thanks.second")
+    assert said.code == 0, report(said)
+    assert "thanks: 4 people inside were moved" in said.out
 
 
 def test_nothing_to_do_is_said_and_told_programs(shop: Shop) -> None:

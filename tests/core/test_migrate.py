@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from engine.core.effects import Cancel, GiveBack
 from engine.core.enrollment import AwaitingSend, Deferred, Due, Relocating, Waiting
 from engine.core.facts.learned import EngagementStats
-from engine.core.migrate import Migration, Move, migration
+from engine.core.migrate import Migration, Move, MoveRule, migration
 from engine.values import DAY
 from tests.core.builders import Life, life, moment, project, written
 
@@ -72,7 +72,7 @@ def test_the_same_file_touches_nobody() -> None:
 def test_a_shorter_wait_keeps_the_moment_that_was_promised() -> None:
     one = inside()
     plan = publish(one, "1 12:00", BEFORE.replace("wait: 3 days", "wait: 2 days"))
-    assert plan.moves["first_pause"] == Move("stays", "first_pause")
+    assert plan.moves["first_pause"] == Move(MoveRule.KEEPS_MOMENT, "first_pause")
     one.pass_time("4 00:00")
     assert one.lines[1] == "3 10:00 send offer via email"
 
@@ -116,9 +116,10 @@ def test_a_removed_wait_is_still_waited_for() -> None:
     one = inside()
     steps = BEFORE.replace("- wait: 3 days\n  id: first_pause\n  at: 10:00\n", "")
     plan = publish(one, "1 12:00", steps)
-    assert plan.moves["first_pause"] == Move("gone", "offer")
+    assert plan.moves["first_pause"] == Move(MoveRule.GOES_ON, "offer")
     assert one.run.state == Relocating("offer", "first_pause")
-    assert [line.detail for line in one.trace() if line.kind == "moved"] == ["offer"]
+    (moved,) = [line for line in one.trace() if line.kind == "moved"]
+    assert (moved.subject, moved.step, moved.detail) == ("first_pause", "offer", MoveRule.GOES_ON)
     one.pass_time("20 00:00")
     assert one.lines[1:] == [
         "3 10:00 send offer via email",
@@ -142,7 +143,7 @@ def test_removed_again_on_the_way_goes_on_further_at_the_same_moment() -> None:
 def test_nothing_is_left_after_a_removed_step() -> None:
     one = inside("- send: hello\n- wait: 3 days\n  id: pause\n- send: bye\n")
     plan = publish(one, "1 12:00", "- send: hello\n")
-    assert plan.moves["pause"] == Move("gone", None)
+    assert plan.moves["pause"] == Move(MoveRule.FINISHES, None)
     one.wake()
     assert one.lines[1:] == ["1 12:00 finish"]
 
@@ -215,7 +216,7 @@ def test_renamed_with_was_is_as_if_nothing_had_happened() -> None:
 def test_an_id_taken_by_another_verb_is_another_step() -> None:
     one = inside("- send: hello\n- wait: 3 days\n  id: next\n- send: bye\n")
     plan = publish(one, "1 12:00", "- send: hello\n- send: offer\n  id: next\n- send: bye\n")
-    assert plan.moves["next"] == Move("gone", "bye")
+    assert plan.moves["next"] == Move(MoveRule.GOES_ON, "bye")
 
 
 def test_a_journey_is_renamed() -> None:

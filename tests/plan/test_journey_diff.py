@@ -192,7 +192,7 @@ def test_a_step_is_the_same_where_people_stay_at_it() -> None:
         former, present = placed(before.steps), placed(now.steps)
         same = {former[at].id: present[to].id for at, to in kept(former, present).items()}
         moves = migration(old, new).moves
-        assert same == {step: move.to for step, move in moves.items() if move.kind == "stays"}
+        assert same == {step: move.to for step, move in moves.items() if not move.is_gone}
     assert compared > 25
 
 

@@ -14,7 +14,7 @@ from engine.clock import ManualClock
 from engine.core.happening import Event, Happening, ProfileChanged
 from engine.project import Project
 from engine.runtime.advance.advancer import AdvanceProgress, Advancer, Publication
-from engine.runtime.publish.deploy import Deployment, deploy
+from engine.runtime.publish.deploy import NOBODY_ASKED, Approval, Deployment, deploy
 from engine.store.customers import enrollments
 from engine.store.database import Store
 from engine.store.inbox import inbox
@@ -115,12 +115,12 @@ class Shop:
         self.count = 0
         self.publish(files)
 
-    def publish(self, files: Mapping[str, str]) -> Deployment:
+    def publish(self, files: Mapping[str, str], approval: Approval = NOBODY_ASKED) -> Deployment:
         """Deploys these files (and no others)."""
         folder = self.folder / f"project{self.count}"
         self.count += 1
         read = write_project(folder, files)
-        done = self.store.write(lambda conn: deploy(conn, read, self.clock.now(), "anna"))
+        done = self.store.write(lambda conn: deploy(conn, read, self.clock.now(), "anna", approval))
         self.publication = Publication(done.number, done.project.journeys)
         self.advancer = Advancer(self.store, self.clock)
         return done

@@ -89,7 +89,8 @@ def test_who_waits_keeps_the_moment_they_were_promised(shop: Shop) -> None:
 def test_a_recomputed_wait_takes_the_new_length(shop: Shop) -> None:
     waiting(shop, "ann")
     shorter = WELCOME.replace("- wait: 2 days\n", "- wait: 1 day\n    waiting: recompute\n")
-    assert shop.publish(with_welcome(shorter)).moved == {"welcome": 1}
+    done = shop.publish(with_welcome(shorter))
+    assert (done.moved, done.happened) == ({"welcome": 1}, {"welcome": {"new_moment": 1}})
     shop.later(DAY)
     assert {m.customer for m in shop.planned() if m.template == "offer"} == {"ann"}
 

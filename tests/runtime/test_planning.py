@@ -2,16 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 import datetime as dt
 from collections import Counter
 
-from engine.plan.in_flight import DeploymentPlan, PlannedMove
+import pytest
+
+from engine.core.migrate import MoveRule
+from engine.errors import AuthorError, UsageError
+from engine.plan import reviewed
+from engine.plan.in_flight import DeploymentPlan
+from engine.plan.reviewed import ReviewedPlan, Tolerance
 from engine.runtime.publish import one_off
+from engine.runtime.publish.deploy import Approval
 from engine.runtime.publish.one_off import OneOffRequest
 from engine.runtime.publish.planning import plan_deployment
 from engine.store.journeys import one_offs
 from engine.store.journeys.one_offs import OneOff
-from engine.values import DAY
+from engine.values import DAY, to_datetime
 from tests.runtime.shop import FILES, Shop, write_project
 
 THREE_LETTERS = """journey: thanks
@@ -80,12 +88,16 @@ def test_deploy_does_to_the_people_inside_what_the_plan_says(shop: Shop) -> None
         assert {place.step: place.people for place in journey.places} == before, edit
         expected: Counter[str] = Counter()
         for place in journey.places:
-            if place.move is PlannedMove.FINISHES:
+            if place.move is MoveRule.FINISHES:
                 expected[""] += place.people
-            elif place.move is not PlannedMove.LEAVES:
+            elif place.move is not MoveRule.LEAVES:
                 expected[place.to or place.step] += place.people
-        shop.publish(with_thanks(text))
+        done = shop.publish(with_thanks(text))
         assert shop.resting("thanks") == expected, edit
+        rules: Counter[str] = Counter()
+        for place in journey.places:
+            rules[place.move] += place.people
+        assert done.happened.get("thanks", rules) == rules, edit
 
 
 def test_who_leaves_at_once_by_a_changed_question_is_counted(shop: Shop) -> None:
@@ -109,6 +121,75 @@ def test_a_question_that_stands_in_another_line_is_the_same(shop: Shop) -> None:
     below = below.replace("wait: 5 days", "wait: 6 days").replace("start:", "# begins\nstart:")
     (journey,) = planned(shop, with_thanks(below)).journeys
     assert journey.reaches_goal == 0
+
+
+RENAMED = THREE_LETTERS.replace("id: second", "id: middle")
+"""Without `was`: nobody can tell whether it is the same step."""
+
+
+def test_a_similar_step_in_the_place_of_one_with_people_asks_which_it_is(shop: Shop) -> None:
+    twelve_in_three_waits(shop)
+    (doubt,) = planned(shop, with_thanks(RENAMED)).doubts
+    assert (doubt.name, doubt.place.people, doubt.place.seems) == ("thanks.second", 4, "middle")
+    with pytest.raises(AuthorError, match=r"4 people rest at .second.*was: second.*--gone thanks\.second"):
+        shop.publish(with_thanks(RENAMED))
+    assert shop.resting("thanks")["second"] == 4
+    done = shop.publish(with_thanks(RENAMED), Approval(frozenset({"thanks.second"})))
+    assert done.happened == {"thanks": {"stays": 8, "goes_on": 4}}
+    assert shop.resting("thanks") == {"first": 5, "offer": 4, "third": 3}
+
+
+def test_a_step_without_people_may_be_called_otherwise(shop: Shop) -> None:
+    shop.publish(with_thanks(THREE_LETTERS))
+    assert shop.publish(with_thanks(RENAMED)).changed
+
+
+def test_files_of_before_a_renaming_take_everybody_back(shop: Shop) -> None:
+    twelve_in_three_waits(shop)
+    before = shop.resting("thanks")
+    called = RENAMED.replace("id: middle", "id: middle\n    was: second")
+    called = called.replace("journey: thanks", "journey: gratitude\nwas: thanks")
+    shop.publish({**FILES, "journeys/gratitude.yaml": called})
+    assert shop.resting("gratitude") == {"first": 5, "middle": 4, "third": 3}
+    done = shop.publish(with_thanks(THREE_LETTERS))
+    assert shop.resting("thanks") == before
+    assert done.happened == {"thanks": {"stays": 12}}
+
+
+def reviewed_of(shop: Shop, files: dict[str, str], tolerance: Tolerance) -> ReviewedPlan:
+    coming = write_project(shop.folder / "reviewed", files)
+    with shop.store.read() as conn:
+        found = plan_deployment(conn, coming, shop.clock.now())
+    plan = ReviewedPlan(
+        to_datetime(shop.clock.now()), found.number, found.project.hash, found.plan, tolerance=tolerance
+    )
+    return reviewed.read(reviewed.written(plan), "plan.json")
+
+
+def test_a_reviewed_plan_is_published_as_long_as_people_are_where_they_were(shop: Shop) -> None:
+    twelve_in_three_waits(shop)
+    shorter = with_thanks(THREE_LETTERS.replace("5 days", "4 days"))
+    strict = reviewed_of(shop, shorter, Tolerance(people=1, percent=10))
+    for name in ("one", "two"):
+        shop.change(name)
+        shop.event(name, "order_placed", order_id="more")
+    shop.run()
+    with pytest.raises(UsageError, match=r"thanks, at first: 5 then, 7 now\. Allowed are 1 people or 10 %"):
+        shop.publish(shorter, Approval(reviewed=strict))
+    wide = dataclasses.replace(strict, tolerance=Tolerance(people=2, percent=10))
+    with pytest.raises(UsageError, match="these files are not the ones"):
+        shop.publish(with_thanks(THREE_LETTERS.replace("5 days", "3 days")), Approval(reviewed=wide))
+    done = shop.publish(shorter, Approval(reviewed=wide))
+    assert done.happened == {}  # who waits keeps the moment, so nobody had to be looked at
+    shop.publish(with_thanks(THREE_LETTERS))
+    with pytest.raises(UsageError, match="of what deployment"):
+        shop.publish(shorter, Approval(reviewed=wide))
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"at": 1}', b"x" * (reviewed.MOST + 1)])
+def test_a_file_that_is_no_plan_is_told(content: bytes) -> None:
+    with pytest.raises(UsageError, match=r"plan\.json is no plan"):
+        reviewed.read(content, "plan.json")
 
 
 def test_a_one_off_send_that_is_under_way_is_not_gone(shop: Shop) -> None:

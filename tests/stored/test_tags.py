@@ -62,6 +62,7 @@ from engine.core.happening import (
     SegmentChanged,
 )
 from engine.core.joining import JOINED
+from engine.core.migrate import MoveRule
 from engine.core.points.ledger import (
     MEMORY,
     Booking,
@@ -308,6 +309,7 @@ def _words() -> Iterator[str]:
         learning.SWEEP, build.SWEEP,
     )  # fmt: skip
     yield from (f"reason  {reason}" for reason in reasons)
+    yield f"moved  {' '.join(MoveRule)}"
 
 
 def _store(folder: Path) -> Iterator[str]:

@@ -2,19 +2,36 @@
 
 from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from itertools import pairwise
 
+from msgspec import convert
 from sqlalchemy import Connection
 
+from engine.core.migrate import MoveRule
+from engine.plan.in_flight import DeploymentPlan
 from engine.store.journeys import deployments
 from engine.store.journeys.deployments import DeploymentRecord
 from engine.values import iso
 
 
 @dataclass(frozen=True, slots=True)
+class MovedPeople:
+    """People inside a journey that a deployment changed, by the rule that moved them (design/language 2.15):
+    how many were planned, and how many it was."""
+
+    journey: str
+    rule: MoveRule
+    planned: int
+    happened: int
+
+
+@dataclass(frozen=True, slots=True)
 class DeploymentChange:
-    """One publication. `added`, `changed`, `removed`: files of the project by their paths."""
+    """One publication. `added`, `changed`, `removed`: files of the project by their paths. `people`: who was
+    inside a changed journey."""
 
     number: int
     at: str  # ISO 8601 in UTC
@@ -24,6 +41,7 @@ class DeploymentChange:
     changed: tuple[str, ...]
     removed: tuple[str, ...]
     is_first: bool
+    people: tuple[MovedPeople, ...]
 
 
 def changes(conn: Connection, most: int) -> list[DeploymentChange]:
@@ -47,4 +65,17 @@ def _change(conn: Connection, record: DeploymentRecord, before: DeploymentRecord
         changed=tuple(sorted(name for name in files.keys() & former.keys() if files[name] != former[name])),
         removed=tuple(sorted(former.keys() - files.keys())),
         is_first=before is None,
+        people=tuple(_moved(record)),
     )
+
+
+def _moved(record: DeploymentRecord) -> Iterator[MovedPeople]:
+    for journey in convert(record.plan, DeploymentPlan, strict=False).journeys:
+        planned: Counter[str] = Counter()
+        for place in journey.places:
+            planned[place.move] += place.people
+        # of a journey that moves nobody no trace is written
+        happened: Mapping[str, int] = record.happened.get(journey.journey) or planned
+        for rule in MoveRule:
+            if planned[rule] or happened.get(rule):
+                yield MovedPeople(journey.journey, rule, planned[rule], happened.get(rule, 0))

@@ -38,6 +38,14 @@ _RETURNED = {
     "failed": "it could not be sent",
     "not on the deliver_only list": "the customer is not on the list deliver_only of config.yaml",
 }
+_MOVED = {
+    "stays": "{was} is called {to}",
+    "new_moment": "{was} ends when the file says it now",
+    "planned_anew": "the message of {was} is planned anew",
+    "goes_on": "{was} is gone, goes on to {to}",
+    "finishes": "{was} is gone, and nothing behind it is left",
+}
+"""By the rule (`core.migrate.MoveRule`)."""
 _PLAIN = Type("text")
 
 
@@ -89,7 +97,9 @@ def sentence(line: Trace, zone: dt.tzinfo) -> str:
         case "stopped":
             return "leaves, the journey was stopped"
         case "moved":
-            return f"is moved with the new file: {subject} -> {detail}"
+            # versions before wrote the place, and no rule
+            told = _MOVED.get(detail, f"{{was}} -> {detail}")
+            return f"is moved with the new file: {told.format(was=subject, to=line.step)}"
         case "tier":
             return f"tier {line.subject or 'none'}{f', before {detail}' if detail else ''}"
         case "facts":

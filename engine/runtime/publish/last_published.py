@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from pathlib import Path
 
 from sqlalchemy import Connection
 
 from engine import project as projects
 from engine.core.journeys import Journeys
-from engine.errors import AuthorError
+from engine.errors import AuthorError, UsageError
 from engine.invocation import command
 from engine.project import Project
 from engine.runtime.publish import one_off
@@ -24,6 +25,16 @@ def published_project(conn: Connection) -> tuple[int, Project] | None:
     project = projects.load_published(deployments.files(conn, last.number), last.commit)
     journeys = one_off.sealed_as_stored(conn, project.journeys)
     return last.number, replace(project, journeys=journeys)
+
+
+def project_before(conn: Connection, folder: Path) -> Project:
+    """The project as it was published before the last deployment. `folder`: of the project, for files that
+    are no part of a publication. Raises `UsageError` when there is no such deployment."""
+    last = deployments.latest(conn, 2)
+    if len(last) < 2:
+        raise UsageError("there is no deployment before the last one", "`deploy` publishes the folder")
+    project = projects.load_published(deployments.files(conn, last[1].number), last[1].commit)
+    return replace(project, folder=folder.resolve())
 
 
 def published_journeys(conn: Connection) -> Journeys | None:

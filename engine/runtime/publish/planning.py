@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -12,15 +12,19 @@ from engine.core.decision_context import DecisionContext
 from engine.core.definition import definition
 from engine.core.facts.customer import CustomerState
 from engine.core.goal import leave_if_due
-from engine.core.journey import Journey, Step, WaitStep
+from engine.core.journey import Journey
 from engine.core.journeys import Journeys
-from engine.core.migrate import Move, migration
+from engine.core.migrate import Migration, MoveRule, migration
 from engine.errors import AuthorError
-from engine.plan.in_flight import DeploymentPlan, JourneyPlan, PlaceInFlight, PlannedMove, SegmentPlan
+from engine.language.parse import parse_journey
+from engine.language.steps.wait import Wait
+from engine.plan.in_flight import DeploymentPlan, Doubt, JourneyPlan, PlaceInFlight, SegmentPlan
+from engine.plan.step_matching import kept, lookalikes, placed, with_changed_words
 from engine.project import Project
 from engine.runtime.advance.maintenance import count_wrong_members
 from engine.runtime.publish.last_published import deployable, published_journeys
 from engine.store.customers import batches, enrollments
+from engine.store.customers.enrollments import RestingPlace
 from engine.store.journeys import deployments
 from engine.values import Instant, to_datetime
 
@@ -30,50 +34,86 @@ CHUNK = 2000
 
 @dataclass(frozen=True, slots=True)
 class ComingDeployment:
-    """A folder that would be published over deployment `number`, whose files are `published` (0 and none
-    before the first). `project`: the folder with the one-off sends that are under way."""
+    """A folder that would be published over deployment `number`, whose files are `published` and whose
+    journeys `before` (0, none and None before the first). `project`: the folder with the one-off sends that
+    are under way."""
 
     number: int
     published: Mapping[str, str]
+    before: Journeys | None
     project: Project
     plan: DeploymentPlan
 
 
-def plan_deployment(conn: Connection, project: Project, now: Instant) -> ComingDeployment:
-    """What publishing a folder would do. Raises `AuthorError` as `deployable`."""
-    number, project = deployments.current_number(conn), deployable(conn, project)
-    published, old = deployments.files(conn, number), published_journeys(conn)
-    plan = _plan(conn, old, project.journeys, now) if old is not None else DeploymentPlan()
-    return ComingDeployment(number, published, project, plan)
+def plan_deployment(
+    conn: Connection, project: Project, now: Instant, gone: Collection[str] = ()
+) -> ComingDeployment:
+    """What publishing a folder would do. `gone`: steps (`journey.step`) of which somebody said that no other
+    one took their place. Raises `AuthorError` as `deployable`."""
+    return plan_deployable(conn, deployable(conn, project), now, gone)
 
 
-def _plan(conn: Connection, old: Journeys, new: Journeys, now: Instant) -> DeploymentPlan:
+def plan_deployable(
+    conn: Connection, project: Project, now: Instant, gone: Collection[str] = ()
+) -> ComingDeployment:
+    """As `plan_deployment`, of what `deployable` gave."""
+    number = deployments.current_number(conn)
+    coming = ComingDeployment(
+        number, deployments.files(conn, number), published_journeys(conn), project, DeploymentPlan()
+    )
+    return replace(coming, plan=_plan(conn, coming, coming.before, now, gone)) if coming.before else coming
+
+
+def _plan(
+    conn: Connection, coming: ComingDeployment, old: Journeys, now: Instant, gone: Collection[str]
+) -> DeploymentPlan:
+    new = coming.project.journeys
     inside = enrollments.journeys_with_people(conn)
-    plans = without_file(inside, new)
-    former = _former_names(new)
+    names = names_now(old, new)
+    plans = [JourneyPlan(name, people, is_gone=True) for name, people in inside.items() if name not in names]
     for name, people in inside.items():
-        before, after = old.by_name.get(name), new.by_name.get(former.get(name, name))
-        if (
-            before is not None
-            and after is not None
-            and (before.hash, before.name) != (after.hash, after.name)
-        ):
-            plans.append(_journey(conn, before, after, new, people, now))
+        before, after = old.by_name.get(name), new.by_name.get(names.get(name, ""))
+        if before is None or after is None or (before.hash, before.name) == (after.hash, after.name):
+            continue
+        seems = {
+            was: came
+            for was, came in _seems(coming, before, after).items() if f"{after.name}.{was}" not in gone
+        }  # fmt: skip
+        plans.append(_journey(conn, before, after, new, people, seems, now))
     plans.sort(key=lambda journey: (not journey.is_gone, -journey.people))
     return DeploymentPlan(tuple(plans), tuple(_segments(conn, old, new, now)))
 
 
-def without_file(inside: Mapping[str, int], new: Journeys) -> list[JourneyPlan]:
-    """Journeys with people inside (name -> how many) that nobody would know any more (plan P20)."""
-    former = _former_names(new)
-    return [
-        JourneyPlan(name, people, is_gone=True)
-        for name, people in inside.items() if name not in new.by_name and name not in former
-    ]  # fmt: skip
+def _seems(coming: ComingDeployment, before: Journey, after: Journey) -> dict[str, str]:
+    """Waits that are gone -> the one that came in their place. Of a message the name is the template, and
+    another template is another message."""
+    file = parse_journey(coming.published.get(before.file, ""), before.file)[0]
+    if file is None:  # a version before this one could read it
+        return {}
+    former, present = placed(file.steps), placed(coming.project.files[after.name].steps)
+    found = lookalikes(former, present, with_changed_words(former, present, kept(former, present)))
+    return {
+        former[was].id: present[came].id for was, came in found.items() if isinstance(former[was].step, Wait)
+    }  # fmt: skip
+
+
+def names_now(old: Journeys, new: Journeys) -> dict[str, str]:
+    """Name of a journey -> its name in the new files, for those that are in them: by `was`, or back to what
+    it was."""
+    given = {journey.was: name for name, journey in new.by_name.items() if journey.was is not None}
+    back = {
+        name: journey.was for name, journey in old.by_name.items()
+        if journey.was in new.by_name and journey.was not in old.by_name
+    }  # fmt: skip
+    return {
+        **{name: was for name, was in back.items() if was is not None}, **given,
+        **{name: name for name in new.by_name},
+    }  # fmt: skip
 
 
 def refusal(gone: JourneyPlan) -> AuthorError:
-    """Why a journey of `without_file` cannot go, and what to do first."""
+    """Why a journey cannot go in which people would be without waits and goals (plan P20), and what to do
+    first."""
     return AuthorError(
         f'journeys/{gone.journey}.yaml is deleted, but {gone.people:,} people are in "{gone.journey}":'
         " their waits and goals would be gone without a trace",
@@ -82,52 +122,43 @@ def refusal(gone: JourneyPlan) -> AuthorError:
     )
 
 
-def _former_names(new: Journeys) -> dict[str, str]:
-    """Former name of a journey -> its name; one that another journey has now names that one."""
-    return {
-        journey.was: journey.name for journey in new.by_name.values()
-        if journey.was is not None and journey.was not in new.by_name
-    }  # fmt: skip
+def doubt_refusal(doubt: Doubt) -> AuthorError:
+    """Why somebody has to say first what a step is, and both answers."""
+    place = doubt.place
+    people = "1 person rests" if place.people == 1 else f"{place.people:,} people rest"
+    to = f'on to "{place.to}"' if place.to is not None else "to the end"
+    return AuthorError(
+        f'in the journey "{doubt.journey.journey}" {people} at "{place.step}", which is gone, while '
+        f'"{place.seems}" came in its place:',
+        f'if it is the same step under another name, write  was: {place.step}  below "{place.seems}"; '
+        f"if not, deploy with  --gone {doubt.name}  and they go {to}",
+    )
 
 
 def _journey(
-    conn: Connection, before: Journey, after: Journey, new: Journeys, people: int, now: Instant
+    conn: Connection,
+    before: Journey,
+    after: Journey,
+    new: Journeys,
+    people: int,
+    seems: Mapping[str, str],
+    now: Instant,
 ) -> JourneyPlan:
-    moves, was = migration(before, after), {step.id: step for step in before.steps}
-    places = []
-    for place in enrollments.resting_places(conn, before.name):
-        move = moves.move_of(place.step) if place.step else None
-        then = _planned(move, was.get(place.step), after)
-        to = move.to if move is not None and move.to != place.step else None
-        promised = None if then in (PlannedMove.LEAVES, PlannedMove.NEW_MOMENT) else place.last_due
-        until = to_datetime(promised) if promised is not None else None
-        places.append(PlaceInFlight(place.step, place.people, then, to, until))
+    moves = migration(before, after)
+    places = [_place(place, moves, seems) for place in enrollments.resting_places(conn, before.name)]
     outcomes: Counter[str | None] = Counter()
     if _asked(before) != _asked(after) and after.state != "stopped":
         outcomes.update(_outcomes(conn, before.name, after.name, new, now))
     return JourneyPlan(after.name, people, tuple(places), outcomes["goal"], outcomes["exit_if"])
 
 
-def _planned(move: Move | None, was: Step | None, after: Journey) -> PlannedMove:
-    """`move`: None for people between two steps; `was`: the step where they rest, as it is published."""
-    if after.state == "stopped":
-        return PlannedMove.LEAVES
-    if move is None:
-        return PlannedMove.STAYS
-    if move.kind == "gone":
-        return PlannedMove.GOES_ON if move.to is not None else PlannedMove.FINISHES
-    if move.recomputed:
-        return PlannedMove.NEW_MOMENT
-    if move.asks_again:
-        return PlannedMove.PLANNED_ANEW
-    now = next(step for step in after.steps if step.id == move.to)
-    is_other = isinstance(was, WaitStep) and isinstance(now, WaitStep) and _moment(was) != _moment(now)
-    return PlannedMove.KEEPS_MOMENT if is_other else PlannedMove.STAYS
-
-
-def _moment(step: WaitStep) -> tuple[object, ...]:
-    """What says when a wait ends by itself."""
-    return step.length, step.until, step.at, step.weekdays, step.their_hour
+def _place(place: RestingPlace, moves: Migration, seems: Mapping[str, str]) -> PlaceInFlight:
+    move = moves.move_of(place.step)
+    to = move.to if move.to != place.step else None
+    promised = None if move.rule in (MoveRule.LEAVES, MoveRule.NEW_MOMENT) else place.last_due
+    until = to_datetime(promised) if promised is not None else None
+    came = seems.get(place.step) if move.is_gone else None
+    return PlaceInFlight(place.step, place.people, move.rule, to, until, came)
 
 
 def _asked(journey: Journey) -> tuple[object, ...]:

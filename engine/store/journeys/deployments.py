@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from sqlalchemy import Connection
 
@@ -14,7 +15,9 @@ from engine.values import Instant
 
 @dataclass(frozen=True, slots=True)
 class DeploymentRecord:
-    """A publication. `journeys`: the hash of each; `hash`: of all files."""
+    """A publication. `journeys`: the hash of each; `hash`: of all files. `plan`: what was planned for the
+    people inside, as `plan.in_flight.DeploymentPlan`; `happened`: what became of them, journey -> rule ->
+    people. Both are empty of publications before version 0026."""
 
     number: int
     at: Instant
@@ -22,6 +25,8 @@ class DeploymentRecord:
     commit: str
     hash: str
     journeys: Mapping[str, str]
+    plan: Mapping[str, Any]
+    happened: Mapping[str, Mapping[str, int]]
 
 
 def current_number(conn: Connection) -> int:
@@ -38,12 +43,12 @@ def current(conn: Connection) -> DeploymentRecord | None:
 def latest(conn: Connection, limit: int) -> list[DeploymentRecord]:
     """The newest publications, the newest first."""
     sql = (
-        'SELECT number, at, whom, "commit", hash, CAST(journeys AS TEXT) FROM deployment ORDER BY '
-        "number DESC LIMIT ?"
+        'SELECT number, at, whom, "commit", hash, CAST(journeys AS TEXT), CAST(plan AS TEXT), '
+        "CAST(happened AS TEXT) FROM deployment ORDER BY number DESC LIMIT ?"
     )
     return [
-        DeploymentRecord(number, at, whom, commit, hash_, load(journeys))
-        for number, at, whom, commit, hash_, journeys in rows(conn, sql, (limit,))
+        DeploymentRecord(number, at, whom, commit, hash_, load(journeys), load(plan), load(happened))
+        for number, at, whom, commit, hash_, journeys, plan, happened in rows(conn, sql, (limit,))
     ]
 
 
@@ -62,11 +67,14 @@ def record(
     hash_: str,
     journeys: Mapping[str, str],
     sources: Mapping[str, str],
+    plan: Mapping[str, Any],
+    happened: Mapping[str, Mapping[str, int]],
 ) -> int:
     """Records a publication; from then on it is the one that counts. Its number."""
     change(
         conn,
-        'INSERT INTO deployment (at, whom, "commit", hash, journeys, files) VALUES (?, ?, ?, ?, ?, ?)',
-        (at, whom, commit, hash_, dump(journeys), dump(sources)),
+        'INSERT INTO deployment (at, whom, "commit", hash, journeys, files, plan, happened) '
+        "VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+        (at, whom, commit, hash_, dump(journeys), dump(sources), dump(plan), dump(happened)),
     )
     return current_number(conn)

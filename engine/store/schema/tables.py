@@ -404,6 +404,8 @@ class DeploymentRow(SQLModel, table=True):
     hash: str
     journeys: dict[str, Any] = Field(sa_type=DOCUMENT)
     files: dict[str, Any] = Field(sa_type=DOCUMENT)
+    plan: dict[str, Any] = Field(sa_type=DOCUMENT, sa_column_kwargs={"server_default": "{}"})
+    happened: dict[str, Any] = Field(sa_type=DOCUMENT, sa_column_kwargs={"server_default": "{}"})
 
 
 class PauseRow(SQLModel, table=True):
