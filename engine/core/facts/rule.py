@@ -81,6 +81,14 @@ class CalendarYear:
         return at_local(dt.date(year, 1, 1), dt.time.min, zone(self.zone))
 
 
+LEAST_SECOND_EVENTS = 50
+"""So many customers with a second event tell when the second is to be expected of those who have one."""
+
+SAME_GAP = 100
+"""A median that differs from the one before by less than one part in so many stays as it was: else everybody
+with few events would be written anew every night."""
+
+
 @dataclass(frozen=True, slots=True)
 class TypicalGaps:
     """How long the customers of the shop take from one event to the next: medians in milliseconds, learned
@@ -89,6 +97,18 @@ class TypicalGaps:
     first: int | None = None  # from the first to the second, of everybody who has a second
     one: int | None = None  # of those with one gap
     two: int | None = None  # of those with two gaps
+
+    def of(self, events: int) -> int | None:
+        """For a customer with one event, two, or three."""
+        return (self.first, self.one, self.two)[events - 1]
+
+    def steadied(self, found: TypicalGaps) -> TypicalGaps:
+        """What counts from now on, where these were found tonight."""
+        stays = (
+            old if old is not None and new is not None and abs(new - old) * SAME_GAP < old else new
+            for old, new in zip(dataclasses.astuple(self), dataclasses.astuple(found), strict=True)
+        )
+        return TypicalGaps(*stays)
 
 
 @dataclass(frozen=True, slots=True)

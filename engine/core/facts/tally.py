@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import bisect
 import datetime as dt
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from decimal import Decimal, InvalidOperation
 from itertools import pairwise
 from typing import Any, NamedTuple, cast
@@ -247,11 +247,13 @@ def days_between(times: int, first_at: Instant, last_at: Instant) -> Value:
 
 
 def median_gap(moments: list[Instant]) -> int:
-    """The median of the gaps between two or more moments, in milliseconds; of an even number of gaps the
-    middle of the two in the middle, rounded down."""
-    gaps = sorted(later - earlier for earlier, later in pairwise(moments))
-    middle = len(gaps) // 2
-    return gaps[middle] if len(gaps) % 2 else (gaps[middle - 1] + gaps[middle]) // 2
+    """The median of the gaps between two or more moments, in milliseconds."""
+    return median_of_sorted(sorted(later - earlier for earlier, later in pairwise(moments)))
+
+
+def median_of_sorted(gaps: Sequence[int]) -> int:
+    """The median of one gap or more; of an even number the middle of the two in the middle, rounded down."""
+    return (gaps[(len(gaps) - 1) // 2] + gaps[len(gaps) // 2]) // 2
 
 
 def median_days(moments: list[Instant]) -> Value:
@@ -271,7 +273,7 @@ def expected_gap(moments: list[Instant], typical: TypicalGaps) -> int | None:
     """The customer's own median from three gaps on, else that of the customers with as many events."""
     if len(moments) >= FEW:
         return median_gap(moments)
-    return (typical.first, typical.one, typical.two)[len(moments) - 1]
+    return typical.of(len(moments))
 
 
 def restored(value: Any, kind: str) -> Value:

@@ -24,10 +24,6 @@ CHUNK = 2_000
 SWEEP = "next"
 """The kind of these looks in the table of sweeps."""
 
-SAME = 100
-"""A median that differs from the one before by less than one part in so many stays as it was: else everybody
-with few events would be written anew every night."""
-
 
 def learn_gaps(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK) -> dict[str, int]:
     """Learns what is usual once per day of the shop's calendar, and anew when a definition changed. fact ->
@@ -50,7 +46,7 @@ def learn_gaps(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUN
             if last is not None and not is_first and local_date(last.until, shop) >= local_date(now, shop):
                 continue
             before = TypicalGaps() if is_first else learned.known(conn).gaps.get(rule.name, TypicalGaps())
-            known = _steady(before, gaps.typical(conn, rule))
+            known = before.steadied(gaps.typical(conn, rule))
         # Before the customers: whose event comes from now on is told by what was learned now.
         store.write(partial(learned.put_gaps, name=rule.name, known=known, now=now))
         with store.read() as conn:
@@ -77,14 +73,3 @@ def last_looks(conn: Connection, journeys: Journeys) -> dict[str, Instant]:
 def _told(name: str, moment: int | None, now: Instant, *, starts: bool) -> tuple[str, int, str]:
     kind, body = to_row(ProfileChanged(0, now, {name: moment}, starts=starts))
     return kind, now, body
-
-
-def _steady(before: TypicalGaps, after: TypicalGaps) -> TypicalGaps:
-    def chosen(old: int | None, new: int | None) -> int | None:
-        if old is None or new is None:
-            return new
-        return old if abs(new - old) * SAME < old else new
-
-    return TypicalGaps(
-        chosen(before.first, after.first), chosen(before.one, after.one), chosen(before.two, after.two)
-    )

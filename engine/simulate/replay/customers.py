@@ -64,6 +64,11 @@ class Customers:
         self._clocks = tuple((n, p, t) for n, p, t in starts if isinstance(t, ClockTrigger | CalendarTrigger))
         self._dates = tuple((n, p, t) for n, p, t in starts if isinstance(t, DateTrigger))
 
+    def go_by(self, journeys: Journeys) -> None:
+        """Decides by these from now on: the same, but for what was learned."""
+        self.journeys = self.decider.journeys = journeys
+        self._shortcut = Shortcut.of(journeys)
+
     @property
     def needs_everybody(self) -> bool:
         """Whether customers of whom no event is heard must be known too: a clock may start for them."""

@@ -18,7 +18,7 @@ def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
     for ref in inside(compiled, Ref):
         if ref.source in ("event", "trigger"):
             names.add(ref.name.partition(".")[0])
-    names.update(rule.field.partition(".")[0] for rule in journeys.facts if rule.field is not None)
+    names.update(field.partition(".")[0] for rule in journeys.facts for _, field in rule.reads())
     for journey in journeys.by_name.values():
         for start in journey.starts:
             if isinstance(start, EventTrigger | ProductTrigger) and start.per is not None:

@@ -15,6 +15,7 @@ from engine.core.products.named import ID_NAMES, LIST_NAMES
 from engine.simulate.decider import Decider
 from engine.simulate.replay.catalogue_sim import SimulatedCatalogue
 from engine.simulate.replay.customers import Customers
+from engine.simulate.replay.gaps_nightly import NightlyGaps
 from engine.simulate.replay.inside import needed_fields, remembered
 from engine.simulate.replay.mapping import StreamMapping
 from engine.simulate.replay.reactions import RecordedReaction, RecordedReactions, is_of_message
@@ -34,7 +35,7 @@ ADDRESSES: Mapping[str, str] = {"email": "email", "phone": "sms"}
 class ReplayRunner:
     """One replay from the first line to the last, for the customers whose share it is: no decision about one
     customer looks at another. `share` of `shares`: the first also answers for what belongs to nobody. What is
-    made over all customers (a rank, the catalogue) hears the lines of the other shares too."""
+    made over all customers (a rank, what is usual, the catalogue) hears the lines of the other shares too."""
 
     def __init__(
         self,
@@ -60,7 +61,11 @@ class ReplayRunner:
         self.decider = Decider(journeys, self._record)
         self.customers = Customers(journeys, self.decider, strict)
         self.catalogue = SimulatedCatalogue(journeys, self.customers, project.catalogue, self.currency)
-        self.scores = NightlyScores(journeys, self.customers, self.decider, self._is_mine)
+        nights = (
+            NightlyScores(journeys, self.customers, self.decider, self._is_mine),
+            NightlyGaps(journeys, self.customers, self.decider, self._is_mine),
+        )
+        self.nights = [night for night in nights if night.events]
         self.elsewhere = Translator(project.catalogue, mapping, needed, self.currency, codes)
         self.observed = journeys.index.observed_events
         self.remembered = remembered(journeys)
@@ -88,11 +93,11 @@ class ReplayRunner:
                 if result.first_at is None:
                     result.first_at = at
             if shares > 1 and self._share_of(line.customer) != share:
-                # The catalogue and the ranks are over everybody, so every share hears of these
+                # The catalogue and what nights find are over everybody, so every share hears of these
                 if line.name in products:
                     self._catch_up(now)
                     self._restock(line, now)
-                if self.scores.events:
+                if self.nights:
                     self._overhear(line, now)
                 continue
             if late:
@@ -115,19 +120,28 @@ class ReplayRunner:
         return self._share_of(customer) == self.share
 
     def _overhear(self, record: Record, now: Instant) -> None:
-        """What customers of other shares do counts for ranks among all."""
-        ranked = [each for each in self.elsewhere.prepared(record.name) if each.name in self.scores.events]
-        if not ranked or record.customer is None or self._is_double(record):
+        """What customers of other shares do counts for what is found among all."""
+        heard = [
+            target
+            for target in self.elsewhere.prepared(record.name)
+            if any(target.name in night.events for night in self.nights)
+        ]
+        if not heard or record.customer is None or self._is_double(record):
             return
         self._catch_up(now)
-        for target in ranked:
+        for target in heard:
             try:
                 read = self.elsewhere.read(target, record)
             except ValueError:
                 return  # the share that it belongs to refuses it
             if read is not None:
                 event = Event(0, "", target.name, min(record.at, now), now, read[0])
-                self.scores.hear(record.customer, event, now)
+                self._tell_nights(record.customer, event, now)
+
+    def _tell_nights(self, customer: str, event: Event, now: Instant) -> None:
+        for night in self.nights:
+            if event.name in night.events:
+                night.hear(customer, event, now)
 
     def _catch_up(self, now: Instant) -> None:
         """What was due before this moment comes first."""
@@ -185,8 +199,7 @@ class ReplayRunner:
             product = fields.get(PRODUCT)
             if isinstance(product, str):
                 self.catalogue.show(customer, product, now)
-        if name in self.scores.events:
-            self.scores.hear(customer, event, now)
+        self._tell_nights(customer, event, now)
         if not self._is_nothing(name, customer):
             customers.event(customer, event, now)
         elif customers.needs_everybody:

@@ -8,12 +8,9 @@ from itertools import groupby
 
 import sqlalchemy as sa
 
-from engine.core.facts.rule import FactRule, TypicalGaps
+from engine.core.facts.rule import LEAST_SECOND_EVENTS, FactRule, TypicalGaps
 from engine.store.conditions.json_sql import NUMBERS, json_kind, json_number
 from engine.store.conditions.operands import Columns
-
-LEAST = 50
-"""So many customers with a second event tell when the second is to be expected of those who have one."""
 
 PAGE = 20_000
 """Customers per query: their rows are in memory at once."""
@@ -49,7 +46,7 @@ def typical(conn: sa.Connection, rule: FactRule) -> TypicalGaps:
     medians: dict[int, int] = {}
     for group, rows in groupby(found, key=lambda row: int(row[0])):
         middle = [(int(times), int(gap)) for _, times, gap in rows]
-        if group or middle[0][0] >= LEAST:
+        if group or middle[0][0] >= LEAST_SECOND_EVENTS:
             medians[group] = (middle[0][1] + middle[-1][1]) // 2
     return TypicalGaps(medians.get(0), medians.get(1), medians.get(2))
 
@@ -75,7 +72,7 @@ def others(
         found = conn.execute(query).fetchall()
         for first, second, third, _, number, id_, value in found:
             moments = [int(at) for at in (first, second, third) if at is not None]
-            gap = (known.first, known.one, known.two)[len(moments) - 1]
+            gap = known.of(len(moments))
             expected = moments[-1] + gap if gap is not None else None
             if expected != (int(value) if value is not None else None):
                 yield int(number), str(id_), expected
