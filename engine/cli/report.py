@@ -38,10 +38,11 @@ def report(
     name: Annotated[
         str,
         typer.Argument(
-            help="overview, customers, cohorts, journeys, journey, channels, points, experiments, forecast"
+            help="overview, customers, cohorts, journeys, journey, channels, points, experiments, segments, "
+            "codes, recommendations, deployments, audit, year, forecast"
         ),
     ] = "overview",
-    of: Annotated[str, typer.Argument(help="of journey: its name")] = "",
+    of: Annotated[str, typer.Argument(help="of journey: its name; of year: the id of a customer")] = "",
     first: Annotated[
         str, typer.Option("--from", help="the first day, as 2026-03-01; with --size a share, as 8%")
     ] = "",

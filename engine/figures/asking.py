@@ -11,9 +11,12 @@ from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.figures import period, reports
 from engine.figures.period import Granularity, Spelling
+from engine.figures.reports import ReportTopic
 from engine.figures.request import ReportRequest
 from engine.invocation import command
 from engine.problem import did_you_mean
+from engine.store.customers import batches
+from engine.store.meta import bucket_of
 from engine.values import Instant
 
 
@@ -51,15 +54,21 @@ def understood(
         raise UnknownReportError(
             f"there is no report {name!r}:", did_you_mean(name, known, f"the reports are {', '.join(known)}")
         )
-    if name == "journey" and not of:
-        cure = command("report journey NAME") if spelling is Spelling.OPTION else "write  of=NAME"
-        raise UsageError("report journey needs the name of one:", cure)
-    if name != "journey" and of:
+    kind = reports.KINDS[name]
+    if kind.of and not of:
+        place = "NAME" if kind.of is ReportTopic.JOURNEY else "CUSTOMER"
+        cure = command(f"report {name} {place}") if spelling is Spelling.OPTION else f"write  of={place}"
+        raise UsageError(f"report {name} needs the name of one:", cure)
+    if of and not kind.of:
         cure = command(f"report {name}") if spelling is Spelling.OPTION else "leave  of  out"
         raise UsageError(f"report {name} is of all:", cure)
-    if of and of not in (known_journeys := reports.known_journeys(conn, journeys)):
+    if of and kind.of is ReportTopic.JOURNEY and of not in (names := reports.known_journeys(conn, journeys)):
         otherwise = f"the journeys are {', '.join(journeys.by_name)}"
-        raise UnknownReportError(f"there is no journey {of!r}:", did_you_mean(of, known_journeys, otherwise))
+        raise UnknownReportError(f"there is no journey {of!r}:", did_you_mean(of, names, otherwise))
+    if of and kind.of is ReportTopic.CUSTOMER and not batches.exists(conn, bucket_of(conn, of), of):
+        raise UnknownReportError(
+            f"nobody is known as {of!r}:", "name a customer by the id that the shop gave"
+        )
     today, days = reports.today(now, journeys), (asked.first, asked.last, asked.length)
     is_usual = not any(days)
     wanted = reports.usual_period(name, today) if is_usual else period.asked(today, *days, spelling=spelling)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
+from engine.figures.audit import AUDIT
+from engine.figures.codes import CODES
 from engine.figures.customer_metrics import CUSTOMER_METRICS
+from engine.figures.deployments import CONTROLLED, DEPLOYMENTS
 from engine.figures.experiments.metrics import EXPERIMENT, SIZE
 from engine.figures.forecasts_page import FORECASTS
 from engine.figures.metrics import METRICS, Metric
 from engine.figures.points import POINTS_METRICS
+from engine.figures.reach import REACH
+from engine.figures.recommendations import RECOMMENDATIONS
+from engine.figures.segments import SEGMENTS
+from engine.figures.year import IN_CATEGORY, YEAR
 
 _HEAD = """\
 # What every figure means
@@ -70,17 +77,74 @@ check whether people fell into the arms as their shares say is Pearson's chi-squ
 in each; below 0.001 no effect is shown. Which arm is better is decided once, by Fisher's exact test, for
 several arms together by S. Holm's procedure (Scandinavian Journal of Statistics 6, 1979).
 
-| figure | formula | counts | on which day | share of |
-|---|---|---|---|---|
+"""
+
+
+_SEGMENTS = """
+## Segments
+
+Comings and goings are counted in the table of daily counts, in the transaction in which somebody comes or
+goes, from the version on that tells of them; who is in a segment now is counted from the customers.
+
+"""
+_CODES = """
+## Promo codes
+
+Counted from the codes and their uses. A code that is shown twice for one order counts once.
+
+"""
+_RECOMMENDED = """
+## Recommended products
+
+Counted from the products that messages showed and from the orders of the same customers.
+
+"""
+_DEPLOYED = """
+## Deployments
+
+The first table is made of sums of the table of daily counts, the second one of people, as experiments are:
+those who came into a journey that the deployment changed, in the days before and the days after it. The
+holdout had the same days, the same season and the same offers, and no journey.
+
+"""
+_REACH = """
+## Who can be written to
+
+Counted from the customers as they are now; a part of `report` and of `report audit`.
+
+"""
+_AUDIT = """
+## Audit
+
+Counted from the customers, their orders and their events as they are now, imported history among them. What
+something is worth is people x conversion x average order (revenue / orders, of all that are known): a
+forecast, with the interval of the conversion, of orders that might have come anyhow.
+
+"""
+_YEAR = """
+## The year of a customer
+
+Counted from the orders and the messages of one customer.
+
 """
 
 
 def page() -> str:
     """The whole page."""
-    tables = (METRICS, CUSTOMER_METRICS, POINTS_METRICS, (*EXPERIMENT, *SIZE))
-    days, shop, loyalty, people = ("".join(map(_line, metrics)) for metrics in tables)
-    head = _HEAD + _ROWS + days + _CUSTOMERS + _ROWS + shop + _POINTS + _ROWS + loyalty
-    return head + _EXPERIMENTS + people + FORECASTS
+    parts: tuple[tuple[str, tuple[Metric, ...]], ...] = (
+        (_HEAD, METRICS),
+        (_CUSTOMERS, CUSTOMER_METRICS),
+        (_REACH, REACH),
+        (_POINTS, POINTS_METRICS),
+        (_SEGMENTS, SEGMENTS),
+        (_CODES, CODES),
+        (_RECOMMENDED, RECOMMENDATIONS),
+        (_DEPLOYED, (*DEPLOYMENTS, *CONTROLLED)),
+        (_AUDIT, AUDIT),
+        (_YEAR, (*YEAR, IN_CATEGORY)),
+        (_EXPERIMENTS, (*EXPERIMENT, *SIZE)),
+    )
+    return "".join(words + _ROWS + "".join(map(_line, metrics)) for words, metrics in parts) + FORECASTS
 
 
 def _line(metric: Metric) -> str:

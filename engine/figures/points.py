@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from engine.figures.metrics import PointsTotals, SumMetric, Totals, Value, ratio
 from engine.figures.period import Period
-from engine.figures.report import Row, Table
+from engine.figures.report import Row, Table, of_parts
 from engine.figures.request import ReportRequest
 from engine.figures.sums import Sums, added
 from engine.store.counting.daily_counts import What
@@ -99,7 +99,7 @@ def points(conn: Connection, wanted: ReportRequest, worth: Decimal | None) -> tu
     if by is None:
         return (table,)
     parts = (Row(part.called(by), _values(ledgers.totals(part)), ()) for part in period.parts(by))
-    return table, Table(f"by_{by.value}", f"By {by.value}", by.value, POINTS_METRICS, tuple(parts))
+    return table, of_parts(by, POINTS_METRICS, parts)
 
 
 class _Ledgers:

@@ -19,7 +19,6 @@ class Row:
     before: tuple[Value, ...]
     trend: tuple[int, ...] = ()
     note: str = ""  # in words, beside the figures
-    depth: int = 0  # how far it is set in: a part of the row above
     year_before: tuple[Value, ...] = ()
     trends: Mapping[str, tuple[Value, ...]] = field(default_factory=dict)
 

@@ -1,25 +1,36 @@
-"""The reports by name: what each is made of."""
+"""The reports by name: what each is made of, and what its reader has to know."""
 
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from decimal import Decimal
+from enum import Enum, StrEnum, auto
 
 from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
+from engine.figures.audit import audit
 from engine.figures.channels import channels
+from engine.figures.codes import codes
 from engine.figures.cohorts import cohorts
 from engine.figures.cohorts import usual_period as cohorts_until
+from engine.figures.content import ReportContent, ReportScope
+from engine.figures.deployments import deployments
 from engine.figures.experiments.sizing import sizes
 from engine.figures.experiments.tables import experiments, verdicts_of
 from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.overview import customers, overview
 from engine.figures.period import Period, asked
 from engine.figures.points import points
-from engine.figures.report import FiguresReport, Table
+from engine.figures.reach import reach
+from engine.figures.recommendations import recommendations
+from engine.figures.report import FiguresReport
 from engine.figures.request import ReportRequest
+from engine.figures.segments import segments
+from engine.figures.year import usual_period as year_until
+from engine.figures.year import year
 from engine.store import counting_past
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import ShopFacts
@@ -27,61 +38,91 @@ from engine.store.counting.reading import counted_journeys, first_day
 from engine.values import HOUR, Instant, iso, local_date, zone
 
 OVERVIEW = "overview"
-
-NAMES: Mapping[str, str] = {
-    OVERVIEW: "the whole shop, against the period before and the same a year before (also without a name)",
-    "customers": "who orders again, how often, how soon, and what",
-    "cohorts": "customers by the month of their first order",
-    "journeys": "what each journey did",
-    "journey": "one journey, step by step (with its name)",
-    "channels": "what became of the messages on each channel",
-    "points": "what was issued, spent and expired, and what customers still have",
-    "experiments": "what holdouts and splits show, and how sure that is",
-}
+EXPERIMENTS = "experiments"
+COHORTS = "cohorts"
 
 
-def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
-    """The report, from one moment of the store. `wanted.name` is one of `NAMES`."""
-    if wanted.name == "experiments":
-        return _experiments(conn, wanted, journeys, now)
-    period = wanted.period
-    before = period.before()
-    tables, title = _tables(conn, wanted, before, journeys, today(now, journeys))
-    effects = verdicts_of(conn, journeys, now, wanted.of) if wanted.name == "journey" else []
-    year_before = (
-        period.year_before() if any(row.year_before for each in tables for row in each.rows) else None
-    )
-    return FiguresReport(
-        wanted.name,
-        title,
-        period,
-        before,
-        journeys.currency,
-        journeys.timezone,
-        iso(now),
-        tables,
-        (*effects, *_notes(conn, wanted, journeys, year_before or before)),
-        year_before,
-    )
+class ReportNote(Enum):
+    """What has to be known of the age of figures, and of rules that the shop can choose."""
+
+    MESSAGES = auto()  # the last days still change
+    ATTRIBUTION = auto()  # which orders belong to messages
+    LOST = auto()  # when a customer is lost
+    NET = auto()  # what takes orders back
+    WORTH = auto()  # what a point is worth
+    FILLING = auto()  # what happened before is still being counted
+    SINCE = auto()  # nothing is counted of earlier days
 
 
-def _experiments(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
+_OF_MESSAGES = frozenset((ReportNote.MESSAGES, ReportNote.ATTRIBUTION, ReportNote.FILLING, ReportNote.SINCE))
+
+
+class ReportTopic(StrEnum):
+    """What a report is about one of, whose name is said then."""
+
+    ALL = ""
+    JOURNEY = "journey"
+    CUSTOMER = "customer"
+
+
+@dataclass(frozen=True, slots=True)
+class ReportKind:
+    """One of the reports. `about`: what it holds, in words. `usual`: the days where nobody says which."""
+
+    about: str
+    title: str
+    content: Callable[[ReportScope], ReportContent]
+    notes: frozenset[ReportNote] = frozenset()
+    of: ReportTopic = ReportTopic.ALL
+    usual: Callable[[dt.date], Period] = asked
+
+
+def _overview(scope: ReportScope) -> ReportContent:
+    shop, *parts = overview(scope.conn, scope.wanted, scope.today)
+    return ReportContent((shop, reach(scope), *parts))
+
+
+def _customers(scope: ReportScope) -> ReportContent:
+    return ReportContent(customers(scope.conn, scope.wanted, scope.today))
+
+
+def _cohorts(scope: ReportScope) -> ReportContent:
+    return ReportContent(cohorts(scope.conn, scope.wanted.period))
+
+
+def _journeys(scope: ReportScope) -> ReportContent:
+    wanted = scope.wanted
+    return ReportContent(all_journeys(scope.conn, wanted.period, scope.before, scope.journeys, wanted.by))
+
+
+def _journey(scope: ReportScope) -> ReportContent:
+    name, period = scope.wanted.of, scope.wanted.period
+    tables = one_journey(scope.conn, name, period, scope.before, scope.journeys, scope.wanted.by)
+    shown = tuple(verdicts_of(scope.conn, scope.journeys, scope.now, name))
+    return ReportContent(tables, shown, f"The journey {name}")
+
+
+def _channels(scope: ReportScope) -> ReportContent:
+    return ReportContent(channels(scope.conn, scope.wanted.period, scope.before, scope.wanted.by))
+
+
+def _points(scope: ReportScope) -> ReportContent:
+    return ReportContent(points(scope.conn, scope.wanted, _worth_of_point(scope.journeys)))
+
+
+def _experiments(scope: ReportScope) -> ReportContent:
     """Over all the time that they run, where nobody has said which days."""
-    notes: tuple[str, ...] = ()
+    conn, wanted, journeys, now = scope.conn, scope.wanted, scope.journeys, scope.now
     if wanted.rise is not None:
-        title, period = "Size of experiments", wanted.period
-        tables: tuple[Table, ...] = (sizes(conn, journeys, now, wanted.rise, wanted.base),)
-    else:
-        found = experiments(conn, journeys, now, None if wanted.is_usual else wanted.period)
-        title, tables, period = "Experiments", found.tables, found.period
-        notes = _EXPERIMENT_NOTES if tables else ()
-        if found.empty:
-            notes += (f"Nobody has come in yet: {'; '.join(found.empty)}.",)
-        notes = notes or ("No journey has a holdout or a split.",)
-    place = journeys.timezone
-    return FiguresReport(
-        wanted.name, title, period, None, journeys.currency, place, iso(now), tables, notes
-    )  # fmt: skip
+        return ReportContent(
+            (sizes(conn, journeys, now, wanted.rise, wanted.base),), (), "Size of experiments"
+        )
+    found = experiments(conn, journeys, now, None if wanted.is_usual else wanted.period)
+    notes: tuple[str, ...] = _EXPERIMENT_NOTES if found.tables else ()
+    if found.empty:
+        notes += (f"Nobody has come in yet: {'; '.join(found.empty)}.",)
+    notes = notes or ("No journey has a holdout or a split.",)
+    return ReportContent(found.tables, notes, period=found.period)
 
 
 _EXPERIMENT_NOTES = (
@@ -92,62 +133,112 @@ _EXPERIMENT_NOTES = (
     "Orders are all orders of these people, whether they clicked a message or not; gross.",
 )
 
+KINDS: Mapping[str, ReportKind] = {
+    OVERVIEW: ReportKind(
+        "the whole shop, against the period before and the same a year before (also without a name)",
+        "The shop", _overview, frozenset(ReportNote) - {ReportNote.WORTH},
+    ),
+    "customers": ReportKind(
+        "who orders again, how often, how soon, and what", "Customers", _customers,
+        frozenset((ReportNote.LOST, ReportNote.FILLING, ReportNote.SINCE)),
+    ),
+    COHORTS: ReportKind(
+        "customers by the month of their first order", "Cohorts", _cohorts, frozenset((ReportNote.FILLING,)),
+        usual=cohorts_until,
+    ),
+    "journeys": ReportKind("what each journey did", "Journeys", _journeys, _OF_MESSAGES),
+    "journey": ReportKind(
+        "one journey, step by step (with its name)", "Journey", _journey, _OF_MESSAGES, ReportTopic.JOURNEY
+    ),
+    "channels": ReportKind(
+        "what became of the messages on each channel", "Channels", _channels, _OF_MESSAGES
+    ),
+    "points": ReportKind(
+        "what was issued, spent and expired, and what customers still have", "Points", _points,
+        frozenset((ReportNote.WORTH, ReportNote.FILLING, ReportNote.SINCE)),
+    ),
+    EXPERIMENTS: ReportKind(
+        "what holdouts and splits show, and how sure that is", "Experiments", _experiments
+    ),
+    "segments": ReportKind(
+        "who came into each segment, and who left it", "Segments", segments, frozenset((ReportNote.SINCE,))
+    ),
+    "codes": ReportKind("promo codes: given, used, and what was bought with them", "Promo codes", codes),
+    "recommendations": ReportKind(
+        "recommended products: shown, clicked, bought", "Recommendations", recommendations
+    ),
+    "deployments": ReportKind(
+        "figures before and after each deployment, with the holdout as control", "Deployments", deployments,
+        frozenset((ReportNote.SINCE,)),
+    ),
+    "audit": ReportKind(
+        "for a shop that begins: who and what is there, and what journeys could bring", "Audit", audit
+    ),
+    "year": ReportKind(
+        "the year of one customer (with the id)", "The year", year, of=ReportTopic.CUSTOMER,
+        usual=year_until,
+    ),
+}  # fmt: skip
 
-def _tables(
-    conn: Connection, wanted: ReportRequest, before: Period, journeys: Journeys, day: dt.date
-) -> tuple[tuple[Table, ...], str]:
-    match wanted.name:
-        case "overview":
-            return overview(conn, wanted, day), "The shop"
-        case "customers":
-            return customers(conn, wanted, day), "Customers"
-        case "cohorts":
-            return cohorts(conn, wanted.period), "Cohorts"
-        case "journeys":
-            return all_journeys(conn, wanted.period, before, journeys, wanted.by), "Journeys"
-        case "journey":
-            found = one_journey(conn, wanted.of, wanted.period, before, journeys, wanted.by)
-            return found, f"The journey {wanted.of}"
-        case "points":
-            return points(conn, wanted, _worth_of_point(journeys)), "Points"
-        case _:
-            return channels(conn, wanted.period, before, wanted.by), "Channels"
+NAMES: Mapping[str, str] = {name: kind.about for name, kind in KINDS.items()}
+"""What each holds, in words."""
 
 
-def _notes(conn: Connection, wanted: ReportRequest, journeys: Journeys, earliest: Period) -> list[str]:
-    """What the reader has to know of the age of these figures, and of rules that the shop can choose."""
+def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
+    """The report, from one moment of the store. `wanted.name` is one of `NAMES`."""
+    kind, scope = KINDS[wanted.name], ReportScope(conn, wanted, journeys, now)
+    content = kind.content(scope)
+    rows = [row for table in content.tables for row in table.rows]
+    year_before = wanted.period.year_before() if any(row.year_before for row in rows) else None
+    return FiguresReport(
+        wanted.name,
+        content.title or kind.title,
+        content.period or wanted.period,
+        scope.before if any(row.before for row in rows) else None,
+        journeys.currency,
+        journeys.timezone,
+        iso(now),
+        content.tables,
+        (*content.notes, *_notes(scope, kind.notes, year_before or scope.before)),
+        year_before,
+    )
+
+
+def _notes(scope: ReportScope, notes: frozenset[ReportNote], earliest: Period) -> list[str]:
+    conn, wanted = scope.conn, scope.wanted
     shop = daily_counts.shop(conn)
-    notes = []
-    if wanted.name not in ("customers", "cohorts", "points"):
-        notes.append(
+    found = []
+    if ReportNote.MESSAGES in notes:
+        found.append(
             "What becomes of a message counts on the day on which it was handed over: the last days still "
             "change."
         )
-        notes.append(_attribution(shop))
-    if wanted.name in (OVERVIEW, "customers"):
-        notes.append(
+    if ReportNote.ATTRIBUTION in notes:
+        found.append(_attribution(shop))
+    if ReportNote.LOST in notes:
+        found.append(
             f"A customer is lost after {wanted.lost_after:,} days without an order; another time is said with"
             "  reports: {lost: after 180 days}  in config.yaml."
         )
-    if wanted.name == OVERVIEW and not shop.less:
-        notes.append(
+    if ReportNote.NET in notes and not shop.less:
+        found.append(
             "Nothing says what takes orders back (a fact that is the sum of them, with `less`): net is gross."
         )
-    if wanted.name == "points" and _worth_of_point(journeys) is None:
-        notes.append(
+    if ReportNote.WORTH in notes and _worth_of_point(scope.journeys) is None:
+        found.append(
             "Nothing says what a point is worth: with  worth: 0.01 EUR  under points: in config.yaml what is "
             "outstanding is shown in money."
         )
-    past = counting_past.progress(conn)
+    past = counting_past.progress(conn) if ReportNote.FILLING in notes else None
     if past is not None:
-        notes.append(
+        found.append(
             f"What happened before the last upgrade is still being counted ({past.percent}%): earlier days "
             "will grow."
         )
-    first = first_day(conn)
-    if first is not None and first > earliest.first and wanted.name != "cohorts":
-        notes.append(f"Counted since {first.isoformat()}: what lies before is not whole.")
-    return notes
+    first = first_day(conn) if ReportNote.SINCE in notes else None
+    if first is not None and first > earliest.first:
+        found.append(f"Counted since {first.isoformat()}: what lies before is not whole.")
+    return found
 
 
 def _worth_of_point(journeys: Journeys) -> Decimal | None:
@@ -166,8 +257,8 @@ def _attribution(shop: ShopFacts) -> str:
 
 
 def usual_period(name: str, day: dt.date) -> Period:
-    """What a report is about where nothing is said: the last 30 days, of cohorts the last twelve months."""
-    return cohorts_until(day) if name == "cohorts" else asked(day)
+    """What a report is about where nothing is said: mostly the last 30 days."""
+    return KINDS[name].usual(day)
 
 
 def today(now: Instant, journeys: Journeys) -> dt.date:

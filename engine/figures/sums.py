@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from engine.figures.metrics import SumMetric, Totals
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Row, Table, of_parts
+from engine.store.counting.daily_counts import What
 from engine.store.counting.reading import Column, Sum, date_of, sums
 
 Sums = dict[tuple[str, str], Sum]
@@ -38,14 +39,16 @@ def by_granularity(
     by: Granularity | None,
     metrics: tuple[SumMetric, ...],
     journeys: Sequence[str] | None = None,
+    whats: Sequence[What] | None = None,
 ) -> tuple[Table, ...]:
-    """The period in parts, as `--by` says; no table without it. `journeys`: of these alone."""
+    """The period in parts, as `--by` says; no table without it. `journeys`: of these alone; `whats`:
+    only these, also of no journey."""
     if by is None:
         return ()
     days: dict[dt.date, Sums] = defaultdict(dict)
     columns: tuple[Column, ...] = ("day", "what", "why")
     for journey in journeys if journeys is not None else (None,):
-        found = sums(conn, period.first, period.last, columns, journey, of_journeys=True)
+        found = sums(conn, period.first, period.last, columns, journey, whats, of_journeys=whats is None)
         for (day, what, why), total in found.items():
             add(days[date_of(int(day))], (str(what), str(why)), total)
     lines = []

@@ -47,11 +47,38 @@ def newcombe(one: Proportion, other: Proportion, alpha: float = ALPHA) -> Confid
     R. G. Newcombe, Interval estimation for the difference between independent proportions: comparison of
     eleven methods, Statistics in Medicine 17 (1998), method 10.
     """
-    first, second = wilson(one, alpha), wilson(other, alpha)
-    difference = one.rate - other.rate
-    low = difference - math.hypot(one.rate - first.low, second.high - other.rate)
-    high = difference + math.hypot(first.high - one.rate, other.rate - second.low)
-    return ConfidenceInterval(max(-1.0, low), min(1.0, high))
+    found = _difference(one.rate, wilson(one, alpha), other.rate, wilson(other, alpha))
+    return ConfidenceInterval(max(-1.0, found.low), min(1.0, found.high))
+
+
+def change_against(
+    before: Proportion,
+    after: Proportion,
+    control_before: Proportion,
+    control_after: Proportion,
+    alpha: float = ALPHA,
+) -> ConfidenceInterval:
+    """The interval of the change `after` - `before` less that of the control, of four independent shares: the
+    difference of two differences, by the same way from the intervals of both.
+
+    G. Y. Zou, A. Donner, Construction of confidence limits about effect measures: a general approach,
+    Statistics in Medicine 27 (2008).
+    """
+    change, control = after.rate - before.rate, control_after.rate - control_before.rate
+    return _difference(
+        change, newcombe(after, before, alpha), control, newcombe(control_after, control_before, alpha)
+    )
+
+
+def _difference(
+    one: float, first: ConfidenceInterval, other: float, second: ConfidenceInterval
+) -> ConfidenceInterval:
+    """Of two estimates, each with its interval: the variances recovered from these."""
+    difference = one - other
+    return ConfidenceInterval(
+        difference - math.hypot(one - first.low, second.high - other),
+        difference + math.hypot(first.high - one, other - second.low),
+    )
 
 
 def fisher(one: Proportion, other: Proportion) -> float:

@@ -23,7 +23,7 @@ from engine.figures import reports
 from engine.figures.asking import AskedReport, understood
 from engine.figures.export import as_csv, as_json
 from engine.figures.period import Granularity
-from engine.figures.reports import NAMES
+from engine.figures.reports import KINDS, NAMES, ReportTopic
 from engine.http.problems import Refusal
 from engine.http.reading.shared_reports import MOST_WAITING, ReportForm, ReportQuestion, SharedReports
 from engine.project import load
@@ -73,7 +73,9 @@ def _validated(described: Any, path: str, answer: httpx2.Response) -> Any:
 
 def test_every_report_is_answered_as_it_is_described(reader: httpx2.Client, described: Any) -> None:
     for name in NAMES:
-        of = {"of": "abandoned_cart"} if name == "journey" else {}
+        of = {ReportTopic.JOURNEY: {"of": "abandoned_cart"}, ReportTopic.CUSTOMER: {"of": BUYER}}.get(
+            KINDS[name].of, {}
+        )
         told = _validated(described, "/reports/{name}", reader.get(f"/reports/{name}", params=of))
         assert told["report"] == name
         assert told["definitions"]

@@ -29,7 +29,7 @@ def report_routes(context: Context, keys: Keys) -> APIRouter:
     async def report(
         request: Request,
         name: str,
-        of: Annotated[str, Query(description="of journey: its name")] = "",
+        of: Annotated[str, Query(description="of journey: its name; of year: the id of a customer")] = "",
         first: Annotated[str, Query(alias="from", description="the first day, as 2026-03-01")] = "",
         last: Annotated[str, Query(alias="to", description="the last day; today without it")] = "",
         length: Annotated[
@@ -38,8 +38,8 @@ def report_routes(context: Context, keys: Keys) -> APIRouter:
         by: Annotated[Granularity | None, Query(description="also in parts")] = None,
         form: Annotated[ReportForm, Query(alias="format")] = ReportForm.json,
     ) -> Response:
-        """A report by its name: overview, customers, cohorts, journeys, journey, channels, points,
-        experiments; at most some seconds old. With `If-None-Match` 304 while its figures are the same."""
+        """A report by its name, as `report` has them; at most some seconds old. With `If-None-Match` 304
+        while its figures are the same."""
         unknown = sorted(set(request.query_params) - set(PARAMETERS))
         if unknown:
             raise Refusal(400, f"there is no parameter {unknown[0]!r}", f"they are: {', '.join(PARAMETERS)}")

@@ -70,6 +70,8 @@ class What(StrEnum):
     FIRST_CATEGORY = "first category"  # first orders that hold a category; why: which
     SECOND_CATEGORY = "second category"  # such second orders
     POINTS = "points"  # of ledgers, below zero where they went; why: the kind of their entry
+    ENTERED = "entered"  # customers who came into a segment; why: which
+    LEFT = "left"  # customers who left it
 
 
 class GoalKind(StrEnum):

@@ -3,11 +3,14 @@ transaction, so that nobody is counted by reading everybody."""
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.store.counting import daily_counts
+from engine.store.counting.daily_counts import Counted, What
 from engine.store.serialization import load
 from engine.store.sql import change, change_many, rows
 from engine.values import DAY, Instant
@@ -45,17 +48,21 @@ def write(
     now: Instant,
 ) -> None:
     """Follows customers of a bucket: (customer, segment) of those who came and of those who went."""
+    came, went = list(entered), list(left)
+    for what, moves in ((What.ENTERED, came), (What.LEFT, went)):
+        for segment, n in Counter(segment for _, segment in moves).items():
+            daily_counts.add(conn, now, Counted("", "", "", what, segment), n)
     change_many(
         conn,
         "UPDATE membership SET left_at = ?"
         " WHERE bucket = ? AND customer = ? AND segment = ? AND left_at IS NULL",
-        [(now, bucket, customer, segment) for customer, segment in left],
+        [(now, bucket, customer, segment) for customer, segment in went],
     )
     change_many(
         conn,
         "INSERT INTO membership (bucket, customer, segment, entered_at) VALUES (?, ?, ?, ?)"
         " ON CONFLICT (bucket, customer, segment, entered_at) DO UPDATE SET left_at = NULL",
-        [(bucket, customer, segment, now) for customer, segment in entered],
+        [(bucket, customer, segment, now) for customer, segment in came],
     )
 
 
