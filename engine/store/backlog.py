@@ -10,7 +10,8 @@ from sqlalchemy import Connection
 
 from engine.store import alert_messages
 from engine.store.inbox import due_queue
-from engine.store.messages.states import LEASED, UNSETTLED, WAITING, among
+from engine.store.messages import reactions
+from engine.store.messages.states import LEASED, NOT_PAUSED, UNSETTLED, WAITING, among
 from engine.store.sql import rows
 from engine.values import DAY, Instant
 
@@ -91,3 +92,33 @@ def _messages(conn: Connection, channels: Iterable[str]) -> dict[tuple[str, str]
 def _bounded(conn: Connection, part: str, values: tuple[object, ...] = ()) -> int:
     found = rows(conn, f"SELECT count(*) FROM (SELECT 1 FROM {part} LIMIT {COUNTED}) AS o", values)  # noqa: S608
     return int(found[0][0])
+
+
+def waiting(conn: Connection) -> dict[str, int]:
+    """How much is not done yet: `inbox` rows not applied, messages `planned`, `unknown` ones, customers
+    `stuck`."""
+    found = rows(
+        conn,
+        "SELECT (SELECT count(*) FROM inbox),"  # noqa: S608
+        f" (SELECT count(*) FROM outbox WHERE {among((*WAITING, *LEASED))}),"
+        f" (SELECT count(*) FROM outbox WHERE {among(UNSETTLED)}),"
+        " (SELECT count(*) FROM stuck)",
+    )[0]
+    return dict(zip(("inbox", "planned", "unknown", "stuck"), map(int, found), strict=True))
+
+
+def is_settled(conn: Connection, now: Instant) -> bool:
+    """Nothing is left to do at this moment: all that was received is applied, every click is decided, nobody
+    is due, no message is on its way.
+
+    Customers who are set aside, and paused channels, do not count.
+    """
+    found = rows(
+        conn,
+        "SELECT EXISTS (SELECT 1 FROM inbox i WHERE NOT EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = i.bucket"  # noqa: E501, S608
+        " AND s.customer = i.customer)) OR EXISTS (SELECT 1 FROM due WHERE due_at <= ?)"
+        f" OR EXISTS (SELECT 1 FROM outbox o WHERE ({among(LEASED, 'o.')}"
+        f" OR ({among(WAITING, 'o.')} AND o.ready_at <= ?)) AND {NOT_PAUSED})",
+        (now, now),
+    )
+    return not found[0][0] and not reactions.undecided(conn, now)

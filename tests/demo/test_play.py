@@ -11,6 +11,7 @@ import pytest
 from engine.channels.outbox.channel import kept_messages
 from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
+from engine.figures.metrics import CLICKED, SENT
 from engine.values import DAY
 from tools.demo.display import Figures
 from tools.demo.project import copy_project
@@ -37,15 +38,21 @@ def test_a_day_of_a_small_shop(tmp_path: Path) -> None:
     assert len(steps) == DAY // STEP
     assert demo.refused == 0
     assert set(figures.waiting.values()) == {0}
-    sent = sum(row.sent for row in figures.channels)
+    sent = figures.total(SENT)
+    assert isinstance(sent, int)
     mails = sorted((tmp_path / "demo" / "data" / "mail").glob("*.eml"))
     assert sent > 0
-    assert len(mails) + demo.sink.refused == sum(
-        row.sent for row in figures.channels if row.channel == "email"
-    )
+    assert len(mails) + demo.sink.refused == figures.total(SENT, channel="email")
     assert sum(demo.received.values()) == sent - demo.sink.refused
     assert demo.received[most_written_to(demo)] == max(demo.received.values())
-    assert sum(row.clicked for row in figures.channels) > 0
+    clicked = figures.total(CLICKED)
+    assert isinstance(clicked, int)
+    assert clicked > 0
+    assert figures.overview is not None
+    whole = figures.overview.tables[0]
+    in_report = dict(zip((each.name for each in whole.metrics), whole.rows[0].now, strict=True))
+    assert (in_report["sent"], in_report["clicked"]) == (sent, clicked)
+    assert in_report["all_orders"] == demo.customers.counts["orders"]
     kept = [message for message in kept_messages(demo.outbox) if message.message.channel == "email"]
     assert kept
     assert all(message.message.template for message in kept)

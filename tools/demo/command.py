@@ -12,10 +12,11 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import TRY, Session, app
-from engine.cli.output import answers, asides, progress, say
+from engine.cli.output import answers, asides, progress, say, say_plain, say_table
 from engine.invocation import without_project
 
 if TYPE_CHECKING:
+    from engine.figures.report import FiguresReport
     from tools.demo.display import Figures
     from tools.demo.runner import Demo
 
@@ -65,10 +66,12 @@ def demo(
 
     def tell(figures: Figures) -> None:
         answers.print()
-        answers.print(final_table(figures), soft_wrap=False, crop=False)
+        say_table(final_table(figures))
         if figures.codes:
             answers.print()
-            answers.print(code_table(figures), soft_wrap=False, crop=False)
+            say_table(code_table(figures))
+        if figures.overview is not None:
+            _overview(figures.overview, folder, ready.project_copy.project.config.shop.name)
         _where_to_look(ready, folder, time.monotonic() - began)
         if stay and not ready.daemon.is_stopping:
             asides.print(f"the days are over; {ready.project_copy.outbox_page} stays open until Ctrl-C")
@@ -108,6 +111,22 @@ def _play(ready: Demo, tell: Callable[[Figures], None], *, stay: bool) -> None:
         asyncio.run(play(ready, show, over, stay=stay))
 
 
+def _overview(report: FiguresReport, folder: Path, shop: str) -> None:
+    """The report of the whole shop, and as a page."""
+    from engine.figures import text
+    from engine.figures.html import as_html
+
+    answers.print()
+    say_plain(text.heading(report))
+    for table, remarks in text.tables(report):
+        say_table(table)
+        for remark in remarks:
+            say_plain(remark)
+    page = folder / "data" / "overview.html"
+    page.write_text(as_html(report, shop), encoding="utf-8")
+    say_plain(f"The same as a page, with charts and how each figure is counted: {page}")
+
+
 def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
     from tools.demo.runner import most_written_to
 
@@ -135,6 +154,10 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
         (
             without_project(f"--project {project} show {customer}"),
             "one customer's history, with every decision",
+        ),
+        (
+            without_project(f"--project {project} report journeys"),
+            "what each journey did; every report: docs/metrics.md",
         ),
         (without_project(f"--project {project} status"), "queues, unknown messages, who is set aside"),
     )

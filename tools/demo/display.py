@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections import deque
-from collections.abc import Mapping, Sequence
+import datetime as dt
+from collections import defaultdict, deque
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from decimal import Decimal
 from zoneinfo import ZoneInfo
@@ -12,9 +13,19 @@ from rich.console import Group, RenderableType
 from rich.panel import Panel
 from rich.table import Table
 from rich.text import Text
+from sqlalchemy import Connection
 
+from engine.core.reasons import IgnoredReason
+from engine.figures import metrics as m
+from engine.figures.metrics import SumMetric, Totals, Value, ratio
+from engine.figures.numbers import shown
+from engine.figures.report import FiguresReport
+from engine.figures.sums import Sums, added
+from engine.store import backlog
+from engine.store.counting.daily_counts import GoalKind, What
+from engine.store.counting.reading import Column, sums
+from engine.store.customers import enrollments
 from engine.store.customers.code_report import PoolReport
-from engine.store.journeys.figures import ChannelTally, JourneyTally
 from engine.values import Instant, to_datetime
 
 LINES = 9
@@ -22,36 +33,54 @@ LINES = 9
 
 @dataclass(slots=True)
 class Figures:
-    """Everything that is counted at one moment. `prices` per message and channel, in `currency`."""
+    """Everything that is counted at one moment, from the table that every report is summed from. `parts`: by
+    journey and channel (""; what belongs to none); `inside`: runs that are open now. `overview`: of the
+    days that were played, at the end alone."""
 
-    journeys: Sequence[JourneyTally]
-    channels: Sequence[ChannelTally]
-    prices: Mapping[str, Decimal]
+    parts: Mapping[tuple[str, str], Totals]
+    inside: Mapping[str, int]
     currency: str
     waiting: Mapping[str, int] = field(default_factory=dict)
     codes: Mapping[str, PoolReport] = field(default_factory=dict)
+    overview: FiguresReport | None = None
 
-    def sent(self, journey: str, channel: str = "") -> int:
-        """Messages of a journey that were handed over."""
-        return sum(
-            channel_tally.sent
-            for channel_tally in self.channels
-            if channel_tally.journey == journey and channel in ("", channel_tally.channel)
-        )
+    @classmethod
+    def of_days(cls, conn: Connection, first: dt.date, last: dt.date, currency: str) -> Figures:
+        """Those of these days."""
+        found: defaultdict[tuple[str, str], Sums] = defaultdict(dict)
+        columns: tuple[Column, ...] = ("journey", "channel", "what", "why")
+        for (journey, channel, what, why), total in sums(
+            conn, first, last, columns, of_journeys=True
+        ).items():
+            found[str(journey), str(channel)][str(what), str(why)] = total
+        inside = {name: each.taking_part for name, each in enrollments.inside(conn).items()}
+        parts = {place: Totals(each) for place, each in sorted(found.items())}
+        return cls(parts, inside, currency, backlog.waiting(conn))
 
-    def clicked(self, journey: str) -> int:
-        """Messages of a journey that were answered by a click."""
-        return sum(one.clicked for one in self.channels if one.journey == journey)
+    @property
+    def journeys(self) -> list[str]:
+        """Those that did anything."""
+        return list(dict.fromkeys(journey for journey, _ in self.parts))
 
-    def cost(self, journey: str) -> Decimal:
-        """What its messages cost."""
-        return sum(
-            (
-                self.prices.get(tally.channel, Decimal(0)) * tally.parts
-                for tally in self.channels
-                if tally.journey == journey
-            ),
-            Decimal(0),
+    def channels(self, journey: str) -> list[str]:
+        """Those on which a journey wrote to anybody."""
+        return [channel for (name, channel) in self.parts if name == journey and channel]
+
+    def total(self, metric: SumMetric, journey: str = "", channel: str = "") -> Value:
+        """A figure of one journey or of all, on one channel or on all."""
+        return metric.value(self._totals(journey, channel))
+
+    def count(self, what: What, why: str, journey: str = "") -> int:
+        """How many for one reason."""
+        return self._totals(journey, "").n(what, why)
+
+    def _totals(self, journey: str, channel: str) -> Totals:
+        return Totals(
+            added(
+                dict(totals.sums)
+                for (name, via), totals in self.parts.items()
+                if journey in ("", name) and channel in ("", via)
+            )
         )
 
 
@@ -71,18 +100,15 @@ class Screen:
         for name in ("entered", "inside", "messages", "clicked", "goals", "cost"):
             table.add_column(name, justify="right", min_width=8)
         for journey in figures.journeys:
-            table.add_row(
-                journey.journey, f"{journey.started:,}", f"{journey.open:,}",
-                f"{figures.sent(journey.journey):,}",
-                f"{figures.clicked(journey.journey):,}", f"{journey.goals:,}",
-                f"{figures.cost(journey.journey):,.2f}",
-            )  # fmt: skip
+            counts_of = [figures.total(metric, journey) for metric in (m.STARTED, m.SENT, m.CLICKED, m.GOALS)]
+            started, sent, clicked, goals = (shown(count, "count") for count in counts_of)
+            cost = shown(figures.total(m.COST, journey), "money")
+            table.add_row(journey, started, f"{figures.inside.get(journey, 0):,}", sent, clicked, goals, cost)
         return Group(self._head(now, figures, counts), table, self._news())
 
     def line(self, now: Instant, figures: Figures, counts: Mapping[str, int]) -> str:
         """The same in one line, where there is no terminal."""
-        sent = sum(one.sent for one in figures.channels)
-        goals = sum(one.goals for one in figures.journeys)
+        sent, goals = figures.total(m.SENT), figures.total(m.GOALS)
         return f"{self._clock(now)}  {sent:,} messages, {counts.get('orders', 0)} orders, {goals} goals"
 
     def tell(self, now: Instant, words: str) -> None:
@@ -114,8 +140,8 @@ class Screen:
 
 
 def final_table(figures: Figures) -> Table:
-    """Per journey and channel: messages, reactions, goals against the holdout (`held`, and its own `goal`),
-    cost."""
+    """Per journey and channel: messages, reactions, goals against those who were held out, cost; each figure
+    as `docs/metrics.md` defines it."""
     table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="dim")
     table.add_column("journey", no_wrap=True)
     for name in (
@@ -126,44 +152,36 @@ def final_table(figures: Figures) -> Table:
         "channel",
         "sent",
         "bounced",
-        "clicked",
+        "click rate",
         figures.currency,
     ):
         table.add_column(name, justify="left" if name == "via" else "right", no_wrap=True)
     for journey in figures.journeys:
-        rows = [row for row in figures.channels if row.journey == journey.journey]
-        head = [
-            journey.journey,
-            f"{journey.started:,}",
-            _rate(journey.goals, journey.started),
-            f"{journey.holdout:,}",
-            _rate(journey.holdout_goals, journey.holdout),
-        ]
-        for row in rows or [ChannelTally(journey.journey, "-", 0, 0, 0)]:
-            cost = figures.prices.get(row.channel, Decimal(0)) * row.parts
-            table.add_row(
-                *head,
-                row.channel,
-                f"{row.sent:,}",
-                f"{row.bounced:,}",
-                _rate(row.clicked, row.sent),
-                f"{cost:,.2f}",
-            )
+        head = _head(figures, journey)
+        for channel in figures.channels(journey) or ["-"]:
+            table.add_row(*head, channel, *_messages(figures, journey, channel))
             head = [""] * 5
     table.add_row()
-    started, goals, held = (
-        sum(getattr(journey, name) for journey in figures.journeys)
-        for name in ("started", "goals", "holdout")
-    )
-    sent, clicked = sum(row.sent for row in figures.channels), sum(row.clicked for row in figures.channels)
-    cost = sum((figures.cost(journey.journey) for journey in figures.journeys), Decimal(0))
-    table.add_row(
-        "together", f"{started:,}", _rate(goals, started), f"{held:,}",
-        _rate(sum(journey.holdout_goals for journey in figures.journeys), held), "", f"{sent:,}",
-        f"{sum(row.bounced for row in figures.channels):,}", _rate(clicked, sent), f"{cost:,.2f}",
-        style="bold",
-    )  # fmt: skip
+    table.add_row("together", *_head(figures, "")[1:], "", *_messages(figures, "", ""), style="bold")
     return table
+
+
+def _head(figures: Figures, journey: str) -> list[str]:
+    """The people of a journey, beside those who were held out."""
+    held = figures.count(What.REFUSED, IgnoredReason.HOLDOUT, journey)
+    held_goals = figures.count(What.GOAL, GoalKind.HOLDOUT, journey)
+    return [
+        journey,
+        shown(figures.total(m.STARTED, journey), "count"),
+        shown(figures.total(m.GOAL_RATE, journey), "share"),
+        f"{held:,}",
+        shown(ratio(held_goals, held), "share"),
+    ]
+
+
+def _messages(figures: Figures, journey: str, channel: str) -> list[str]:
+    metrics = (m.SENT, m.BOUNCED, m.CLICK_RATE, m.COST)
+    return [shown(figures.total(metric, journey, channel), metric.unit) for metric in metrics]
 
 
 def code_table(figures: Figures) -> Table:

@@ -19,11 +19,15 @@ import structlog
 from engine.clock import ManualClock
 from engine.daemon import Daemon
 from engine.errors import WorldError
+from engine.figures import reports
+from engine.figures.period import Period
+from engine.figures.reports import OVERVIEW
+from engine.figures.request import ReportRequest
+from engine.store import backlog
 from engine.store.customers import code_report
-from engine.store.journeys import figures as tally
 from engine.store.messages import records
 from engine.store.messages.records import OutboxMessage
-from engine.values import DAY, MINUTE, Instant, zone
+from engine.values import DAY, MINUTE, Instant, local_date, zone
 from tools.demo.actions import Action, SendEvent, Unsubscribe
 from tools.demo.behaviour import ShopCustomers
 from tools.demo.display import Figures, Screen
@@ -76,18 +80,21 @@ class Demo:
     received: Counter[str] = field(default_factory=Counter)
     refused: int = 0
 
-    def figures(self, *, with_codes: bool = False) -> Figures:
-        """What the store says at this moment; codes are counted for the end alone."""
-        config = self.project_copy.project.config
+    def figures(self, *, is_end: bool = False) -> Figures:
+        """What the store says at this moment of the days that were played; codes and the overview are made
+        for the end alone."""
+        config, now = self.project_copy.project.config, self.clock.now()
+        # the end of the last day is midnight, where the next one begins
+        place, latest = zone(config.timezone), max(self.shop.start, Instant(now - 1))
+        first, today = local_date(self.shop.start, place), local_date(latest, place)
         with self.daemon.store.read() as conn:
-            return Figures(
-                tally.journeys(conn),
-                tally.channels(conn),
-                {name: channel.price for name, channel in config.channels.items()},
-                config.currency,
-                tally.waiting(conn),
-                code_report.report(conn, self.clock.now()) if with_codes else {},
-            )
+            found = Figures.of_days(conn, first, today, config.currency)
+            if is_end:
+                journeys = self.daemon.live.publication.journeys
+                wanted = ReportRequest(OVERVIEW, Period(first, today), lost_after=config.reports.lost)
+                found.codes = code_report.report(conn, now)
+                found.overview = reports.report(conn, wanted, journeys, now)
+        return found
 
     @property
     def outbox(self) -> Path:
@@ -151,7 +158,7 @@ async def _played(
                 await _step(demo, caller, mailbox, running)
                 show(demo)
             demo.refused = caller.refused
-            over(demo.figures(with_codes=True))
+            over(demo.figures(is_end=True))
             if stay and not demo.daemon.is_stopping:
                 await demo.daemon.until_stopping()
         finally:
@@ -202,7 +209,7 @@ async def _settled(demo: Demo, now: Instant, running: asyncio.Task[None]) -> Non
 
 def _is_settled(demo: Demo, now: Instant) -> bool:
     with demo.daemon.store.read() as conn:
-        return tally.is_settled(conn, now)
+        return backlog.is_settled(conn, now)
 
 
 def _tell(demo: Demo, action: Action, now: Instant) -> None:

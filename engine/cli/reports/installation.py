@@ -13,12 +13,12 @@ from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
 from engine.runtime.workers.standing import Role, shares
-from engine.store import alert_messages, alerts, counting_past, daemon_state, meta, troubles, workers
+from engine.store import alert_messages, alerts, backlog, counting_past, daemon_state, meta, troubles, workers
 from engine.store.customers import address_index, batches, enrollments
 from engine.store.customers.enrollments import Inside
 from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.inbox.refusals import RefusalCount
-from engine.store.journeys import deployments, figures, pauses
+from engine.store.journeys import deployments, pauses
 from engine.store.messages import webhooks
 from engine.values import DAY, SECOND, Instant, iso
 
@@ -190,7 +190,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         customers=batches.count(conn),
         shared_addresses=address_index.count_shared(conn),
         queues=Queues(
-            **figures.waiting(conn),
+            **backlog.waiting(conn),
             due=due_queue.overdue(conn, now),
             next_due=iso(first) if first else None,
         ),
