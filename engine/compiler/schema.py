@@ -29,10 +29,10 @@ def schema_files(project: ProjectContext) -> dict[str, str]:
     schemas: dict[str, Mapping[str, object]] = {
         "journey": journey_schema(known),
         "segment": segment_schema(known),
-        "customer": file_schema(CUSTOMER_FILE),
-        "events": file_schema(EVENTS_FILE),
-        "product": file_schema(PRODUCT_FILE),
-        "config": _config_schema(project),
+        "customer": file_schema(CUSTOMER_FILE, known),
+        "events": file_schema(EVENTS_FILE, known),
+        "product": file_schema(PRODUCT_FILE, known),
+        "config": _config_schema(project, known),
     }
     for schema in schemas.values():
         # names come from people: an editor must never get a broken schema
@@ -78,14 +78,14 @@ def names_of(project: ProjectContext) -> SchemaNames:
     )
 
 
-def _config_schema(project: ProjectContext) -> dict[str, object]:
+def _config_schema(project: ProjectContext, known: SchemaNames) -> dict[str, object]:
     """config.yaml names attributes of customers and fields of products in one place: where products are
     recommended."""
     catalogue = project.catalogue
     own = [name for name in catalogue.customer_names() if name not in BUILT_IN]
     named = [name for name in own if names_a_value(catalogue.customer_type(name))]
     fields = {name: describe(kind) for name, kind in catalogue.product_fields.items()}
-    schema = file_schema(CONFIG)
+    schema = file_schema(CONFIG, known)
     schema["properties"]["recommendations"]["additionalProperties"] = recommendation_shape(named, fields)
     return schema
 

@@ -6,7 +6,7 @@ Unions are chosen by `if`/`then`, never by `oneOf`: messages then name the right
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from engine.language.conditions.condition import GROUPS
@@ -140,9 +140,26 @@ def _with_value(lists: Mapping[str, str]) -> Schema:
     }
 
 
-def file_schema(construct: Construct) -> Schema:
-    """The schema of a file that has its words in one table."""
-    return {"$schema": _DRAFT, "title": construct.about, **construct_schema(construct)}
+def file_schema(construct: Construct, known: SchemaNames) -> Schema:
+    """The schema of a file that has its words in one table, with the definitions that they refer to."""
+    schema: Schema = {"$schema": _DRAFT, "title": construct.about, **construct_schema(construct)}
+    definitions, needed = _definitions(known), list(_referred(schema))
+    found: Schema = {}
+    while needed:
+        name = needed.pop()
+        if name not in found:
+            found[name] = definitions[name]
+            needed += _referred(definitions[name])
+    return schema | ({"definitions": dict(sorted(found.items()))} if found else {})
+
+
+def _referred(schema: object) -> Iterator[str]:
+    if isinstance(schema, Mapping):
+        if isinstance(place := schema.get("$ref"), str):
+            yield place.rpartition("/")[2]
+        schema = tuple(schema.values())
+    for part in schema if isinstance(schema, tuple | list) else ():
+        yield from _referred(part)
 
 
 def construct_schema(construct: Construct) -> Schema:
