@@ -12,6 +12,7 @@ from engine.config.file import read_config
 from engine.core.points.rules import EarnLimit
 from engine.problem import render_problems
 from engine.project import Project, load
+from engine.simulate.stories.story_report import render_text, run_stories
 from tests.conftest import Golden
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -80,6 +81,22 @@ def test_points_that_end_and_nobody_who_tells_are_told(shop: Path, golden: Golde
     assert [problem.code for problem in project.problems if problem.code == "W39"] == ["W39"]
     wrong = [problem for problem in project.problems if problem.code == "W39"]
     golden(CASES / "W39_nobody_tells.out", render_problems(wrong, project.sources) + "\n")
+
+
+def test_what_the_page_shows_is_accepted_and_its_stories_pass(shop: Path) -> None:
+    page = (ROOT / "docs" / "points.md").read_text()
+    blocks = dict(re.findall(r"```yaml\n# (\S+)\n(.*?)```", page, re.DOTALL))
+    blocks |= dict(re.findall(r"```\n\{# (\S+) #\}\n(.*?)```", page, re.DOTALL))
+    assert set(blocks) == {
+        "config.yaml", "journeys/points_last_days.yaml", "templates/points_last_days.push.txt"
+    }  # fmt: skip
+    table = blocks.pop("config.yaml")
+    for name, text in blocks.items():
+        (shop / name).write_text(text)
+    project = with_points(shop, table)
+    assert [problem for problem in project.problems if problem.is_error] == []
+    report = run_stories([project.files["points_last_days"]], project.journeys, project.world)
+    assert (report.passed, report.failed) == (2, 0), render_text(report, project.sources)
 
 
 def test_percent_are_told_in_the_currency_of_the_shop() -> None:
