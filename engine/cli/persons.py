@@ -19,19 +19,38 @@ if TYPE_CHECKING:
     from engine.store.database import Store
 
 
+EVENTS = "events"
+
+
 @app.command(rich_help_panel=RUN)
 def export(
     context: typer.Context,
-    customer: Annotated[str, typer.Argument(help="an id, an e-mail address or a telephone number")],
+    customer: Annotated[
+        str, typer.Argument(help="an id, an e-mail address or a telephone number; or the word events")
+    ],
     out: Annotated[Path | None, typer.Option("--out", help="a file instead of the terminal")] = None,
+    first: Annotated[str, typer.Option("--from", help="of events: the first day, as 2026-03-01")] = "",
+    last: Annotated[str, typer.Option("--to", help="of events: the last day; today without it")] = "",
+    length: Annotated[
+        str, typer.Option("--last", help='of events: so long until the last day, as "30 days"')
+    ] = "",
 ) -> None:
-    """Write everything that is kept of a person, as JSON that people can read."""
+    """Write everything that is kept of a person, as JSON that people can read. With events: what was recorded
+    of everybody, as a stream that replay reads; addresses are left out of it."""
     from engine.cli.stores import project_store
     from engine.private_files import private_opener
     from engine.project import load_config
     from engine.store.persons.export import export as write_out
 
     session = Session.of(context)
+    if customer == EVENTS:
+        from engine.cli.export_events import export_events
+
+        written, lines = export_events(session, out, (first, last, length))
+        say_plain(f"{written}: {counted(lines, 'line')}, readable by you alone")
+        return
+    if first or last or length:
+        raise UsageError("a person is exported whole:", "--from, --to and --last are of  export events")
     config = load_config(session.folder)
     with project_store(session.folder) as store:
         (own,) = _ids(store, config, [customer])

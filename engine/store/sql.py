@@ -6,7 +6,7 @@ parameter, and how JSON becomes a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from functools import lru_cache
 from typing import Any
@@ -38,6 +38,13 @@ passed over. An SQLite file has one writer."""
 def rows(conn: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> list[Any]:
     """All rows of a query."""
     return list(_execute(conn, sql, parameters).fetchall())
+
+
+def stream(conn: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> Iterator[Any]:
+    """The rows of a query as they are read, for what does not fit into memory."""
+    statement = _in_dialect(sql, conn.dialect.name)
+    options = {"stream_results": True, "yield_per": 2_000}
+    yield from conn.exec_driver_sql(statement, parameters, execution_options=options)
 
 
 def change(conn: Connection, sql: str, parameters: tuple[Any, ...] = ()) -> int:

@@ -61,6 +61,22 @@ POINTS_EVENTS: Mapping[str, Mapping[str, Type]] = MappingProxyType(
 )
 """Events about points, which the engine emits where config.yaml has `points:`."""
 
+REPEATED = frozenset(
+    (*OWN_EVENTS, "points_earned", "points_expiring", "points_expired", "tier_reached", "tier_left")
+)
+"""Events that follow from others: who plays a recorded stream makes them again."""
+
+CUSTOMER_CHANGED = "customer_changed"
+"""A line of a recorded stream that is no event: what somebody is, as `attributes`, `consents` (channel ->
+state) and `addresses` (channel -> whether there is one)."""
+
+PRODUCT_CHANGED = "product_changed"
+"""A line of a recorded stream that is no event: `product_id` and the fields of a product that changed."""
+
+HISTORY_MARK = "$history"
+"""A property of events of a recorded stream that a shop imported as history: facts learn of them, and nobody
+starts."""
+
 _PRODUCT_KINDS = ("price_drop", "back_in_stock", "low_stock")
 
 _PRODUCT_EVENT: Mapping[str, Type] = {

@@ -4,10 +4,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
-from engine.compiler.catalogue.catalogue import Catalogue
+from engine.compiler.catalogue.catalogue import PRODUCT_CHANGED, Catalogue
 from engine.language import nodes
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import FileRules, MapReader, ReadContext
@@ -134,6 +134,17 @@ class StreamMapping:
     form: Mapping[str, str] = field(default_factory=dict)
     currency: str | None = None
     others: Literal["keep", "drop"] = "keep"
+
+
+def with_own_products(mapping: StreamMapping, catalogue: Catalogue) -> StreamMapping:
+    """The same, which also takes the lines about products that `export events` writes."""
+    if PRODUCT_CHANGED in mapping.products:
+        return mapping
+    fields = tuple((name, own) for name in catalogue.product if (own := getter(name)) is not None)
+    product = getter("product_id")
+    assert product is not None
+    rule = ProductRule(product, (), fields, ())
+    return replace(mapping, products={**mapping.products, PRODUCT_CHANGED: (rule,)})
 
 
 def read_mapping(

@@ -13,7 +13,7 @@ from engine.compiler.project_context import ProjectContext
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.simulate.replay.inside import only_needed
-from engine.simulate.replay.mapping import StreamMapping
+from engine.simulate.replay.mapping import StreamMapping, with_own_products
 from engine.simulate.replay.reactions import read_reactions
 from engine.simulate.replay.replay_runner import ReplayRunner
 from engine.simulate.replay.result import ReplayResult, join_rows, row_files, united
@@ -53,7 +53,7 @@ def replay(
     The result does not depend on the number of processes: no decision about one customer looks at another,
     and what is made over all customers (the catalogue, the groups of `rfm`) every process makes for itself.
     """
-    rules = mapping or StreamMapping()
+    rules = with_own_products(mapping or StreamMapping(), project.catalogue)
     needed = only_needed(replace(journeys, explain=False))
     shares = _shares(streams, options.jobs)
     reactions = read_reactions(streams, rules.form)

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 from zlib import crc32
 
+import msgspec
+
+from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED
 from engine.compiler.project_context import ProjectContext
 from engine.core.effects import Decision, Send
 from engine.core.facts.customer import CustomerState
@@ -22,7 +25,7 @@ from engine.simulate.replay.reactions import RecordedReaction, RecordedReactions
 from engine.simulate.replay.result import Figures, ReplayResult, prices
 from engine.simulate.replay.rfm_nightly import NightlyScores
 from engine.simulate.replay.stream import BadLine, Record
-from engine.simulate.replay.translate import CODE, PRODUCT, Target, Translator, shared_codes
+from engine.simulate.replay.translate import CODE, PRODUCT, CustomerLine, Target, Translator, shared_codes
 from engine.values import SECOND, Instant, Value, zone
 
 MOST_LISTED = 100
@@ -161,6 +164,9 @@ class ReplayRunner:
         if is_of_message(record):
             self.result.events[record.name] += 1
             return
+        if record.name == CUSTOMER_CHANGED and CUSTOMER_CHANGED not in self.mapping.events:
+            self._know(record, now)
+            return
         if record.name in self.mapping.products:
             self._restock(record, now)
         try:
@@ -193,7 +199,8 @@ class ReplayRunner:
         # Before the event: what a customer is counts for what they do
         if attributes:
             self._learn(customer, attributes, now)
-        event = Event(self.decider.next_number(), "", name, min(record.at, now), now, fields)
+        number, starts = self.decider.next_number(), not record.is_history
+        event = Event(number, "", name, min(record.at, now), now, fields, starts)
         if self.about_products:
             self.catalogue.touch(customer, event)
             product = fields.get(PRODUCT)
@@ -213,6 +220,28 @@ class ReplayRunner:
         if state is not None and state.collecting and name in self.watch:
             return False
         return name not in self.observed or state is None or not state.enrollments
+
+    def _know(self, record: Record, now: Instant) -> None:
+        """A line of a store's own stream says what somebody is."""
+        try:
+            said = msgspec.convert(record.properties(), CustomerLine)
+        except (ValueError, msgspec.ValidationError) as wrong:
+            self._refuse(BadLine(record.file, record.line, str(wrong)))
+            return
+        if record.customer is None:
+            self._refuse(BadLine(record.file, record.line, f'"{record.name}" has no customer_id'))
+            return
+        self.result.events[record.name] += 1
+        self._catch_up(now)
+        attributes = self.translator.attributes(said.attributes)
+        consents = {f"consent.{channel}": state for channel, state in said.consents.items()}
+        addresses = {f"addresses.{channel}": "recorded" for channel, there in said.addresses.items() if there}
+        self._learn(record.customer, {**attributes, **consents, **addresses}, now)
+        taken = {name: None for name, value in said.attributes.items() if value is None}
+        closed = {channel: None for channel, there in said.addresses.items() if not there}
+        if taken or closed:
+            number = self.decider.next_number()
+            self.customers.happen(record.customer, ProfileChanged(number, now, taken, closed), now)
 
     def _learn(self, customer: str, attributes: dict[str, Value], now: Instant) -> None:
         """Attributes and addresses that an event tells: only what is new is a change."""

@@ -102,7 +102,7 @@ class Shortcut:
     def may_start(self, state: CustomerState, event: Event, now: Instant) -> bool:
         """Whether the event, counted already, may start anything."""
         facts = state.facts
-        for start in self.starts[event.name]:
+        for start in self.starts[event.name] if event.starts else ():
             if start.where is not None and not start.where.test(Scope(facts, None, now, event)):
                 continue
             if start.who is not None and not start.who.test(Scope(facts, None, now)):

@@ -14,11 +14,14 @@ from typing import Any
 
 import msgspec
 
+from engine.compiler.catalogue.catalogue import HISTORY_MARK
 from engine.errors import UsageError
 from engine.values import Instant
 
 PARTS = ("event", "customer_id", "at", "properties")
 LONGEST_LINE = 4 << 20
+
+_MARK = HISTORY_MARK.encode()
 
 _decode_properties: Callable[[bytes | msgspec.Raw], Any] = msgspec.json.Decoder(dict[str, Any]).decode
 
@@ -50,6 +53,12 @@ class Record:
     def content(self) -> tuple[str, str | None, bytes]:
         """What tells two events of one second apart."""
         return self.name, self.customer, bytes(self._raw)
+
+    @property
+    def is_history(self) -> bool:
+        """Whether the event was imported as history."""
+        # Most lines are not decoded, so that the mark is looked for in their bytes first.
+        return _MARK in bytes(self._raw) and self.properties().get(HISTORY_MARK) is True
 
     def properties(self) -> dict[str, Any]:
         """The properties; empty when there are none. Raises `ValueError` when they are no JSON object."""

@@ -9,6 +9,9 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Any
+
+import msgspec
 
 from engine.compiler.catalogue.catalogue import CURRENCY, TEXT, Catalogue
 from engine.core.journey import Pool
@@ -32,6 +35,14 @@ class Target:
     customer: tuple[Taken, ...]
     currency: Getter
     bare: bool
+
+
+class CustomerLine(msgspec.Struct):
+    """What a line `customer_changed` says of somebody."""
+
+    attributes: dict[str, Any] = {}
+    consents: dict[str, str] = {}
+    addresses: dict[str, bool] = {}
 
 
 @dataclass(slots=True)
@@ -77,6 +88,13 @@ class Translator:
         if not target.customer:
             return fields, {}
         return fields, self._take("customer", target.customer, properties, currency)
+
+    def attributes(self, said: Mapping[str, Any]) -> dict[str, Value]:
+        """Attributes of a customer that are told as they are called here; unknown ones are left out."""
+        known, computed = self.catalogue.attributes, self.catalogue.computed
+        names = [name for name in said if name in known and name not in computed]
+        taken = tuple((name, _field(name), coercer(known[name])) for name in names)
+        return self._take("customer", taken, said, self.currency)
 
     def _take(
         self, owner: str, taken: tuple[Taken, ...], properties: Properties, currency: str

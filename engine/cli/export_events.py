@@ -1,0 +1,96 @@
+"""`export events`: what the store recorded, as a stream that `replay` reads."""
+
+from __future__ import annotations
+
+import gzip
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+from engine.errors import UsageError
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from engine.cli.app import Session
+    from engine.store.recorded_stream import RecordedLine, StreamBounds
+    from engine.values import Instant
+
+SLICE = 10_000
+"""Lines between two looks at the progress."""
+
+
+def export_events(session: Session, out: Path | None, days: tuple[str, str, str]) -> tuple[Path, int]:
+    """Writes the stream; the file and how many lines it has. `days`: what --from, --to and --last say.
+
+    Raises UsageError for days that are none and a file that cannot be written."""
+    from engine.cli.output import progress
+    from engine.cli.stores import look_into_store
+    from engine.project import load_config
+    from engine.store.recorded_stream import recorded_stream
+    from engine.values import zone
+
+    if out is None:
+        raise UsageError("a stream is long, and is written into a file:", "--out events.jsonl.gz")
+    bounds = _bounds(days, session, zone(load_config(session.folder).timezone))
+    with look_into_store(session.folder) as conn, progress() as bar:
+        task = bar.add_task("events", total=None)
+        with _opened(out) as file:
+            written = 0
+            for chunk in _chunks(recorded_stream(conn, bounds)):
+                file.write(chunk)
+                written += chunk.count(b"\n")
+                bar.update(task, completed=written)
+    return out, written
+
+
+def _bounds(days: tuple[str, str, str], session: Session, zone: ZoneInfo) -> StreamBounds:
+    import datetime as dt
+
+    from engine.figures.period import asked
+    from engine.store.recorded_stream import StreamBounds
+    from engine.values import instant, local_date
+
+    if not any(days):
+        return StreamBounds()
+    first, last, length = days
+    period = asked(local_date(session.clock.now(), zone), first, last, length)
+
+    def begin(day: dt.date) -> Instant:
+        return instant(dt.datetime.combine(day, dt.time(), zone))
+
+    until = begin(period.last + dt.timedelta(days=1))
+    return StreamBounds(begin(period.first) if first or length else None, until)
+
+
+def _chunks(lines: Iterable[RecordedLine]) -> Iterator[bytes]:
+    import msgspec
+
+    encoder = msgspec.json.Encoder(decimal_format="number")
+    waiting: list[bytes] = []
+    for line in lines:
+        waiting.append(encoder.encode(line) + b"\n")
+        if len(waiting) == SLICE:
+            yield b"".join(waiting)
+            waiting.clear()
+    yield b"".join(waiting)
+
+
+@contextmanager
+def _opened(path: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
+    """A file that its owner alone may read; packed where its name ends in .gz."""
+    from engine.private_files import private_opener
+
+    try:
+        with open(path, "wb", opener=private_opener) as plain:
+            if path.suffix != ".gz":
+                yield plain
+                return
+            # Without the name and the moment: the same events are the same bytes
+            with gzip.GzipFile("", "wb", 6, plain, mtime=0) as packed:
+                yield packed
+    except OSError as wrong:
+        raise UsageError(
+            f"{path} cannot be written: {wrong.strerror or wrong}.", "Name another file"
+        ) from wrong
