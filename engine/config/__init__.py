@@ -373,6 +373,9 @@ class Config:
     browser: BrowserConfig = field(default_factory=BrowserConfig)
     ceilings: Ceilings = field(default_factory=Ceilings)
     deliver_only: tuple[str, ...] | None = None
+    deploys: str | None = None
+    """`manual`: nothing but `deploy` publishes; `automatic`: the daemon, too; None: manual once a reviewed
+    plan was published."""
     recommendations: Mapping[str, RecommendationConfig] = field(default_factory=dict)
     offers: Mapping[str, OfferChoice] = field(default_factory=dict)
     """Choices between pools, by the name that journeys call them."""

@@ -121,6 +121,8 @@ CONFIG = Construct(
         Key("attribution", "block", "to which message an order belongs", of=ATTRIBUTION),
         Key("ceilings", "any", "how many messages a journey may send on a day",
             example="{each journey: 10000 a day}", shape=CEILINGS_SHAPE),
+        Key("deploy", "choice", "who publishes: the daemon what it finds in the folder, or `deploy` alone",
+            choices=("automatic", "manual"), example="manual"),
         Key("deliver_only", "texts", "the only people who get messages", example='["@shop.example"]',
             pattern=NAMES_SOMEBODY),
     ),
@@ -151,6 +153,7 @@ def config_of(node: Node, problems: list[Problem]) -> tuple[Config, list[Problem
 
 def _read_parts(parts: MapReader) -> Config:
     context, usual = parts.context, default_config()
+    deploys = parts.choice("deploy")
     # Channels name policies, policies and forms name channels: the names come first.
     holdout, decide = parse_holdout(parts)
     channels, policies = (
@@ -197,6 +200,7 @@ def _read_parts(parts: MapReader) -> Config:
         browser=read_browser(parts.block("browser")),
         signup=read_signup(parts.block("signup"), channels),
         ceilings=read_ceilings(parts),
+        deploys=deploys.value if deploys is not None else None,
         deliver_only=read_deliver_only(parts),
         recommendations=read_recommendations(parts),
         points=read_points(parts.block("points"), currency),

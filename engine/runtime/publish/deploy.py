@@ -25,7 +25,7 @@ from engine.plan.reviewed import ReviewedPlan, moved_away
 from engine.project import Project
 from engine.runtime.advance.definitions import notice
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments
-from engine.runtime.publish.last_published import deployable
+from engine.runtime.publish.last_published import deployable, note_review
 from engine.runtime.publish.planning import (
     ComingDeployment,
     doubt_refusal,
@@ -105,6 +105,7 @@ def deploy(
         raise doubt_refusal(coming.plan.doubts[0])
     if approval.reviewed is not None:
         _refuse_another(approval.reviewed, coming)
+        note_review(conn)
     old = coming.before
     # before the new files are recorded: in one transaction with them, so that nobody is ever decided by files
     # that do not know the step on which they wait

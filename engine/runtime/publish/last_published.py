@@ -8,12 +8,17 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from engine import project as projects
+from engine.config.file import read_config
 from engine.core.journeys import Journeys
 from engine.errors import AuthorError, UsageError
 from engine.invocation import command
 from engine.project import Project
 from engine.runtime.publish import one_off
+from engine.store import meta
 from engine.store.journeys import deployments
+
+_REVIEWED = "reviewed plans"
+"""A fact about the database."""
 
 
 def published_project(conn: Connection) -> tuple[int, Project] | None:
@@ -35,6 +40,21 @@ def project_before(conn: Connection, folder: Path) -> Project:
         raise UsageError("there is no deployment before the last one", "`deploy` publishes the folder")
     project = projects.load_published(deployments.files(conn, last[1].number), last[1].commit)
     return replace(project, folder=folder.resolve())
+
+
+def note_review(conn: Connection) -> None:
+    """A reviewed plan was published: from now on plans are what counts here."""
+    meta.put(conn, _REVIEWED, "yes")
+
+
+def is_by_hand(conn: Connection) -> bool:
+    """Whether nothing but `deploy` publishes: as what is published says, else once a reviewed plan was. The
+    first publication is anybody's."""
+    number = deployments.current_number(conn)
+    if not number:
+        return False
+    said = read_config(deployments.files(conn, number).get("config.yaml", ""))[0].deploys
+    return said == "manual" or (said is None and meta.get(conn, _REVIEWED) is not None)
 
 
 def published_journeys(conn: Connection) -> Journeys | None:

@@ -14,7 +14,7 @@ from engine.invocation import command
 from engine.project import Project, load
 from engine.runtime.delivery.channel_set import ChannelSet, Opening
 from engine.runtime.publish.deploy import deploy
-from engine.runtime.publish.last_published import published_project
+from engine.runtime.publish.last_published import deployable, is_by_hand, published_project
 from engine.runtime.publish.pool_files import import_pool_files
 from engine.runtime.publish.published import Published, publish_in_memory
 from engine.simulate.stories.story_report import run_stories
@@ -39,27 +39,54 @@ class Publisher:
         self.channels = ChannelSet(folder, self._secret, clock)
 
     def first(self, project: Project, *, publishes: bool = True) -> tuple[Published, Opening]:
-        """What counts at the start: the folder, or what was published last when the folder is broken, or when
-        it is not this process that `publishes` and something is published."""
-        if not publishes and (last := self._in_store()) is not None:
-            opening = self.channels.opening(last.project.config)
-            self._note(last)
-            return last, opening
+        """What counts at the start: the folder, or what was published last when the folder is broken, when it
+        is not this process that `publishes` and something is published, or when nothing but `deploy` does."""
+        by_hand = self._waits_for_deploy(project)
+        if (by_hand or not publishes) and (opened := self._as_published()) is not None:
+            return opened
         try:
             return self._publish(project)
         except CallerError as refusal:
-            last = self._in_store()
-            if last is None:
+            opened = self._as_published()
+            if opened is None:
                 raise
-            log.error("folder_not_deployed", why=str(refusal), running=last.number)
-            opening = self.channels.opening(last.project.config)
-            self._note(last)
-            return last, opening
+            log.error("folder_not_deployed", why=str(refusal), running=opened[0].number)
+            return opened
 
     def reload(self) -> tuple[Published, Opening]:
-        """Publishes the folder as it is now. Raises CallerError when it is broken; nothing has changed
-        then."""
-        return self._publish(load(self._folder))
+        """Publishes the folder as it is now; where nothing but `deploy` does, opens again what is published.
+        Raises CallerError when the folder is broken; nothing has changed then."""
+        project = load(self._folder)
+        opened = self._as_published() if self._waits_for_deploy(project) else None
+        return opened or self._publish(project)
+
+    def _waits_for_deploy(self, project: Project) -> bool:
+        """Whether nothing but `deploy` publishes; says so when the folder is another one than what is."""
+        with self._store.read() as conn:
+            if not is_by_hand(conn):
+                return False
+            last = deployments.current(conn)
+            try:
+                is_new = last is None or deployable(conn, project).hash != last.hash
+            except CallerError as wrong:
+                log.error("folder_not_deployed", why=str(wrong))
+                return True
+        if is_new:
+            log.warning(
+                "folder_waits_for_deploy",
+                what="the folder is not what is published, and only deploy publishes here",
+                look=command("plan"),
+            )
+        return True
+
+    def _as_published(self) -> tuple[Published, Opening] | None:
+        """What was published last, with its channels."""
+        last = self._in_store()
+        if last is None:
+            return None
+        opening = self.channels.opening(last.project.config)
+        self._note(last)
+        return last, opening
 
     def follow(self, number: int) -> tuple[Published, Opening | None] | None:
         """What another process has published (`deploy`) since deployment `number`; None: nothing.
