@@ -44,10 +44,13 @@ def export(
 
     session = Session.of(context)
     if customer == EVENTS:
-        from engine.cli.export_events import export_events
+        from engine.cli.streams import write_stream
+        from engine.store.recorded_stream import recorded_stream
 
-        written, lines = export_events(session, out, (first, last, length))
-        say_plain(f"{written}: {counted(lines, 'line')}, readable by you alone")
+        if out is None:
+            raise UsageError("a stream is long, and is written into a file:", "--out events.jsonl.gz")
+        lines = write_stream(session, out, (first, last, length), recorded_stream)
+        say_plain(f"{out}: {counted(lines, 'line')}, readable by you alone")
         return
     if first or last or length:
         raise UsageError("a person is exported whole:", "--from, --to and --last are of  export events")

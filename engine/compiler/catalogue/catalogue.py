@@ -73,6 +73,9 @@ state) and `addresses` (channel -> whether there is one)."""
 PRODUCT_CHANGED = "product_changed"
 """A line of a recorded stream that is no event: `product_id` and the fields of a product that changed."""
 
+SNAPSHOT_LINE = "$snapshot"
+"""The first line of a recorded stream that was written for a review: what was counted in the store."""
+
 HISTORY_MARK = "$history"
 """A property of events of a recorded stream that a shop imported as history: facts learn of them, and nobody
 starts."""

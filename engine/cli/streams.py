@@ -1,9 +1,9 @@
-"""`export events`: what the store recorded, as a stream that `replay` reads."""
+"""Streams that are written into files: `export events` and `snapshot`."""
 
 from __future__ import annotations
 
 import gzip
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
@@ -13,6 +13,8 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
+    from sqlalchemy import Connection
+
     from engine.cli.app import Session
     from engine.store.recorded_stream import RecordedLine, StreamBounds
     from engine.values import Instant
@@ -21,28 +23,29 @@ SLICE = 10_000
 """Lines between two looks at the progress."""
 
 
-def export_events(session: Session, out: Path | None, days: tuple[str, str, str]) -> tuple[Path, int]:
-    """Writes the stream; the file and how many lines it has. `days`: what --from, --to and --last say.
+Lines = Callable[["Connection", "StreamBounds"], "Iterable[RecordedLine]"]
+"""What is written of a store."""
+
+
+def write_stream(session: Session, out: Path, days: tuple[str, str, str], lines: Lines) -> int:
+    """Writes a stream into a file that its owner alone may read, packed where its name ends in .gz; how many
+    lines it has. `days`: what --from, --to and --last say.
 
     Raises UsageError for days that are none and a file that cannot be written."""
     from engine.cli.output import progress
     from engine.cli.stores import look_into_store
     from engine.project import load_config
-    from engine.store.recorded_stream import recorded_stream
     from engine.values import zone
 
-    if out is None:
-        raise UsageError("a stream is long, and is written into a file:", "--out events.jsonl.gz")
     bounds = _bounds(days, session, zone(load_config(session.folder).timezone))
-    with look_into_store(session.folder) as conn, progress() as bar:
-        task = bar.add_task("events", total=None)
-        with _opened(out) as file:
-            written = 0
-            for chunk in _chunks(recorded_stream(conn, bounds)):
-                file.write(chunk)
-                written += chunk.count(b"\n")
-                bar.update(task, completed=written)
-    return out, written
+    written = 0
+    with look_into_store(session.folder) as conn, progress() as bar, _opened(out) as file:
+        task = bar.add_task("lines", total=None)
+        for chunk in _chunks(lines(conn, bounds)):
+            file.write(chunk)
+            written += chunk.count(b"\n")
+            bar.update(task, completed=written)
+    return written
 
 
 def _bounds(days: tuple[str, str, str], session: Session, zone: ZoneInfo) -> StreamBounds:
@@ -79,7 +82,6 @@ def _chunks(lines: Iterable[RecordedLine]) -> Iterator[bytes]:
 
 @contextmanager
 def _opened(path: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
-    """A file that its owner alone may read; packed where its name ends in .gz."""
     from engine.private_files import private_opener
 
     try:

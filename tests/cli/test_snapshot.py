@@ -1,0 +1,99 @@
+"""`snapshot`: a file for reviewers that names nobody and that a replay reads."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from engine.store.meta import secret
+from tests.cli.conftest import Shop
+
+CANARIES = ("Zebulon", "Quagmire", "zebulon@canary.example", "359888123456", "ORD-77-CANARY", "canary road")
+
+
+@pytest.fixture
+def shop(small_shop: Shop) -> Shop:
+    """Twelve people of whom one has everything that must not leave the shop."""
+    events = small_shop.folder / "schemas/events.yaml"
+    text = events.read_text(encoding="utf-8")
+    assert "order_placed" in text
+    people = [
+        {"customer_id": f"zebulon-{n}@canary.example", "email": f"zebulon{n}@canary.example", "country": "BG",
+         "language": "en", "consent": {"email": "given"}, "birthday": "1983-12-02"}
+        for n in range(12)
+    ]  # fmt: skip
+    people[0] |= {"first_name": "Zebulon", "last_name": "Quagmire", "phone": "+359888123456", "country": "NZ"}
+    signed = [
+        {"customer_id": person["customer_id"], "event": "subscribed", "at": f"2026-11-20T09:59:{n:02}Z"}
+        for n, person in enumerate(people)
+    ]
+    order = {
+        "customer_id": people[0]["customer_id"], "event": "order_placed", "at": "2026-11-20T09:59:58Z",
+        "properties": {"order_id": "ORD-77-CANARY", "total": 20, "currency": "EUR", "note": "canary road 7"},
+    }  # fmt: skip
+    for name, rows in (("people.jsonl", people), ("events.jsonl", [*signed, order])):
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        live = ("--live",) if name == "events.jsonl" else ()
+        assert small_shop.run("import", *live, str(small_shop.write(name, lines))).code == 0
+    small_shop.play()
+    return small_shop
+
+
+def snapshot(shop: Shop, name: str = "snapshot.jsonl") -> list[dict[str, Any]]:
+    said = shop.run("snapshot", "--out", str(shop.folder / name))
+    assert said.code == 0, said.err
+    return [json.loads(line) for line in (shop.folder / name).read_text(encoding="utf-8").splitlines()]
+
+
+def test_nothing_that_names_somebody_is_in_it(shop: Shop) -> None:
+    snapshot(shop)
+    text = (shop.folder / "snapshot.jsonl").read_text(encoding="utf-8").lower()
+    assert not [canary for canary in CANARIES if canary.lower() in text]
+    store = shop.store()
+    try:
+        with store.read() as conn:
+            assert secret(conn) not in text
+    finally:
+        store.close()
+    assert "1983" not in text
+
+
+def test_what_many_share_stays_and_what_few_have_does_not(shop: Shop) -> None:
+    changed = [line for line in snapshot(shop) if line["event"] == "customer_changed"]
+    countries = [line["properties"]["attributes"]["country"] for line in changed]
+    assert countries.count("BG") == 11
+    assert "NZ" not in countries
+    assert {line["properties"]["attributes"]["birthday"] for line in changed} == {"12-02"}
+    assert {line["properties"]["attributes"]["language"] for line in changed} == {"en"}
+
+
+def test_a_person_is_the_same_pseudonym_every_time(shop: Shop) -> None:
+    first, second = snapshot(shop), snapshot(shop, "again.jsonl")
+    assert first[1:] == second[1:]
+    people = {line["customer_id"] for line in first if line.get("customer_id")}
+    assert len(people) == 12
+
+
+def test_it_says_who_is_where_and_how_large_segments_are(shop: Shop) -> None:
+    head = snapshot(shop)[0]
+    assert head["event"] == "$snapshot"
+    welcome = head["properties"]["journeys"]["welcome"]
+    assert welcome["people"] == 11
+    assert sum(place["people"] for place in welcome["places"]) == 11
+    assert "journeys/welcome.yaml" in head["properties"]["files"]
+
+
+def test_a_replay_of_it_counts_what_one_of_the_whole_stream_counts(shop: Shop) -> None:
+    snapshot(shop)
+    assert shop.run("export", "events", "--out", str(shop.folder / "whole.jsonl")).code == 0
+    answers = [
+        json.loads(
+            shop.run("replay", "--strict", "--format", "json", "--events", str(shop.folder / name)).out
+        )
+        for name in ("snapshot.jsonl", "whole.jsonl")
+    ]
+    assert answers[0]["journeys"] == answers[1]["journeys"]
+    assert answers[0]["journeys"]
+    assert answers[0]["unknown_events"] == {}
