@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import asyncio
 import datetime as dt
 from collections import Counter
+from typing import Any
+
+from pytest_httpserver import HTTPServer
+from werkzeug import Request, Response
 
 from engine.channels.base import Message
 from engine.values import DAY, HOUR, Instant, instant
-from tools.demo.actions import FollowLink, OpenMail, SendEvent, Unsubscribe
+from tools.demo.actions import FollowLink, OpenMail, RedeemPoints, SendEvent, Unsubscribe
 from tools.demo.behaviour import ShopCustomers
+from tools.demo.mailbox import Caller
 from tools.demo.messages import ReceivedMessage, parse_mail, read_received
 from tools.demo.shop import make_shop
 
@@ -74,6 +80,35 @@ def test_a_confirmed_address_subscribes() -> None:
         if isinstance(action, SendEvent) and action.customer == person.id
     ]
     assert [event for event in told if event.startswith(("optin", "sub"))] == ["subscribed"]
+
+
+def test_points_are_redeemed_by_who_has_as_many(httpserver: HTTPServer) -> None:
+    people = shop_customers(40)
+    link = "http://shop.example/points"
+    for person in people.shop.people.values():
+        people.landed(person, link, ReceivedMessage("", "email", (link,)), Instant(START + HOUR))
+    wishes = [each for each in people.until(Instant(START + 2 * HOUR)) if isinstance(each, RedeemPoints)]
+    assert 1 < len(wishes) < 40
+    rich = wishes[0].redeemed.customer
+    for wish in wishes:
+        points = 140 if wish.redeemed.customer == rich else 99
+        path = f"/customers/{wish.redeemed.customer}/points"
+        httpserver.expect_request(path).respond_with_json({"points": points})
+    sent: list[dict[str, Any]] = []
+
+    def take(request: Request) -> Response:
+        sent.extend(request.get_json()["batch"])
+        return Response('{"refused": []}', content_type="application/json")
+
+    httpserver.expect_request("/v1/batch").respond_with_handler(take)
+
+    async def play() -> None:
+        caller = Caller(httpserver.url_for(""), "key", people)
+        await caller.do(wishes, Instant(START + 2 * HOUR))
+        await caller.close()
+
+    asyncio.run(play())
+    assert [(call["userId"], call["event"]) for call in sent] == [(rich, "points_redeemed")]
 
 
 def test_letters_are_opened_followed_and_sometimes_the_last() -> None:

@@ -21,6 +21,15 @@ class SendEvent:
 
 
 @dataclass(frozen=True, slots=True)
+class RedeemPoints:
+    """A customer wants to redeem points in the shop, which asks for the balance first and reports `redeemed`
+    if that is enough."""
+
+    points: int
+    redeemed: SendEvent
+
+
+@dataclass(frozen=True, slots=True)
 class PutCustomer:
     """The shop writes what it knows of a customer."""
 
@@ -59,4 +68,4 @@ class Unsubscribe:
     url: str
 
 
-Action = SendEvent | PutCustomer | PutProduct | FollowLink | OpenMail | Unsubscribe
+Action = SendEvent | RedeemPoints | PutCustomer | PutProduct | FollowLink | OpenMail | Unsubscribe

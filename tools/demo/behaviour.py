@@ -14,7 +14,16 @@ from dataclasses import dataclass, field
 from urllib.parse import urlsplit
 
 from engine.values import DAY, HOUR, MINUTE, Instant, iso
-from tools.demo.actions import Action, FollowLink, OpenMail, PutCustomer, PutProduct, SendEvent, Unsubscribe
+from tools.demo.actions import (
+    Action,
+    FollowLink,
+    OpenMail,
+    PutCustomer,
+    PutProduct,
+    RedeemPoints,
+    SendEvent,
+    Unsubscribe,
+)
 from tools.demo.customers import ShopCustomer
 from tools.demo.history import Row, next_order, order_of, total_of, view_of, waking_hour
 from tools.demo.messages import ReceivedMessage
@@ -27,6 +36,8 @@ SIGN_UPS_A_DAY = 0.015
 DAYS_BETWEEN_LOOKS = 7.0
 """Of people who still buy; the others look in six times as seldom."""
 
+VOUCHER = 100
+"""Points that a voucher takes."""
 
 _Act = Callable[[Instant], Iterator[Action]]
 
@@ -104,12 +115,7 @@ class ShopCustomers:
             fields: Row = {"order_id": path.rpartition("/")[2], "stars": dice.choice((3, 4, 5, 5, 5))}
             self._plan(soon, lambda at: iter((self._tell(customer, "review_written", at, fields),)))
         elif path.startswith("/points") and dice.random() < 0.35:
-            self._plan(
-                soon,
-                lambda at: iter(
-                    (self._tell(customer, "points_redeemed", at, {"points": 100, "reward": "voucher"}),)
-                ),
-            )
+            self._plan(soon, lambda at: self._redeems(customer, at))
         elif path.startswith("/cart") and customer.id in self.carts:
             if dice.random() < 0.45 + (0.3 * customer.thrift if received.code else 0):
                 self._plan(soon, lambda at: self._buys(customer, dice, at, received.code))
@@ -119,6 +125,10 @@ class ShopCustomers:
             self._plan(soon, lambda at: iter((self._tell(customer, "site_visited", at, {"page": "/stay"}),)))
         else:
             self._plan(soon, lambda at: self._looks(customer, dice, at, received.code))
+
+    def _redeems(self, customer: ShopCustomer, at: Instant) -> Iterator[Action]:
+        fields: Row = {"points": VOUCHER, "reward": "voucher"}
+        yield RedeemPoints(VOUCHER, self._tell(customer, "points_redeemed", at, fields))
 
     def _looks(
         self, customer: ShopCustomer, dice: random.Random, at: Instant, code: str = ""

@@ -138,6 +138,7 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
         f" later), {counts.get('orders', 0):,} orders, {counts.get('orders with a code', 0):,} of them "
         "with a code, "
         f"{counts.get('shown products bought', 0):,} begun at a product that a message showed,"
+        f" {ready.vouchers} vouchers for points,"
         f" {counts.get('unsubscribed', 0)} unsubscribed, {ready.gateway.calls} webhook calls. It took "
         f"{seconds:.0f} seconds."
     )

@@ -18,7 +18,16 @@ from engine.channels.outbox.channel import kept_message
 from engine.errors import WorldError
 from engine.store.messages.records import OutboxMessage
 from engine.values import Instant, iso, to_datetime
-from tools.demo.actions import Action, FollowLink, OpenMail, PutCustomer, PutProduct, SendEvent, Unsubscribe
+from tools.demo.actions import (
+    Action,
+    FollowLink,
+    OpenMail,
+    PutCustomer,
+    PutProduct,
+    RedeemPoints,
+    SendEvent,
+    Unsubscribe,
+)
 from tools.demo.behaviour import ShopCustomers
 from tools.demo.messages import parse_mail
 from tools.demo.sinks import MailSink
@@ -35,7 +44,7 @@ class Caller:
         self._shop = httpx2.AsyncClient(base_url=url, auth=(key, ""), timeout=30.0)
         self._people = httpx2.AsyncClient(headers=_READER, timeout=30.0, follow_redirects=False)
         self._customers = customers
-        self.refused = 0
+        self.refused = self.redeemed = 0
 
     async def close(self) -> None:
         """Hangs up."""
@@ -51,6 +60,10 @@ class Caller:
             match action:
                 case SendEvent():
                     events.append(action)
+                case RedeemPoints():
+                    if await self._balance(action.redeemed.customer) >= action.points:
+                        events.append(action.redeemed)
+                        self.redeemed += 1
                 case PutCustomer():
                     await self._put(f"/customers/{action.customer}", action.traits)
                 case PutProduct():
@@ -75,6 +88,13 @@ class Caller:
                 f"the daemon refused a batch: {answer.status_code} {answer.text[:300]}", permanent=True
             )
         self.refused += len(answer.json()["refused"])
+
+    async def _balance(self, customer: str) -> int:
+        answer = await self._shop.get(f"/customers/{customer}/points")
+        if answer.status_code != 200:
+            raise WorldError(f"the daemon tells no points: {answer.status_code} {answer.text[:300]}",
+                             permanent=True)  # fmt: skip
+        return int(answer.json()["points"])
 
     async def _put(self, path: str, body: object) -> None:
         answer = await self._shop.put(path, json=body)

@@ -66,7 +66,7 @@ class DemoOptions:
 @dataclass(slots=True)
 class Demo:
     """A demo that is ready to play. `received`: how many messages each customer got. `refused`: events that
-    the daemon did not take; there should be none."""
+    the daemon did not take; there should be none. `vouchers`: for which points were redeemed."""
 
     project_copy: DemoProject
     shop: Shop
@@ -79,6 +79,7 @@ class Demo:
     end: Instant | None
     received: Counter[str] = field(default_factory=Counter)
     refused: int = 0
+    vouchers: int = 0
 
     def figures(self, *, is_end: bool = False) -> Figures:
         """What the store says at this moment of the days that were played; codes and the overview are made
@@ -157,7 +158,7 @@ async def _played(
             while not demo.daemon.is_stopping and (demo.end is None or demo.clock.now() < demo.end):
                 await _step(demo, caller, mailbox, running)
                 show(demo)
-            demo.refused = caller.refused
+            demo.refused, demo.vouchers = caller.refused, caller.redeemed
             over(demo.figures(is_end=True))
             if stay and not demo.daemon.is_stopping:
                 await demo.daemon.until_stopping()
