@@ -34,12 +34,13 @@ GIVEN = SumMetric(
     lambda totals: totals.n(What.POINTS, "given"),
 )  # fmt: skip
 BROUGHT = SumMetric(
-    "points_brought", "brought", "count", "points that customers had before there was a ledger", "points",
+    "points_brought_forward", "brought forward", "count",
+    "points that customers had before there was a ledger", "points",
     "on the day on which the ledger of the customer began", "",
     lambda totals: totals.n(What.POINTS, "opening"),
 )  # fmt: skip
 ISSUED = SumMetric(
-    "points_issued", "issued", "count", "earned + given + brought", "points", _OWN_DAY, "", _issued,
+    "points_issued", "issued", "count", "earned + given + brought forward", "points", _OWN_DAY, "", _issued,
 )  # fmt: skip
 TAKEN_BACK = SumMetric(
     "points_taken_back", "taken back", "count", "points that returns and cancellations took back", "points",

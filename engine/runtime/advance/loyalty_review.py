@@ -30,9 +30,15 @@ def review_points(store: Store, journeys: Journeys, now: Instant, chunk: int = C
         written = rules.fingerprint if rules is not None else ""
         if written == (last.hash if last is not None else ""):
             return 0
-        people = list(batches.chunks(conn, chunk)) if rules is not None else []
-    for bucket, customers in people:
+    asked, place = 0, (-1, "")
+    while rules is not None:
+        with store.read() as conn:
+            found = next(batches.chunks(conn, chunk, place), None)
+        if found is None:
+            break
+        bucket, customers = found
         store.write(partial(points.look_again, bucket=bucket, customers=customers, now=now))
+        asked, place = asked + len(customers), (bucket, customers[-1])
     # last: a crash before it only makes the next look once more
     store.write(partial(watermarks.put, kind=SWEEP, name="", until=now, hash_=written))
-    return sum(len(customers) for _, customers in people)
+    return asked

@@ -138,9 +138,9 @@ def count(conn: Connection) -> int:
     return int(rows(conn, "SELECT count(*) FROM customer")[0][0])
 
 
-def chunks(conn: Connection, size: int) -> Iterator[tuple[int, list[str]]]:
-    """Everybody, bucket by bucket, `size` at a time."""
-    bucket, last = -1, ""
+def chunks(conn: Connection, size: int, after: tuple[int, str] = (-1, "")) -> Iterator[tuple[int, list[str]]]:
+    """Everybody behind a customer (bucket, id), bucket by bucket, at most `size` at a time."""
+    bucket, last = after
     while True:
         found = rows(
             conn,
