@@ -116,8 +116,8 @@ def why_over(
 ) -> SkipReason | None:
     """Why what a signal said of a product does not hold any more; None: it does. `least`: the smallest drop
     that counts, in percent."""
-    in_stock, left = product.get("in_stock"), _number(product.get("stock"))
-    if in_stock is False or (in_stock is None and left is not None and left <= 0):
+    left = _number(product.get("stock"))
+    if not is_in_stock(product):
         return SkipReason.SOLD_OUT
     price = in_currency(price_of(product), currency)
     # Of a product without a price nobody can say that it costs more.
@@ -128,6 +128,13 @@ def why_over(
     if signal.kind == "low_stock" and left is not None and left >= LOW_STOCK:
         return SkipReason.RESTOCKED
     return None
+
+
+def is_in_stock(product: Mapping[str, Value]) -> bool:
+    """Whether a product can be bought: unless the catalogue says that there is none left, by `in_stock` where
+    it has that field, else by `stock`."""
+    in_stock, left = product.get("in_stock"), _number(product.get("stock"))
+    return in_stock if isinstance(in_stock, bool) else left is None or left > 0
 
 
 def _number(value: Value) -> Decimal | int | None:

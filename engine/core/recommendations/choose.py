@@ -5,12 +5,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
 
 from engine.core.conditions.scope import Scope
 from engine.core.facts.customer import Facts
 from engine.core.happening import Event
 from engine.core.products.named import products_named
+from engine.core.products.signals import is_in_stock
 from engine.core.recommendations.rule import (
     CART_BACK,
     MOST_CANDIDATES,
@@ -249,14 +249,6 @@ def _why_not(
     if rule.only is not None and not rule.only.test(_scope(product, fields, now)):
         return f"only: {rule.only.text}"
     return ""
-
-
-def is_in_stock(fields: Mapping[str, Value]) -> bool:
-    """A product may be shown unless the catalogue says that there is none left."""
-    if fields.get("in_stock") is False:
-        return False
-    stock = fields.get("stock")
-    return not isinstance(stock, int | Decimal) or isinstance(stock, bool) or stock > 0
 
 
 def _scope(product: str, fields: Mapping[str, Value], now: Instant) -> Scope:

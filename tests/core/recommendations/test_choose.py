@@ -12,6 +12,7 @@ from engine.core.conditions.closure import compile_condition
 from engine.core.conditions.condition import Compare, Ref
 from engine.core.journey import Question
 from engine.core.products.named import products_named
+from engine.core.products.signals import is_in_stock
 from engine.core.recommendations.choose import (
     CustomerPast,
     ProductTouch,
@@ -19,7 +20,6 @@ from engine.core.recommendations.choose import (
     RecommendationTables,
     cart_of,
     choose,
-    is_in_stock,
     past_of,
     seeds_of,
 )
@@ -233,6 +233,7 @@ def test_a_product_is_in_stock_unless_the_catalogue_says_that_none_is_left() -> 
     assert is_in_stock({"in_stock": True, "stock": None})
     assert not is_in_stock({"in_stock": False, "stock": 3})
     assert not is_in_stock({"stock": 0})
+    assert is_in_stock({"in_stock": True, "stock": 0}), "can be ordered all the same"
 
 
 NAMES = st.sampled_from(["arabica", "robusta", "decaf", "cup", "grinder", "filter", "scale", "gone"])
