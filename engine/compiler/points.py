@@ -91,7 +91,7 @@ def _line(
         problems.extend(conditions.problems)
         return None
     key = _key(event, earn, who, where, taken)
-    return EarnLine(event, gives, key, earn.words, earn.event.span.line, earn.also, earn.limit, where, who)
+    return EarnLine(event, gives, key, earn.words, earn.also, earn.limit, where, who)
 
 
 def _rate(

@@ -302,11 +302,10 @@ class RecommendationConfig:
 
 @dataclass(frozen=True, slots=True)
 class EarnConfig:
-    """One line of `earn:`, as it is written. `words`: the whole of it; `points`: a number, or so many for
+    """One line of `earn:`, as it is written. `words`: the whole of it; `number`: of points, or so many for
     each `unit` of a field."""
 
     event: Text
-    points: Text
     words: str
     number: int
     unit: Text | None = None
@@ -321,7 +320,6 @@ class EarnConfig:
 class PointsConfig:
     """`points:`, as it is written; what it names the catalogue says (`engine.compiler.points`)."""
 
-    at: Span
     earn: tuple[EarnConfig, ...] = ()
     pending: Duration | None = None
     less: tuple[Text, ...] = ()
@@ -336,7 +334,6 @@ class PointsConfig:
 class TiersConfig:
     """`tiers:`, as it is written: `into` from the lowest to the highest, each with what it takes."""
 
-    at: Span
     by: Text | None = None
     into: tuple[tuple[Text, Text], ...] = ()
     keep: Duration | None = None

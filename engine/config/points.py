@@ -121,7 +121,6 @@ def read_points(reader: MapReader | None, currency: str) -> PointsConfig | None:
     expiry = _expiry(context, expire) if expire is not None else None
     pending, warn = reader.length("pending"), reader.length("warn")
     found = PointsConfig(
-        reader.at,
         _lines(context, reader, currency),
         pending.duration if pending is not None else None,
         reader.texts("less"),
@@ -141,7 +140,6 @@ def read_tiers(reader: MapReader | None) -> TiersConfig | None:
         return None
     keep = reader.length("keep")
     return TiersConfig(
-        reader.at,
         reader.text("by"),
         tuple((pair.name, pair.value) for pair in reader.pairs("into")),
         keep.duration if keep is not None else None,
@@ -177,9 +175,7 @@ def _line(context: ReadContext, node: Node, currency: str) -> EarnConfig | None:
     gives = _yield(context, points, currency)
     if gives is None:
         return None
-    return EarnConfig(
-        event, points, ", ".join(words), gives.number, gives.unit, gives.field, who, where, limit, also
-    )
+    return EarnConfig(event, ", ".join(words), gives.number, gives.unit, gives.field, who, where, limit, also)
 
 
 class _Yield(NamedTuple):

@@ -76,7 +76,6 @@ class EarnLine:
     gives: PointsYield
     key: str
     words: str
-    line: int
     also: bool = False
     limit: EarnLimit | None = None
     where: Question | None = None
