@@ -4,7 +4,6 @@ tiers there are."""
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
 from decimal import Decimal
 from typing import NamedTuple, cast
 
@@ -21,7 +20,7 @@ from engine.language.schema.values import one_or_list
 from engine.language.syntax import AllOf, Text
 from engine.language.wording import quoted
 from engine.problem import Problem
-from engine.values import Duration, Money
+from engine.values import Money
 
 _EXAMPLE = "2 for each 1 EUR of total"
 _POINTS = re.compile(r"\d{1,9}", re.ASCII)
@@ -280,16 +279,11 @@ def _times(reader: MapReader, found: PointsConfig) -> None:
             reader.at_key("warn"), "E126", "there is nothing to warn of: these points never end",
             "warn  is a length before they end", "add  expire: 365 days after earning  or remove the line",
         )  # fmt: skip
-    for key, length in _lengths(found).items():
-        if after is not None and length.roughly() >= after.roughly():
+    for key, length in (("pending", found.pending), ("warn", found.warn)):
+        if after is not None and length is not None and length.roughly() >= after.roughly():
             what = "could never be spent" if key == "pending" else "would be warned of before they are earned"
             reader.context.report(
                 reader.at_key(key), "E126",
                 f"points {what}: {key} is not shorter than what they are good for",
                 "they end  expire  after they were earned", f"make  {key}  shorter, or  expire  longer",
             )  # fmt: skip
-
-
-def _lengths(found: PointsConfig) -> Mapping[str, Duration]:
-    both = {"pending": found.pending, "warn": found.warn}
-    return {key: length for key, length in both.items() if length is not None}

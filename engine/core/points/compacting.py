@@ -11,7 +11,6 @@ from engine.core.points.ledger import (
     SETTLED,
     Booking,
     DatedPoints,
-    EarnedPoints,
     EarnOffer,
     Ledger,
     SpentPoints,
@@ -43,7 +42,9 @@ def compacted(ledger: Ledger, settled: SettledLedger, now: Instant, most: int = 
     )
     played = settle(past, until)
     earned = {cause: line for cause, line in ledger.earned.items() if line.at > until}
-    earned |= {lot.line.cause: _carried(lot.line, lot.points) for lot in played.left}
+    for lot in played.left:
+        offer = EarnOffer("", lot.line.offers[0].words, lot.points)
+        earned[lot.line.cause] = replace(lot.line, offers=(offer,), keys={})
     back = {cause: line for cause, line in ledger.back.items() if line.at > until}
     spent = {cause: line for cause, line in ledger.spent.items() if line.at > until}
     if played.owed:
@@ -77,11 +78,6 @@ def earned_before(ledger: Ledger) -> Iterator[DatedPoints]:
     """The points of the lines that were settled, by day."""
     for day, points in ledger.earned_before.items():
         yield DatedPoints(at_local(dt.date.fromisoformat(day), dt.time.min, UTC), points)
-
-
-def _carried(line: EarnedPoints, points: int) -> EarnedPoints:
-    offer = EarnOffer("", line.offers[0].words, points)
-    return replace(line, offers=(offer,), keys={})
 
 
 def _by_day(ledger: Ledger, played: SettledLedger, now: Instant) -> dict[str, int]:

@@ -128,7 +128,8 @@ def _earned(rules: PointsRules, facts: Facts, event: Event, now: Instant) -> Ite
     offers: list[EarnOffer] = []
     is_settled = False
     for line in of_event:
-        if (is_settled and not line.also) or not _fits(line, scope):
+        questions = [question for question in (line.where, line.who) if question is not None]
+        if (is_settled and not line.also) or not all(question.test(scope) for question in questions):
             continue
         offer = _offer(rules, line, event)
         if line.also:
@@ -142,10 +143,6 @@ def _earned(rules: PointsRules, facts: Facts, event: Event, now: Instant) -> Ite
     if any(offer.worth() > 0 for offer in offers):
         cause = cause_of(event.name, event.id)
         yield _line(rules, cause, event.name, event.occurred_at, tuple(offers), event=event)
-
-
-def _fits(line: EarnLine, scope: Scope) -> bool:
-    return (line.where is None or line.where.test(scope)) and (line.who is None or line.who.test(scope))
 
 
 def _offer(rules: PointsRules, line: EarnLine, event: Event) -> EarnOffer:

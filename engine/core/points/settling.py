@@ -124,7 +124,8 @@ class _Play:
 
     def through(self, now: Instant) -> SettledLedger:
         settled, worth = self.settled, self.settled.worth
-        for step in sorted([*self._earnings(), *self._takings(), *self._spendings()]):
+        spendings = (_Step(line.at, 2, line.cause) for line in self.ledger.spent.values())
+        for step in sorted([*self._earnings(), *self._takings(), *spendings]):
             self._time(step.at)
             match step.rank:
                 case 0:
@@ -166,9 +167,6 @@ class _Play:
             for taker, points in _taken(offer, self.takers.get(cause, ())):
                 # What takes back before anything was earned is kept for it.
                 yield _Step(max(taker.at, at), 1, taker.cause, points, cause)
-
-    def _spendings(self) -> Iterable[_Step]:
-        return (_Step(line.at, 2, line.cause) for line in self.ledger.spent.values())
 
     def _time(self, now: Instant) -> None:
         """What ends until a moment; what is owed is paid from what can be spent."""

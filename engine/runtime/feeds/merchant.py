@@ -66,7 +66,9 @@ def is_merchant(names: set[str]) -> bool:
 def offered(said: Mapping[str, Any], now: Instant) -> OfferedProduct:
     """What an item means at `now`. Raises InvalidFeedValue."""
     values = dict(said)
-    usual = price("price", first(said.get("price", "")) or _missing("price"))
+    if not (written := first(said.get("price"))):
+        raise InvalidFeedValue("price", "", "is missing", "write  19.99 EUR")
+    usual = price("price", written)
     values["price"], turns_at = usual, None
     sale = first(said.get("sale_price", ""))
     if sale:
@@ -100,10 +102,6 @@ def first(value: object) -> str:
     if isinstance(value, list | tuple):
         value = value[0] if value else ""
     return "" if value is None else str(value).strip()
-
-
-def _missing(name: str) -> str:
-    raise InvalidFeedValue(name, "", "is missing", "write  19.99 EUR")
 
 
 def _in_stock(written: str) -> bool:
