@@ -193,7 +193,9 @@ def test_a_changed_table_is_looked_at_for_everybody_once(shop: Shop) -> None:
 HAPPENED = st.lists(
     st.tuples(
         st.sampled_from(["anna", "visitor"]),
-        st.sampled_from(["subscribed", "order_placed", "order_cancelled", "complained", "join", "day"]),
+        st.sampled_from(
+            ["subscribed", "order_placed", "order_cancelled", "complained", "join", "erase", "day"]
+        ),
         st.integers(1, 3),
     ),
     min_size=1,
@@ -206,11 +208,17 @@ HAPPENED = st.lists(
 def test_the_entries_add_up_to_the_facts_after_every_history(history: list[tuple[str, str, int]]) -> None:
     with tempfile.TemporaryDirectory() as folder:
         shop = Shop(Path(folder), files())
+        gone: Counter[str] = Counter()
         try:
             for who, what, number in history:
                 if what == "join":
                     journeys, now = shop.publication.journeys, shop.clock.now()
                     shop.store.write(lambda conn: aliases.join(conn, "visitor", "anna", journeys, now))  # noqa: B023
+                elif what == "erase":
+                    before = entered(shop)
+                    shop.store.write(lambda conn: erasure.erase(conn, [who], shop.clock.now()))  # noqa: B023
+                    before.subtract(entered(shop))
+                    gone.update(before)
                 elif what == "day":
                     shop.clock.advance(number * 3 * DAY)
                 elif what == "order_placed":
@@ -221,7 +229,7 @@ def test_the_entries_add_up_to_the_facts_after_every_history(history: list[tuple
                     shop.event(who, what)
                 shop.run()
             shop.later(DAY)
-            check(shop)
+            check(shop, gone)
         finally:
             shop.close()
 
@@ -233,12 +241,18 @@ def counted(shop: Shop) -> Counter[str]:
     return Counter({str(why): total.n for (why,), total in found.items() if total.n})
 
 
-def check(shop: Shop) -> None:
-    entered: Counter[str] = Counter()
+def entered(shop: Shop) -> Counter[str]:
+    """The same, of the entries that are there."""
     with shop.store.read() as conn:
-        for kind, total in conn.exec_driver_sql("SELECT kind, sum(points) FROM points_entry GROUP BY kind"):
-            entered[kind] += int(total)
-    assert {kind: total for kind, total in entered.items() if total} == counted(shop)
+        found = conn.exec_driver_sql("SELECT kind, sum(points) FROM points_entry GROUP BY kind").fetchall()
+    return Counter({kind: int(total) for kind, total in found})
+
+
+def check(shop: Shop, gone: Counter[str]) -> None:
+    whole = entered(shop)
+    whole.update(gone)
+    whole["forgotten"] = -sum(gone.values())
+    assert {kind: total for kind, total in whole.items() if total} == counted(shop)
     with shop.store.read() as conn:
         people = [name for (name,) in conn.exec_driver_sql("SELECT id FROM customer").fetchall()]
         owners = {
