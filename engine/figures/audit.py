@@ -11,6 +11,7 @@ from decimal import Decimal
 from engine.core.journey import EventTrigger, Journey, SegmentTrigger, SendStep
 from engine.figures.content import ReportContent, ReportScope
 from engine.figures.metrics import Metric, Unit, Value, ratio
+from engine.figures.period import Period
 from engine.figures.reach import reach_and_why_not, reach_of
 from engine.figures.report import Row, Table
 from engine.statistics.proportions import Proportion, wilson
@@ -166,7 +167,8 @@ def audit(scope: ReportScope) -> ReportContent:
         _data(scope, events, shop.order),
         _feeds(scope, events, observed, average),
     )
-    return ReportContent(tables, _notes(observed, average, journeys.currency, live))
+    period = Period(scope.today, scope.today)
+    return ReportContent(tables, _notes(observed, average, journeys.currency, live), period=period)
 
 
 def _notes(
@@ -216,8 +218,8 @@ def _quiet(place: int | None) -> str:
         return ""
     if place == len(QUIET_DAYS):
         return f"more than {QUIET_DAYS[-1]} days ago"
-    before = QUIET_DAYS[place - 1] if place else 0
-    return f"last {before} to {QUIET_DAYS[place]} days ago" if before else f"within {QUIET_DAYS[0]} days"
+    before = QUIET_DAYS[place - 1] + 1 if place else 0
+    return f"{before} to {QUIET_DAYS[place]} days ago"
 
 
 def _people(groups: Iterable[BaseGroup], *, reachable: bool = False) -> int:
@@ -251,7 +253,7 @@ def _recency(groups: list[BaseGroup]) -> Table:
         values: tuple[Value, ...] = (
             _people(some), *by_value, _people(some, reachable=True), _money(some)
         )  # fmt: skip
-        rows.append(Row(f"ordered {_quiet(place)}", values, ()))
+        rows.append(Row(_quiet(place), values, ()))
     return Table("audit_recency", "How long ago, and for how much", "last order", RECENCY, tuple(rows))
 
 
@@ -266,7 +268,7 @@ def _left_alone(
     rows = []
     for (times, place), some in largest:
         people, reachable = _people(some), _people(some, reachable=True)
-        label = ", ".join(filter(None, (_often(times), _quiet(place))))
+        label = _often(times) + (f", the last {_quiet(place)}" if place is not None else "")
         values: tuple[Value, ...] = (people, ratio(people, everybody), reachable, _money(some))
         rows.append(Row(label, (*values, *conversion.values(reachable, average)), ()))
     return Table(
@@ -288,7 +290,11 @@ def _data(scope: ReportScope, events: Mapping[str, EventCount], order: str) -> T
     place, rows = zone(scope.journeys.timezone), []
     for event in sorted({*events, *users}):
         found = events.get(event)
-        note = "for " + ", ".join(users[event]) if event in users else "nothing uses it"
+        note = (
+            "for " + ", ".join(users[event])
+            if event in users
+            else "no journey asks for it to start or to end"
+        )
         if found is None:
             rows.append(Row(event, (0, 0, 0), (), note=f"never came; waited for: {', '.join(users[event])}"))
             continue
@@ -301,7 +307,7 @@ def _data(scope: ReportScope, events: Mapping[str, EventCount], order: str) -> T
 def _feeds(
     scope: ReportScope, events: Mapping[str, EventCount], observed: Mapping[str, Proportion], average: Decimal
 ) -> Table:
-    members = memberships.counts(scope.conn, scope.now)
+    members = memberships.counts(scope.conn, Instant(scope.now - int(MONTH) * DAY))
     rows = []
     for name, journey in sorted(scope.journeys.by_name.items()):
         if journey.state == "draft":
@@ -324,7 +330,7 @@ def _feeds(
                     a_month += inside.entered if inside is not None else 0
                     words.append(f"segment {start.segment}")
                 case _:
-                    words.append("a date or a product: not counted here")
+                    words.append("a date, a day or a product: not counted here")
         conversion = _conversion(observed, name)
         values = conversion.values(a_month, average)
         rows.append(Row(name, (at_most, a_month, *values), (), note=", ".join(words)))

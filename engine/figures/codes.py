@@ -21,7 +21,8 @@ GIVEN = Metric(
     "gets each run that gave it", "on the day on which it was given", "",
 )  # fmt: skip
 USED = Metric(
-    "codes_used", "used", "count", "codes that counted in an order or at the till", "codes, each once",
+    "codes_used", "used", "count",
+    "codes that were used, those after their end among them, which bring no order", "codes, each once",
     "on the day of the use", "",
 )  # fmt: skip
 USED_SHARE = Metric(

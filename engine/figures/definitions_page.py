@@ -7,6 +7,7 @@ from engine.figures.codes import CODES
 from engine.figures.customer_metrics import CUSTOMER_METRICS
 from engine.figures.deployments import CONTROLLED, DEPLOYMENTS
 from engine.figures.experiments.metrics import EXPERIMENT, SIZE
+from engine.figures.forecasts_beside import FORECASTS_BESIDE
 from engine.figures.forecasts_page import FORECASTS
 from engine.figures.metrics import METRICS, Metric
 from engine.figures.points import POINTS_METRICS
@@ -107,6 +108,13 @@ those who came into a journey that the deployment changed, in the days before an
 holdout had the same days, the same season and the same offers, and no journey.
 
 """
+_BESIDE = """
+## What is expected of customers
+
+A part of `report customers`, where a fact is an expected sum; how it is made says [the part about
+forecasts](#forecasts).
+
+"""
 _REACH = """
 ## Who can be written to
 
@@ -134,6 +142,7 @@ def page() -> str:
     parts: tuple[tuple[str, tuple[Metric, ...]], ...] = (
         (_HEAD, METRICS),
         (_CUSTOMERS, CUSTOMER_METRICS),
+        (_BESIDE, FORECASTS_BESIDE),
         (_REACH, REACH),
         (_POINTS, POINTS_METRICS),
         (_SEGMENTS, SEGMENTS),

@@ -120,9 +120,15 @@ def deployments(scope: ReportScope) -> ReportContent:
         ),
         Table("controlled", "With the holdout as control", "deployment", CONTROLLED, tuple(lines)),
     )
-    notes = [*_NOTES] if rows else ["No deployment of these days has a whole day behind it yet."]
+    notes = (
+        [*_NOTES]
+        if rows
+        else [
+            "No deployment of these days can be compared: it needs one before it, and a whole day behind it."
+        ]
+    )
     if empty and rows:
-        notes.append(f"Without a whole day behind them, or before: {', '.join(empty)}.")
+        notes.append(f"Without another one before them, or a whole day behind: {', '.join(empty)}.")
     return ReportContent(tables, tuple(notes))
 
 

@@ -20,6 +20,7 @@ from engine.figures.content import ReportContent, ReportScope
 from engine.figures.deployments import deployments
 from engine.figures.experiments.sizing import sizes
 from engine.figures.experiments.tables import experiments, verdicts_of
+from engine.figures.forecasts_beside import forecasts_beside
 from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.overview import customers, overview
 from engine.figures.period import Period, asked
@@ -83,7 +84,8 @@ def _overview(scope: ReportScope) -> ReportContent:
 
 
 def _customers(scope: ReportScope) -> ReportContent:
-    return ReportContent(customers(scope.conn, scope.wanted, scope.today))
+    whole, *others = customers(scope.conn, scope.wanted, scope.today)
+    return ReportContent((whole, *forecasts_beside(scope), *others))
 
 
 def _cohorts(scope: ReportScope) -> ReportContent:

@@ -69,6 +69,9 @@ def test_reports_tell_of_the_period_and_the_one_before(lived: Shop, golden: Gold
     golden("golden/report_overview.txt", report(lived.run("report", *days, "--by", "week")))
     golden("golden/report_customers.txt", report(lived.run("report", "customers", *days)))
     golden("golden/report_cohorts.txt", report(lived.run("report", "cohorts")))
+    for name in ("segments", "codes", "recommendations", "deployments", "audit"):
+        golden(f"golden/report_{name}.txt", report(lived.run("report", name, *days)))
+    golden("golden/report_year.txt", report(lived.run("report", "year", "c5", "--last", "1 year")))
     golden("golden/report_points.txt", report(lived.run("report", "points", *days, "--by", "month")))
     read = json.loads(lived.run("report", "journeys", *days, "--format", "json").out)
     carts = next(row for row in read["tables"][0]["rows"] if row["journey"] == "abandoned_cart")

@@ -22,6 +22,7 @@ from engine.figures import (
 from engine.figures.customer_metrics import CUSTOMER_METRICS
 from engine.figures.definitions_page import page
 from engine.figures.experiments.metrics import EXPERIMENT, SINCE
+from engine.figures.forecasts_beside import FORECASTS_BESIDE
 from engine.figures.metrics import COMPARED, METRICS, Metric
 from tests.conftest import Golden
 
@@ -40,7 +41,8 @@ def test_every_figure_of_a_report_is_on_the_page_once() -> None:
     shown = {*channels.CHANNELS, *journeys.OVERVIEW, *journeys.ONE, *journeys.STEPS, *journeys.PARTS}
     assert shown <= set(METRICS)
     others = (
-        *EXPERIMENT, *reach.REACH, *segments.SEGMENTS, *codes.CODES, *recommendations.RECOMMENDATIONS,
+        *EXPERIMENT, *FORECASTS_BESIDE,
+        *reach.REACH, *segments.SEGMENTS, *codes.CODES, *recommendations.RECOMMENDATIONS,
         *deployments.DEPLOYMENTS, *points.POINTS_METRICS, *deployments.CONTROLLED, *audit.AUDIT, *year.YEAR,
     )  # fmt: skip
     everything: list[Metric] = [*METRICS, *CUSTOMER_METRICS, *others]

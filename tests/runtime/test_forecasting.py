@@ -13,6 +13,9 @@ from sqlalchemy import Connection
 
 from engine.core.facts.forecasts import Forecast, ForecastRefusal
 from engine.core.happening import Event
+from engine.figures import reports
+from engine.figures.period import asked
+from engine.figures.request import ReportRequest
 from engine.runtime.advance import forecasting
 from engine.runtime.advance.maintenance import sweep_segments_in_slices
 from engine.store.customers import batches, forecasts
@@ -20,7 +23,7 @@ from engine.store.customers.customer_codec import CustomerMarks, dump_marks
 from engine.store.meta import bucket_of
 from engine.store.serialization import dump_values
 from engine.store.sql import insert_many
-from engine.values import DAY, HOUR, Instant, Money, Value, instant
+from engine.values import DAY, HOUR, Instant, Money, Value, instant, local_date, zone
 from tests.forecast.shops import simulated
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 
@@ -371,3 +374,20 @@ def test_as_if_it_were_another_day(shop: Shop) -> None:
         earlier = forecasting.as_if(conn, shop.publication.journeys, dt.date(2025, 9, 30))
     assert then == [made(shop), made(shop, "ahead")]
     assert [forecast.as_of for forecast in earlier] == ["2025-09-30"] * 2
+
+
+def test_what_is_expected_stands_beside_the_lifetime_value(shop: Shop) -> None:
+    night(shop)
+    with shop.store.read() as conn:
+        journeys, now = shop.publication.journeys, shop.clock.now()
+        wanted = ReportRequest("customers", asked(local_date(now, zone("Europe/Berlin"))))
+        told = reports.report(conn, wanted, journeys, now)
+    table = next(one for one in told.tables if one.name == "forecasts")
+    names = [rule.name for rule in shop.publication.journeys.facts if rule.is_forecast and rule.field]
+    assert [row.label.partition(",")[0] for row in table.rows] == names
+    for name, row in zip(names, table.rows, strict=True):
+        line = {metric.name: value for metric, value in zip(table.metrics, row.now, strict=True)}
+        known = [float(getattr(value, "amount", value)) for value in values(shop, name).values()]  # type: ignore[arg-type]
+        assert line["forecast_customers"] == len(known)
+        assert float(line["forecast_each"] or 0) == pytest.approx(sum(known) / len(known), rel=1e-5)
+        assert line["forecast_calibration"] is not None

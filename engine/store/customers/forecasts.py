@@ -160,6 +160,25 @@ def put(conn: sa.Connection, made: Iterable[Forecast], now: Instant) -> None:
     )
 
 
+def mean_value(conn: sa.Connection, name: str) -> float | None:
+    """The mean of the values of a fact, of the customers who have one."""
+    if conn.dialect.name == "sqlite":
+        path = f'$."{name}"'
+        value = (
+            "CASE json_type(attributes, ?) WHEN 'object' THEN json_extract(attributes, ?)"
+            " ELSE json_extract(attributes, ?) END"
+        )
+        parameters = (path, f"{path}.amount", path)
+    else:
+        value = (
+            "CASE jsonb_typeof(attributes -> CAST(? AS TEXT)) WHEN 'object'"
+            " THEN attributes -> CAST(? AS TEXT) ->> 'amount' ELSE attributes ->> CAST(? AS TEXT) END"
+        )
+        parameters = (name, name, name)
+    ((found,),) = rows(conn, f"SELECT avg(CAST({value} AS DOUBLE PRECISION)) FROM customer", parameters)  # noqa: S608
+    return float(found) if found is not None else None
+
+
 def known(conn: sa.Connection) -> dict[str, tuple[Forecast, Instant]]:
     """By fact: the forecast that was made last, and when."""
     found = rows(conn, f"SELECT value, at FROM learned WHERE name LIKE '{FORECAST}%'")  # noqa: S608
