@@ -17,8 +17,9 @@ from engine.store.keys import new_key
 from tests.http.web_shop import URL, WebShop
 
 SITE = "https://shop.example"
-SLOW = 5.0
-"""Seconds that one input may take on a busy machine; on an idle one it is a matter of milliseconds."""
+SLOW = 2.0
+"""Seconds of the processor that one input may take; it is a matter of milliseconds. The clock on the wall
+would measure who else works on the machine, and how long its disk takes for a commit."""
 
 CONFIG = """
 browser: {origins: [https://shop.example]}
@@ -96,11 +97,11 @@ def keys(shop: WebShop) -> list[str]:
 
 
 def ask(shop: WebShop, method: str, path: str, body: bytes, headers: dict[str, Any]) -> None:
-    began = time.monotonic()
+    began = time.process_time()
     # The test client raises what the application does not answer.
     answer = shop.browser.request(method, f"{URL}{path}", content=body, headers=headers)
     assert answer.status_code < 500, (path, answer.text[:200])
-    assert time.monotonic() - began < SLOW
+    assert time.process_time() - began < SLOW
 
 
 HALF = json.dumps({
