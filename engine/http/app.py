@@ -33,6 +33,7 @@ from engine.http.push_routes import push_routes
 from engine.http.reading.customer_routes import customer_routes
 from engine.http.reading.journey_routes import journey_routes
 from engine.http.reading.report_routes import report_routes
+from engine.http.reading.shared_answers import SharedAnswers
 from engine.http.till_routes import till_routes
 from engine.runtime.erasing import outbox_folders
 from engine.store.messages import records
@@ -51,11 +52,11 @@ def create_app(context: Context) -> FastAPI:
     # Only these need an API key; the others have a signed link, a signature or nothing to tell.
     intake = intake_routes(context, keys)
     app.include_router(intake)
-    for protected in (
-        customer_routes, journey_routes, report_routes, till_routes, points_routes, person_routes,
-        health_routes,
-    ):  # fmt: skip
+    for protected in (customer_routes, till_routes, points_routes, person_routes, health_routes):
         app.include_router(protected(context, keys))
+    shared = SharedAnswers()
+    app.include_router(journey_routes(context, keys, shared))
+    app.include_router(report_routes(context, keys, shared))
     for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
         app.include_router(routes(context))
     console = [Depends(console_only(context))]

@@ -28,6 +28,11 @@ MOST_WAITING = 256
 """Requests that may wait for the writer at once; more are sent away with 503 before they cost memory."""
 
 
+def store_is_silent() -> Refusal:
+    """What is answered where it cannot be read."""
+    return Refusal(503, "the store does not answer", "try again", retry_after=5)
+
+
 @dataclass(frozen=True, slots=True)
 class Live:
     """What counts for requests of this moment; a reload puts another one in its place."""
@@ -88,7 +93,7 @@ class Context:
                 with self.store.read() as conn:
                     return question(conn)
             except DatabaseError as wrong:
-                raise Refusal(503, "the store does not answer", "try again", retry_after=5) from wrong
+                raise store_is_silent() from wrong
 
         # SQLite reads block; the event loop has other requests to answer.
         return await asyncio.get_running_loop().run_in_executor(self._readers, read)

@@ -17,7 +17,7 @@ from sqlalchemy.exc import DatabaseError
 from starlette.requests import Request
 
 from engine.http.callers import caller_of
-from engine.http.context import Context
+from engine.http.context import Context, store_is_silent
 from engine.http.problems import Refusal
 from engine.store.keys import ApiKey, KeyScope, hash_of, working_keys
 
@@ -94,7 +94,7 @@ class Keys:
                 loop = asyncio.get_running_loop()
                 self._known = await loop.run_in_executor(self._thread, self._look)
             except DatabaseError as wrong:
-                raise Refusal(503, "the store does not answer", "try again", retry_after=5) from wrong
+                raise store_is_silent() from wrong
             self._read_at = began
 
     def _look(self) -> Mapping[str, ApiKey]:

@@ -12,7 +12,7 @@ from engine.core.facts import fold, taking_back, tally
 from engine.core.products import named
 from engine.http import body, callback_routes, connections, context, keys, push_routes
 from engine.http.intake import browsers, strict_json
-from engine.http.reading import shared_reports
+from engine.http.reading import journey_routes, report_routes, shared_answers
 from engine.runtime.intake import limits, signups
 from engine.store.inbox import refusals
 from engine.store.products import history, watching
@@ -69,9 +69,10 @@ LIMITS = [
     ("characters of a refused item", refusals.LARGEST / KB, " KB"),
     ("different mistakes of one source", refusals.MOST_COUNTED, ""),
     ("subscriptions of browsers", push_routes.MOST_CALLS, " a minute"),
-    ("[reports over HTTP]", shared_reports.AT_ONCE, ""),
-    ("different reports that are made", shared_reports.MOST_WAITING, ""),
-    ("time for which a report", shared_reports.KEPT, " seconds"),
+    ("[reports over HTTP]", shared_answers.AT_ONCE, ""),
+    ("different reports that are made", shared_answers.MOST_WAITING, ""),
+    ("time for which a report", report_routes.KEPT, " seconds"),
+    ("time for which `/journeys`", journey_routes.KEPT, " seconds"),
     ("products of one event", named.MOST_PRODUCTS, ""),
     ("products that the events of a request", watching.MOST_TOUCHES, ""),
     ("products that `collect`", product_starts.MOST_COLLECTED, ""),

@@ -28,6 +28,7 @@ from engine.http.context import Context
 from engine.http.keys import Keys
 from engine.http.problems import Refusal
 from engine.http.reading.etags import answer_unless_known, tag_of
+from engine.http.reading.shared_answers import ReadAnswer
 from engine.runtime import known_customer
 from engine.runtime.intake.lookup import find_ids
 from engine.runtime.known_customer import KnownCustomer
@@ -55,7 +56,7 @@ def customer_routes(context: Context, keys: Keys) -> APIRouter:
         body = await context.look(
             lambda conn: dump(_told(conn, customer, live.config, live.intake.journeys, now)).encode()
         )
-        return answer_unless_known(request, body, tag_of(body))
+        return answer_unless_known(request, ReadAnswer(body, tag_of(body)))
 
     return router
 

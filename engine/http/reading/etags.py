@@ -7,20 +7,20 @@ import hashlib
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.http.reading.shared_answers import ReadAnswer
+
 
 def tag_of(content: bytes) -> str:
     """A weak tag of this content, as it stands in the header."""
     return f'W/"{hashlib.blake2b(content, digest_size=16).hexdigest()}"'
 
 
-def answer_unless_known(
-    request: Request, body: bytes, tag: str, media_type: str = "application/json"
-) -> Response:
+def answer_unless_known(request: Request, answer: ReadAnswer) -> Response:
     """The answer with its tag; 304 without a body where the request names the tag in `If-None-Match`."""
     # private: it belongs to the holder of the key; no-cache: ask again each time, which costs next to nothing
-    headers = {"ETag": tag, "Cache-Control": "private, no-cache"}
+    headers = {"ETag": answer.tag, "Cache-Control": "private, no-cache"}
     known = {each.strip() for each in request.headers.get("if-none-match", "").split(",")}
     # compared weakly: a cache on the way may have taken the mark off or put it on
-    if "*" in known or tag.removeprefix("W/") in {each.removeprefix("W/") for each in known}:
+    if "*" in known or answer.tag.removeprefix("W/") in {each.removeprefix("W/") for each in known}:
         return Response(status_code=304, headers=headers)
-    return Response(body, headers=headers, media_type=media_type)
+    return Response(answer.body, headers=headers, media_type=answer.media_type)

@@ -6,25 +6,30 @@ from typing import Any
 
 from fastapi import APIRouter, Depends
 from sqlalchemy import Connection
+from sqlalchemy.exc import DatabaseError
 from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.http.console.openapi_reading import JOURNEYS
-from engine.http.context import Context
+from engine.http.context import Context, store_is_silent
 from engine.http.keys import Keys
 from engine.http.reading.etags import answer_unless_known, tag_of
+from engine.http.reading.shared_answers import ReadAnswer, SharedAnswers
 from engine.store.customers import enrollments
 from engine.store.customers.enrollments import Inside
 from engine.store.journeys import deployments
 from engine.store.serialization import dump
 from engine.values import iso
 
+KEPT = 2.0
+"""Seconds for which the answer is handed out again."""
+
 _NOBODY = Inside(0, {}, 0)
 
 
-def journey_routes(context: Context, keys: Keys) -> APIRouter:
+def journey_routes(context: Context, keys: Keys, shared: SharedAnswers) -> APIRouter:
     """The one."""
     router = APIRouter(tags=["reading"])
 
@@ -32,11 +37,21 @@ def journey_routes(context: Context, keys: Keys) -> APIRouter:
     async def journeys(request: Request) -> Response:
         """Every published journey with the people inside of it, step by step, and what was published last.
         With `If-None-Match` 304 while nothing has changed."""
-        published = context.live().intake.journeys
-        body = await context.look(lambda conn: dump(_told(conn, published)).encode())
-        return answer_unless_known(request, body, tag_of(body))
+        answer = await shared.answer("journeys", lambda: _make(context), KEPT)
+        return answer_unless_known(request, answer)
 
     return router
+
+
+def _make(context: Context) -> ReadAnswer:
+    """Everybody who is inside is counted, which takes a while where they are many."""
+    published = context.live().intake.journeys
+    try:
+        with context.store.read() as conn:
+            body = dump(_told(conn, published)).encode()
+    except DatabaseError as wrong:
+        raise store_is_silent() from wrong
+    return ReadAnswer(body, tag_of(body))
 
 
 def _told(conn: Connection, published: Journeys) -> dict[str, Any]:

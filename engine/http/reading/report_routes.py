@@ -2,33 +2,48 @@
 
 from __future__ import annotations
 
+from enum import StrEnum
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, Query
+import orjson
+from fastapi import APIRouter, Depends, Path, Query
+from sqlalchemy.exc import DatabaseError
 from starlette.requests import Request
 from starlette.responses import Response
 
-from engine.figures.asking import AskedReport
-from engine.figures.period import Granularity
+from engine.errors import UsageError
+from engine.figures import export, reports
+from engine.figures.asking import AskedReport, UnknownReportError, understood
+from engine.figures.period import Granularity, Spelling
 from engine.http.console.openapi_reading import REPORT
-from engine.http.context import Context
+from engine.http.context import Context, store_is_silent
 from engine.http.keys import Keys
 from engine.http.problems import Refusal
-from engine.http.reading.etags import answer_unless_known
-from engine.http.reading.shared_reports import ReportForm, ReportQuestion, SharedReports
+from engine.http.reading.etags import answer_unless_known, tag_of
+from engine.http.reading.shared_answers import ReadAnswer, SharedAnswers
 
 PARAMETERS = ("of", "from", "to", "last", "by", "format")
 
+KEPT = 15.0
+"""Seconds for which a report that is made is handed out again."""
 
-def report_routes(context: Context, keys: Keys) -> APIRouter:
+
+class ReportForm(StrEnum):
+    """In which form a report is answered."""
+
+    json = "json"
+    csv = "csv"
+
+
+def report_routes(context: Context, keys: Keys, shared: SharedAnswers) -> APIRouter:
     """The one."""
     router = APIRouter(tags=["reading"])
-    may_read, shared = Depends(keys.needs("read")), SharedReports(context)
+    may_read = Depends(keys.needs("read"))
 
     @router.get("/reports/{name}", responses=REPORT, dependencies=[may_read])
     async def report(
         request: Request,
-        name: str,
+        name: Annotated[str, Path(description=f"one of {', '.join(reports.NAMES)}")],
         of: Annotated[str, Query(description="of journey: its name; of year: the id of a customer")] = "",
         first: Annotated[str, Query(alias="from", description="the first day, as 2026-03-01")] = "",
         last: Annotated[str, Query(alias="to", description="the last day; today without it")] = "",
@@ -43,8 +58,29 @@ def report_routes(context: Context, keys: Keys) -> APIRouter:
         unknown = sorted(set(request.query_params) - set(PARAMETERS))
         if unknown:
             raise Refusal(400, f"there is no parameter {unknown[0]!r}", f"they are: {', '.join(PARAMETERS)}")
-        said = (name[:100], of[:200], first[:40], last[:40], length[:40])
-        answer = await shared.answer(ReportQuestion(AskedReport(*said, by), form))
-        return answer_unless_known(request, answer.body, answer.tag, answer.media_type)
+        asked = AskedReport(name[:100], of[:200], first[:40], last[:40], length[:40], by)
+        answer = await shared.answer((asked, form), lambda: make_report(context, asked, form), KEPT)
+        return answer_unless_known(request, answer)
 
     return router
+
+
+def make_report(context: Context, asked: AskedReport, form: ReportForm) -> ReadAnswer:
+    """The report as it is sent. Raises Refusal for what cannot be asked."""
+    live, now = context.live(), context.clock.now()
+    journeys, lost_after = live.intake.journeys, live.config.reports.lost
+    try:
+        with context.store.read() as conn:
+            wanted = understood(conn, asked, journeys, now, lost_after, Spelling.PARAMETER)
+            found = reports.report(conn, wanted, journeys, now)
+    except UsageError as wrong:
+        status = 404 if isinstance(wrong, UnknownReportError) else 400
+        raise Refusal(status, wrong.what.rstrip(":"), wrong.cure) from wrong
+    except DatabaseError as wrong:
+        raise store_is_silent() from wrong
+    if form is ReportForm.csv:
+        body = export.as_csv(found).encode()
+        return ReadAnswer(body, tag_of(body), "text/csv; charset=utf-8")
+    told = export.as_json(found)
+    # the same figures a moment later are the same report
+    return ReadAnswer(orjson.dumps(told), tag_of(orjson.dumps({**told, "made_at": ""})))
