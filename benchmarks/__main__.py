@@ -21,7 +21,7 @@ from benchmarks.figures import Figure
 
 NAMES = (
     "transitions", "flat", "backlog", "ingest", "deliver", "render", "goal", "enroll", "sweep",
-    "watchers", "facts", "recommend", "forecast", "replay", "cold", "workers", "against", "daemon",
+    "watchers", "facts", "recommend", "forecast", "report", "replay", "cold", "workers", "against", "daemon",
 )  # fmt: skip
 """Each is a module here with `run(short) -> list[Figure]`, in the order in which they run."""
 

@@ -16,7 +16,7 @@ from engine.figures.metrics import CustomerTotals, SumMetric, Totals, Value
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Row, Table, of_parts
 from engine.figures.request import ReportRequest
-from engine.figures.shop import SHOP, customers_in_parts, shop_totals
+from engine.figures.shop import SHOP, ShopSums, customers_in_parts, shop_totals
 from engine.figures.sums import Sums, add, added
 from engine.store.counting.customer_counts import DayCounts
 from engine.store.counting.daily_counts import What
@@ -50,8 +50,11 @@ MOST_CATEGORIES = 15
 
 def overview(conn: Connection, wanted: ReportRequest, today: dt.date) -> tuple[Table, ...]:
     """The whole shop, figure by figure."""
-    totals = shop_totals(conn, wanted.periods, wanted.lost_after, today)
     days = _by_day(conn, wanted.period)
+    known = ShopSums(
+        added(dict(day.sums) for day in days.values()), added(dict(day.one_offs) for day in days.values())
+    )
+    totals = shop_totals(conn, wanted.periods, wanted.lost_after, today, {wanted.period: known})
     trends = {
         metric.name: tuple(metric.value(days.get(day, Totals())) for day in wanted.period.dates())
         for metric in TRENDS

@@ -3,12 +3,15 @@ the days between an order and the one before."""
 
 from __future__ import annotations
 
+from bisect import bisect_left
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 from sqlalchemy import Connection
 
-from engine.store.counting.daily_counts import What
+from engine.store.counting.daily_counts import EPOCH, What
 from engine.store.counting.reading import Sum
 from engine.store.serialization import dump
 from engine.store.sql import rows
@@ -55,101 +58,161 @@ class BoughtAgain:
     whole: int
 
 
-_GAP = "CAST(why AS INTEGER)"
-
-
-_IN_RANGES = (
+_RANGES = (
     "WITH r AS MATERIALIZED (SELECT CAST({cell0} AS INTEGER) AS place, CAST({cell1} AS BIGINT) AS first,"
-    " CAST({cell2} AS BIGINT) AS last FROM {lines})"
-    " SELECT r.place, d.what, sum(d.n), sum(CASE WHEN d.why = '' THEN d.money ELSE 0 END)"
-    " FROM r CROSS JOIN daily d WHERE d.day >= r.first AND d.day <= r.last"
+    " CAST({cell2} AS BIGINT) AS last FROM {lines}) "
+)
+_INSIDE = " FROM r CROSS JOIN daily d WHERE d.day >= r.first AND d.day <= r.last"
+_GAP = "CAST(d.why AS INTEGER)"
+_PLAIN = (
+    f"{_RANGES} SELECT r.place, d.what, sum(d.n), sum(CASE WHEN d.why = '' THEN d.money ELSE 0 END) {_INSIDE}"
+    " AND d.what IN (?, ?) GROUP BY 1, 2"
 )
 
 
-def day_counts(conn: Connection, ranges: Sequence[DayRange]) -> list[DayCounts]:
-    """Of each range, in two statements, however many there are."""
-    wanted = dump([(place, each.first, each.last) for place, each in enumerate(ranges)])
+def parts_counted(conn: Connection, parts: Sequence[DayRange]) -> list[DayCounts]:
+    """Of ranges that do not overlap, in two statements, however many there are."""
+    wanted = _lines(parts)
     # who ordered before in the same range is one of its customers already
-    again = f"{_IN_RANGES} AND d.what = ? AND d.day - CAST(d.why AS INTEGER) < r.first GROUP BY 1, 2"
-    plain = f"{_IN_RANGES} AND d.what IN (?, ?) GROUP BY 1, 2"
-    found = {
-        (place, what): Sum(int(n), int(money))
-        for place, what, n, money in (
-            *rows(conn, again, (wanted, What.ORDER_AGAIN.value)),
-            *rows(conn, plain, (wanted, What.NEW_CUSTOMER.value, What.ORDER.value)),
+    again = (
+        f"{_RANGES} SELECT r.place, sum(d.n) {_INSIDE} AND d.what = ? AND d.day - {_GAP} < r.first GROUP BY 1"
+    )
+    returned = dict(rows(conn, again, (wanted, What.ORDER_AGAIN.value)))
+    return [
+        DayCounts(new.n + int(returned.get(place, 0)), new.n, orders.n, orders.money)
+        for place, (new, orders) in enumerate(_plain(conn, parts))
+    ]
+
+
+@dataclass(frozen=True, slots=True)
+class _Returned:
+    """Orders of one stretch of days whose customers had ordered on the day `before`, and the days between,
+    added up. `is_soon`: it was not too long ago."""
+
+    before: int
+    is_soon: bool
+    n: int
+    days: int
+
+
+@dataclass(frozen=True, slots=True)
+class _Second:
+    """Second orders after so many days, of those whose first one lies in one stretch of days. For each period
+    how many lie in it, and how many until its end."""
+
+    gap: int
+    n: int
+    inside: tuple[int, ...]
+    until: tuple[int, ...]
+
+
+class CustomerCounts:
+    """What is counted of customers in ranges of days that overlap, read once for all of them: where they
+    begin and end they are cut into stretches, and each is summed by the day of the order before. `periods`:
+    of which second orders are asked; `ranges`: everything else that will be; `soon`: so many days after an
+    order a customer is lost."""
+
+    def __init__(
+        self, conn: Connection, periods: Sequence[DayRange], ranges: Sequence[DayRange], soon: int
+    ) -> None:
+        self._soon = soon
+        self._periods = list(dict.fromkeys(periods))
+        edges = {edge for each in (*periods, *ranges) for edge in (each.first, each.last + 1)}
+        self._edges = sorted({-EPOCH, *edges})
+        stretches = [DayRange(first, after - 1) for first, after in pairwise(self._edges)]
+        self._plain = _plain(conn, stretches)
+        self._returned = self._read_returned(conn, stretches)
+        self._second = self._read_second(conn, stretches)
+
+    def of(self, wanted: DayRange) -> DayCounts:
+        """What was counted in a range."""
+        places = self._places(wanted)
+        new = sum(self._plain[place][0].n for place in places)
+        orders = [self._plain[place][1] for place in places]
+        # who ordered before in the same range is one of its customers already
+        returned = sum(
+            each.n for place in places for each in self._returned[place] if each.before < wanted.first
         )
-    }
-    counts = []
-    for place in range(len(ranges)):
-        returned, new, order = (
-            found.get((place, what), Sum(0, 0)) for what in (What.ORDER_AGAIN, What.NEW_CUSTOMER, What.ORDER)
+        return DayCounts(
+            new + returned, new, sum(each.n for each in orders), sum(each.money for each in orders)
         )
-        counts.append(DayCounts(new.n + returned.n, new.n, order.n, order.money))
-    return counts
+
+    def lapsed(self, wanted: DayRange) -> int:
+        """How many customers came in a range to so many days without an order."""
+        last = DayRange(wanted.first - self._soon, wanted.last - self._soon)
+        orders = sum(
+            self._plain[place][0].n + sum(each.n for each in self._returned[place])
+            for place in self._places(last)
+        )
+        came_back = sum(
+            each.n
+            for place in self._places(DayRange(last.first, wanted.last))
+            for each in self._returned[place]
+            if each.is_soon and last.first <= each.before <= last.last
+        )
+        return orders - came_back
+
+    def days_between(self, last: int) -> int:
+        """The days from the first to the last order until a day, of all customers together."""
+        until = self._places(DayRange(-EPOCH, last))
+        return sum(each.days for place in until for each in self._returned[place])
+
+    def second_orders(self, period: DayRange) -> SecondOrders:
+        """First orders lie before the second ones: everything up to the last day is looked at."""
+        at = self._periods.index(period)
+        by_gap: Counter[int] = Counter()
+        for place in self._places(DayRange(-EPOCH, period.last)):
+            for each in self._second[place]:
+                if each.inside[at]:
+                    by_gap[each.gap] += each.inside[at]
+        of_new = sum(each.until[at] for place in self._places(period) for each in self._second[place])
+        return SecondOrders(by_gap, of_new)
+
+    def bought_again_within(self, firsts: DayRange, days: int) -> BoughtAgain:
+        """Of the customers whose first order lies in a range."""
+        places = self._places(firsts)
+        again = sum(each.n for place in places for each in self._second[place] if each.gap <= days)
+        return BoughtAgain(again, sum(self._plain[place][0].n for place in places))
+
+    def _places(self, wanted: DayRange) -> range:
+        """The stretches that a range is made of."""
+        return range(bisect_left(self._edges, wanted.first), bisect_left(self._edges, wanted.last + 1))
+
+    def _read_returned(self, conn: Connection, stretches: Sequence[DayRange]) -> list[list[_Returned]]:
+        found: list[list[_Returned]] = [[] for _ in stretches]
+        sql = (
+            f"{_RANGES} SELECT r.place, d.day - {_GAP}, CASE WHEN {_GAP} <= ? THEN 1 ELSE 0 END, sum(d.n),"
+            f" sum(d.n * {_GAP}) {_INSIDE} AND d.what = ? GROUP BY 1, 2, 3"
+        )
+        wanted = (_lines(stretches), self._soon, What.ORDER_AGAIN.value)
+        for place, before, is_soon, n, days in rows(conn, sql, wanted):
+            found[place].append(_Returned(before, bool(is_soon), int(n), int(days)))
+        return found
+
+    def _read_second(self, conn: Connection, stretches: Sequence[DayRange]) -> list[list[_Second]]:
+        found: list[list[_Second]] = [[] for _ in stretches]
+        second = f"d.day + {_GAP}"
+        sums = [f"sum(CASE WHEN {each.condition(second)} THEN d.n ELSE 0 END)" for each in self._periods]
+        sums += [f"sum(CASE WHEN {second} <= {each.last} THEN d.n ELSE 0 END)" for each in self._periods]
+        columns = ", ".join((f"r.place, {_GAP}, sum(d.n)", *sums))
+        sql = f"{_RANGES} SELECT {columns} {_INSIDE} AND d.what = ? GROUP BY 1, 2"
+        for place, gap, n, *of_periods in rows(conn, sql, (_lines(stretches), What.SECOND_ORDER.value)):
+            counts = tuple(map(int, of_periods))
+            half = len(self._periods)
+            found[place].append(_Second(gap, int(n), counts[:half], counts[half:]))
+        return found
 
 
-def lapsed(conn: Connection, ranges: Sequence[DayRange], days: int) -> list[int]:
-    """How many customers came to so many days without an order, in each range."""
-    lasts = [DayRange(each.first - days, each.last - days) for each in ranges]
-    came_back = [f"{each.condition(f'day - {_GAP}')} AND {_GAP} <= {days}" for each in lasts]
-    wide = [DayRange(each.first, each.last + days) for each in lasts]
-    again = _sums(conn, (What.ORDER_AGAIN,), came_back, wide)
-    whole = _sums(conn, _ORDERS, [each.condition("day") for each in lasts], lasts)
-    return [all_ - back for all_, back in zip(whole, again, strict=True)]
+def _lines(ranges: Sequence[DayRange]) -> str:
+    return dump([(place, each.first, each.last) for place, each in enumerate(ranges)])
 
 
-def second_orders(conn: Connection, wanted: DayRange) -> SecondOrders:
-    """First orders lie before the second ones: everything up to the last day is looked at."""
-    found = rows(
-        conn,
-        f"SELECT {_GAP},"  # noqa: S608 - numbers of our own
-        f" sum(CASE WHEN day + {_GAP} >= ? THEN n ELSE 0 END), sum(CASE WHEN day >= ? THEN n ELSE 0 END)"
-        f" FROM daily WHERE what = ? AND day <= ? AND day + {_GAP} <= ? GROUP BY 1",
-        (wanted.first, wanted.first, What.SECOND_ORDER.value, wanted.last, wanted.last),
-    )
-    return SecondOrders(
-        {int(gap): int(n) for gap, n, _ in found if n}, sum(int(of_new) for _, _, of_new in found)
-    )
-
-
-def bought_again_within(conn: Connection, firsts: DayRange, days: int) -> BoughtAgain:
-    """Of the customers whose first order lies in a range."""
-    clause = f"what = '{What.SECOND_ORDER}' AND {_GAP} <= {days}"
-    again, whole = _sums_of(
-        conn,
-        (What.SECOND_ORDER, What.NEW_CUSTOMER),
-        [(f"{firsts.condition('day')} AND {clause}", "n"),
-         (f"{firsts.condition('day')} AND what = '{What.NEW_CUSTOMER}'", "n")],
-        [firsts],
-    )  # fmt: skip
-    return BoughtAgain(again, whole)
-
-
-def days_between(conn: Connection, last: int) -> int:
-    """The days from the first to the last order until a day, of all customers together."""
-    sql = f"SELECT sum(n * {_GAP}) FROM daily WHERE what = ? AND day <= ?"  # noqa: S608
-    return int(rows(conn, sql, (What.ORDER_AGAIN.value, last))[0][0] or 0)
-
-
-_ORDERS = (What.ORDER_AGAIN, What.NEW_CUSTOMER)
-"""Together they are all orders."""
-
-
-def _sums(
-    conn: Connection, whats: Sequence[What], conditions: Sequence[str], ranges: Sequence[DayRange]
-) -> list[int]:
-    return _sums_of(conn, whats, [(condition, "n") for condition in conditions], ranges)
-
-
-def _sums_of(
-    conn: Connection, whats: Sequence[What], wanted: Sequence[tuple[str, str]], ranges: Sequence[DayRange]
-) -> list[int]:
-    """The sum of a column over the rows that fit each condition, in one statement; rows outside all ranges
-    are not looked at."""
-    sums = ", ".join(
-        f"COALESCE(sum(CASE WHEN {condition} THEN {column} ELSE 0 END), 0)" for condition, column in wanted
-    )
-    names = ", ".join(f"'{what}'" for what in whats)
-    first, last = min(each.first for each in ranges), max(each.last for each in ranges)
-    sql = f"SELECT {sums} FROM daily WHERE what IN ({names}) AND day >= ? AND day <= ?"  # noqa: S608
-    return [int(found) for found in rows(conn, sql, (first, last))[0]]
+def _plain(conn: Connection, ranges: Sequence[DayRange]) -> list[tuple[Sum, Sum]]:
+    """New customers and orders of each range."""
+    wanted = (_lines(ranges), What.NEW_CUSTOMER.value, What.ORDER.value)
+    found = {(place, what): Sum(int(n), int(money)) for place, what, n, money in rows(conn, _PLAIN, wanted)}
+    none = Sum(0, 0)
+    return [
+        (found.get((place, What.NEW_CUSTOMER), none), found.get((place, What.ORDER), none))
+        for place in range(len(ranges))
+    ]

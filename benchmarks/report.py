@@ -1,0 +1,186 @@
+"""Reports of a large shop: the overview of 30 days and of a year, on SQLite and on PostgreSQL, beside one
+reading of the table that they are summed from.
+
+A report reads the table of daily counts, whose rows follow from days, journeys, steps and channels and not
+from customers and messages; the counts in it are those of a million customers who order for two years and get
+three million messages. Who can be written to is counted over the customers themselves.
+"""
+
+from __future__ import annotations
+
+import datetime as dt
+import random
+import tempfile
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from statistics import median
+
+from sqlalchemy import Connection
+
+from benchmarks.figures import Aim, Figure, Spent, figure, spent
+from benchmarks.workers import server
+from engine.core.journeys import Journeys
+from engine.core.policy import Policy
+from engine.figures import reports
+from engine.figures.period import asked
+from engine.figures.request import ReportRequest
+from engine.store import meta
+from engine.store.counting import daily_counts
+from engine.store.counting.daily_counts import EPOCH, Counted, GoalKind, What
+from engine.store.customers.customer_codec import CustomerMarks, dump_marks
+from engine.store.database import Store, open_store
+from engine.store.sql import insert_many
+from engine.values import Instant
+
+CUSTOMERS, MESSAGES = 1_000_000, 3_000_000
+DAYS, SHORT_DAYS = 731, 60
+JOURNEYS, STEPS, CHANNELS = 20, 3, ("email", "push")
+TODAY = dt.date(2026, 6, 30)
+NOW = Instant(1_782_820_800_000)
+RUNS = 5
+BAR = 2.0
+"""Seconds in which a report should be there."""
+
+_OF_MESSAGES = (
+    (What.SENT, 1.0), (What.DELIVERED, 0.97), (What.BOUNCED, 0.01), (What.OPENED, 0.3), (What.CLICKED, 0.06),
+    (What.UNSUBSCRIBED, 0.002), (What.ATTRIBUTED, 0.01),
+)  # fmt: skip
+_DOCUMENTS = ("attributes", "folded", "memory", "seen", "segments")
+_CHUNK = 20_000
+
+
+def run(short: bool) -> list[Figure]:
+    """Both databases."""
+    days, people = (SHORT_DAYS, CUSTOMERS // 100) if short else (DAYS, CUSTOMERS)
+    found: list[Figure] = []
+    with tempfile.TemporaryDirectory(prefix="perennial-bench-") as name:
+        folder = Path(name)
+        found += _of_store(open_store("sqlite:///shop.db", folder), "SQLite", days, people)
+        with server(folder) as url:
+            found += _of_store(open_store(url, folder), "PostgreSQL", days, people)
+    return found
+
+
+def _of_store(store: Store, database: str, days: int, people: int) -> list[Figure]:
+    try:
+        fill_customers(store, people)
+        fill_counts(store, days)
+        counts = analyze(store)
+        return [
+            _figure(store, f"{name}, {length}, {database}", name, length, counts)
+            for name, length in (("overview", "30 days"), ("overview", "1 year"), ("customers", "1 year"),
+                                 ("journeys", "1 year"), ("channels", "1 year"))
+        ]  # fmt: skip
+    finally:
+        store.close()
+
+
+def _figure(store: Store, what: str, name: str, length: str, counts: int) -> Figure:
+    journeys = Journeys({}, channels=CHANNELS, policies={"marketing": Policy("marketing")})
+    wanted = ReportRequest(name, asked(TODAY, length=length))
+    ours, theirs = [], []
+    for _ in range(RUNS):
+        ours.append(_spent(store, lambda conn: reports.report(conn, wanted, journeys, NOW)))
+        theirs.append(_spent(store, lambda conn: conn.exec_driver_sql(_ONCE).fetchall()))
+    note = (
+        f"{median(run.cpu for run in ours):.2f} s of this process's processor; the bar is {BAR:g} s; "
+        f"{counts:,} rows of counts"
+    )
+    seconds = ([run.wall for run in ours], [run.wall for run in theirs])
+    return figure("report", what, "reading the counts once", "s", *seconds, Aim(), note)
+
+
+_ONCE = "SELECT what, sum(n) FROM daily GROUP BY what"
+
+
+def _spent(store: Store, question: Callable[[Connection], object]) -> Spent:
+    with store.read() as conn:
+        return spent(lambda: question(conn))
+
+
+def fill_customers(store: Store, people: int) -> None:
+    """So many, of whom one in five has no consent."""
+    marks, among = dump_marks(CustomerMarks(), ""), _buckets(store)
+    reach = (
+        '{"email":{"address":"c@shop.example","consents":{"marketing":"given"}}}',
+        '{"email":{"address":"c@shop.example"}}',
+    )
+    for begin in range(0, people, _CHUNK):
+        records = [
+            {"bucket": meta.bucket(f"c{number:07}", among), "id": f"c{number:07}", "zone": "UTC",
+             "zone_why": "project", "applied": 0, "created_at": 0, **dict.fromkeys(_DOCUMENTS, "{}"),
+             "reach": reach[number % 5 == 0], "marks": marks}
+            for number in range(begin, min(begin + _CHUNK, people))
+        ]  # fmt: skip
+        store.write(partial(insert_many, table="customer", records=records))
+
+
+def fill_counts(store: Store, days: int) -> None:
+    """What is counted in the last so many days."""
+    dice, first = random.Random(1), TODAY.toordinal() - EPOCH - days + 1
+    for begin in range(first, first + days, 20):
+        some = range(begin, min(begin + 20, first + days))
+        lines = [line for day in some for line in _day(day, first, dice)]
+        store.write(partial(daily_counts.write, counts=lines))
+
+
+def analyze(store: Store) -> int:
+    """What the database does by itself before long; how many rows of counts there are."""
+    if store.engine.dialect.name != "sqlite":
+        store.write(lambda conn: conn.exec_driver_sql("ANALYZE"))
+    with store.read() as conn:
+        return int(conn.exec_driver_sql("SELECT count(*) FROM daily").scalar_one())
+
+
+def _buckets(store: Store) -> int:
+    with store.read() as conn:
+        return meta.buckets(conn)
+
+
+_Line = tuple[int, Counted, int, int]
+
+
+def _day(day: int, first: int, dice: random.Random) -> Iterator[_Line]:
+    """What is counted on one day."""
+    yield from _orders(day, first, dice)
+    for journey in range(JOURNEYS):
+        name, messages = f"journey_{journey:02}", MESSAGES // DAYS // JOURNEYS
+        yield day, Counted(name, "", "", What.STARTED), messages, 0
+        for why in ("who", "again", "holdout"):
+            yield day, Counted(name, "", "", What.REFUSED, why), messages // 5, 0
+        for why in (GoalKind.COUNTED, GoalKind.BEFORE):
+            yield day, Counted(name, "", "", What.GOAL, why), messages // 10, 0
+        for why in ("goal", "finish", "exit_if"):
+            yield day, Counted(name, "", "", What.ENDED, why), messages // 3, 0
+        for step in range(STEPS):
+            yield day, Counted(name, f"step_{step}", "", What.REACHED), messages, 0
+            for channel in CHANNELS:
+                for what, share in _OF_MESSAGES:
+                    n = round(messages / STEPS / len(CHANNELS) * share * dice.uniform(0.5, 1.5))
+                    if n:
+                        yield day, Counted(name, f"step_{step}", channel, what), n, n * 400
+
+
+def _orders(day: int, first: int, dice: random.Random) -> Iterator[_Line]:
+    new, since = CUSTOMERS // DAYS, day - first
+    month = f"{dt.date.fromordinal(day + EPOCH):%Y-%m}"
+    yield day, Counted("", "", "", What.ORDER), 2 * new, 2 * new * 50_000_000
+    yield day, Counted("", "", "", What.TAKEN_BACK), new // 20, new * 2_000_000
+    yield day, Counted("", "", "", What.NEW_CUSTOMER), new, 0
+    for gap in range(1, since + 1):
+        n = round(new * dice.uniform(0.5, 1.5) / (gap + 10))
+        if n:
+            yield day, Counted("", "", "", What.ORDER_AGAIN, str(gap)), n, 0
+    for gap in range(1, min(DAYS - since, 365)):
+        n = round(new * dice.uniform(0.5, 1.5) / (gap + 20))
+        if n:
+            yield day, Counted("", "", "", What.SECOND_ORDER, str(gap)), n, 0
+    for cohort in sorted(
+        {f"{dt.date.fromordinal(d + EPOCH):%Y-%m}" for d in range(first, day + 1, 28)} | {month}
+    ):
+        yield day, Counted("", "", "", What.COHORT_ORDER, cohort), new, new * 50_000_000
+        yield day, Counted("", "", "", What.COHORT_ACTIVE, cohort), new, 0
+    for category in range(25):
+        yield day, Counted("", "", "", What.FIRST_CATEGORY, f"category {category}"), new // 10, 0
+        yield day, Counted("", "", "", What.SECOND_CATEGORY, f"category {category}"), new // 20, 0
