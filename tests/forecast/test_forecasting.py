@@ -6,6 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import gzip
 import json
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -14,8 +15,8 @@ import pytest
 from engine.core.facts.forecasts import Calibration, Forecast, ForecastRefusal
 from engine.core.facts.rule import FactRule
 from engine.forecast import bg_nbd, gamma_gamma
-from engine.forecast.forecasting import forecast_facts
-from engine.forecast.purchases import WEEK, PurchaseDays, local_days
+from engine.forecast.forecasting import fitted, forecast_facts
+from engine.forecast.purchases import Floats, HeldOutPurchases, PurchaseDays, local_days
 from engine.values import Instant, Type, instant, zone
 from tests.forecast.shops import simulated
 
@@ -48,6 +49,28 @@ def table_of(shop: str, *, sample: bool = False) -> PurchaseDays:
     )
 
 
+@dataclass(frozen=True, slots=True)
+class OtherHalf:
+    """What models of the customers with even numbers, fitted to the days up to one, expect of those with odd
+    numbers in the 90 days after it, and what came."""
+
+    chance: Floats
+    often: Floats
+    amount: Floats
+    came: HeldOutPurchases
+
+    @classmethod
+    def of(cls, table: PurchaseDays, last: int) -> OtherHalf:
+        is_even = table.customer % 2 == 0
+        known, other = (
+            PurchaseDays(table.customer[some], table.day[some], table.amount[some])
+            for some in (is_even, ~is_even)
+        )
+        histories = other.until(last)
+        models = replace(fitted(known.until(last)), histories=histories)
+        return cls(*models.expect(90), other.held_out(histories, last, last + 90))
+
+
 def ordinal(year: int, month: int, day: int) -> int:
     return dt.date(year, month, day).toordinal()
 
@@ -74,21 +97,17 @@ class TestRecorded:
         amounts = dict(zip(("p", "q", "v"), spending.model.parameters.tolist(), strict=True))
         assert {name: round(value, 2) for name, value in amounts.items()} == published["gamma_gamma"]
 
-    @pytest.mark.parametrize("last", [(1997, 12, 31), (1998, 3, 31)])
-    def test_half_of_cdnow_tells_what_the_other_half_does(self, last: tuple[int, int, int]) -> None:
-        """Parameters of the customers with even numbers, chances of those with odd ones, 90 days ahead."""
-        table = table_of("cdnow")
-        is_even = table.customer % 2 == 0
-        known = PurchaseDays(table.customer[is_even], table.day[is_even], table.amount[is_even])
-        other = PurchaseDays(table.customer[~is_even], table.day[~is_even], table.amount[~is_even])
-        cut = ordinal(*last)
-        model = bg_nbd.fit(known.until(cut)).model
-        activity = other.until(cut)
-        own = (activity.repeats, activity.recency, activity.age)
-        came = float(np.count_nonzero(other.held_out(activity, cut, cut + 90).days))
-        assert model.chance(*own, 90 / WEEK).sum() == pytest.approx(came, rel=0.12)
-        days = float(other.held_out(activity, cut, cut + 90).days.sum())
-        assert model.purchases(*own, 90 / WEEK).sum() == pytest.approx(days, rel=0.15)
+    @pytest.mark.parametrize(
+        ("shop", "last"),
+        [("cdnow", (1997, 12, 31)), ("cdnow", (1998, 3, 31)), ("online_retail_y1", (2010, 5, 31))],
+    )
+    def test_half_of_a_shop_tells_what_the_other_half_does(
+        self, shop: str, last: tuple[int, int, int]
+    ) -> None:
+        other = OtherHalf.of(table_of(shop), ordinal(*last))
+        assert other.chance.sum() == pytest.approx(np.count_nonzero(other.came.days), rel=0.12)
+        assert other.often.sum() == pytest.approx(other.came.days.sum(), rel=0.15)
+        assert other.amount.sum() == pytest.approx(other.came.amount.sum(), rel=0.15)
 
     def test_the_calibration_of_another_shop(self) -> None:
         """A gift shop in summer; in autumn it sells more than any model without seasons expects."""
@@ -115,6 +134,27 @@ def test_a_shop_that_is_made_by_the_models_does_as_expected() -> None:
     money = _made(table, 730)
     assert money.expected_sum is not None
     assert money.counted_sum == pytest.approx(money.expected_sum, rel=0.15)
+
+
+@pytest.mark.parametrize(
+    ("coming", "spending"),
+    [
+        ((0.3, 4.0, 0.8, 2.4), (6.25, 3.74, 15.4)),  # many come once, as with records
+        ((2.0, 12.0, 0.5, 6.0), (3.0, 6.0, 100.0)),  # nearly all come again, as for groceries
+        ((0.6, 20.0, 3.0, 8.0), (20.0, 3.0, 8.0)),  # seldom, and most leave soon
+    ],
+)
+def test_half_of_a_made_up_shop_tells_what_the_other_half_does(
+    coming: tuple[float, float, float, float], spending: tuple[float, float, float]
+) -> None:
+    other = OtherHalf.of(simulated(3_000, seed=41, coming=coming, spending=spending), 640)
+    deviation = np.sqrt(np.sum(other.chance * (1 - other.chance)))
+    assert abs(np.count_nonzero(other.came.days) - other.chance.sum()) < 3 * deviation
+    assert other.amount.sum() == pytest.approx(other.came.amount.sum(), rel=0.2)
+    fifths = np.array_split(np.argsort(-other.chance, kind="stable"), 5)
+    for some in fifths:
+        off = np.count_nonzero(other.came.days[some]) - other.chance[some].sum()
+        assert abs(off) < 4 * np.sqrt(np.sum(other.chance[some] * (1 - other.chance[some])))
 
 
 def test_values_do_not_depend_on_the_facts_beside_them() -> None:
