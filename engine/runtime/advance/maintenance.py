@@ -177,16 +177,19 @@ def count_wrong_members(
 def _wrong(
     conn: sa.Connection, rule: SegmentRule, journeys: Journeys, now: Instant
 ) -> Iterator[tuple[int, str, bool]]:
-    """By SQL where it can ask the question, else by closures over everybody."""
+    """By SQL where it can ask the question, else by closures: over everybody, or over those who have events
+    in a window."""
     asked = whole_base.in_sql(rule.question, journeys, now, batches.zones(conn))
     if asked is not None:
         yield from wrong_members(conn, rule.name, asked)
-        return
+        if asked.is_open is None:
+            return
     unsettled = definitions.unsettled(conn)
     if unsettled:
         journeys = in_use(conn, journeys, unsettled).journeys
-    for bucket, chunk in batches.chunks(conn, CHUNK):
-        for customer, state in batches.load_batch(conn, bucket, chunk, journeys, now).states.items():
+    is_open = sa.true() if asked is None or asked.is_open is None else asked.is_open
+    for bucket, some in whole_base.pages(conn, is_open, CHUNK):
+        for customer, state in batches.load_batch(conn, bucket, some, journeys, now).states.items():
             member = is_member(rule, state.facts, now)
             if member != (rule.name in state.facts.segments):
                 yield bucket, customer, member

@@ -103,7 +103,7 @@ def _reach(
     if not moments:  # the usual case: the question is not even put together
         return 0
     asked = whole_base.in_sql(journey.who, journeys, now, zones) if journey.who is not None else None
-    who = sa.true() if asked is None else asked  # the closure is asked in any case
+    who = sa.true() if asked is None else asked.may_fit  # the closure is asked in any case
     reached = 0
     for at, day in moments:
         kind, body = to_row(Occurrence(0, journey.name, at, day))

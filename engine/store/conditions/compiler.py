@@ -30,7 +30,7 @@ from engine.store.conditions.operands import Columns, Document, NotInSqlError, P
 from engine.store.conditions.value_sql import about_value
 from engine.values import UTC, Instant, minus
 
-__all__ = ["Columns", "NotInSqlError", "sql_condition"]
+__all__ = ["Columns", "NotInSqlError", "happened_after", "sql_condition"]
 
 
 def sql_condition(condition: Condition, columns: Columns, now: Instant, zones: Iterable[str]) -> Truth:
@@ -40,9 +40,7 @@ def sql_condition(condition: Condition, columns: Columns, now: Instant, zones: I
     about a run (`trigger.x`, `code.x`, `since start`, `clicked`, `opened`, `goal`), for `product.x`, and for
     `contains`, `starts with`, `ends with` on the fields of events, which have no folded twin.
     """
-    place = Place(
-        columns, columns.customer.c.attributes, columns.customer.c.folded, now, tuple(sorted(set(zones)))
-    )
+    place = Place(columns, columns.attributes, columns.folded, now, tuple(sorted(set(zones))))
     return _truth(condition, place, "customer")
 
 
@@ -78,13 +76,12 @@ def _did(form: Did, place: Place) -> Truth:
     if form.since_start:
         raise NotInSqlError("since start is about one run")
     seen = place.columns.customer.c.seen
-    known = json_kind(seen, form.event, 0).in_(NUMBERS)
     if form.where is None and form.last is None:
+        known = json_kind(seen, form.event, 0).in_(NUMBERS)
         times = sa.case((known, json_number(seen, form.event, 0)), else_=sa.literal(0))
         return _within(times, form)
     if form.where is None and form.last is not None and (form.low, form.high) in ((1, None), (0, 0)):
-        edge = number(minus(place.now, form.last, UTC))
-        lately = sa.case((known, json_number(seen, form.event, 2) > edge), else_=sa.false())
+        lately = happened_after(seen, form.event, minus(place.now, form.last, UTC))
         return lately if form.low else sa.not_(lately)
     customer, event = place.columns.customer, place.columns.event.alias()
     fitting = [
@@ -98,6 +95,12 @@ def _did(form: Did, place: Place) -> Truth:
         fitting.append(_truth(form.where, place.within(event.c.fields), "event"))
     count = sa.select(sa.func.count()).select_from(event).where(*fitting)
     return _within(count.correlate(customer).scalar_subquery(), form)
+
+
+def happened_after(seen: Document, event: str, edge: Instant) -> Truth:
+    """Whether the last event of a name came after a moment, by the counters of the customer."""
+    known = json_kind(seen, event, 2).in_(NUMBERS)
+    return sa.case((known, json_number(seen, event, 2) > number(edge)), else_=sa.false())
 
 
 def _within(count: sa.ColumnElement[Any], form: Did) -> Truth:

@@ -6,6 +6,7 @@ never rendered. Kinds of JSON values have other names in each database: `NUMBERS
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any
 
@@ -16,6 +17,8 @@ from sqlalchemy.sql.compiler import SQLCompiler
 from sqlalchemy.sql.functions import FunctionElement
 from sqlalchemy.sql.selectable import TableValuedAlias
 from sqlalchemy.types import NullType, TypeDecorator
+
+from engine.store.serialization import dump
 
 NUMBERS = ("integer", "real", "number")
 TEXTS = ("text", "string")
@@ -120,6 +123,33 @@ class item_text(FunctionElement[str]):  # noqa: N801
 
     inherit_cache = True
     type = sa.String()
+
+
+class json_with(FunctionElement[Any]):  # noqa: N801
+    """An object with other values under some names, and without those that are None: values in the form that
+    is stored."""
+
+    inherit_cache = True
+    type = sa.JSON()
+
+    def __init__(self, document: sa.ColumnElement[Any], values: Mapping[str, object]) -> None:
+        gone = sorted(name for name, value in values.items() if value is None)
+        super().__init__(
+            document, sa.literal(dump(dict(values)), sa.String), sa.literal(dump(gone), sa.String)
+        )
+
+
+@compiles(json_with, "sqlite")
+def _(element: json_with, compiler: SQLCompiler, **kw: Any) -> str:
+    document, values, _ = (compiler.process(clause, **kw) for clause in element.clauses)
+    return f"json_patch({document}, {values})"
+
+
+@compiles(json_with, "postgresql")
+def _(element: json_with, compiler: SQLCompiler, **kw: Any) -> str:
+    document, values, gone = (compiler.process(clause, **kw) for clause in element.clauses)
+    names = f"ARRAY(SELECT jsonb_array_elements_text(CAST({gone} AS JSONB)))"
+    return f"(({document} || CAST({values} AS JSONB)) - {names})"
 
 
 @compiles(item_text, "sqlite")

@@ -28,18 +28,22 @@ class NotInSqlError(ValueError):
 @dataclass(frozen=True, slots=True)
 class Columns:
     """The tables that a condition looks at: `customer`, `event` and `enrollment` of
-    `engine.store.schema.tables`, or aliases of them."""
+    `engine.store.schema.tables`, or aliases of them; and the attributes of a customer with the case-folded
+    twins of their texts, as they are stored or with other values in them."""
 
     customer: sa.FromClause
     event: sa.FromClause
     enrollment: sa.FromClause
+    attributes: Document
+    folded: Document
 
     @classmethod
     def of(cls) -> Columns:
         """The tables themselves."""
         tables = SQLModel.metadata.tables
         names = (rows.CustomerRow, rows.EventRow, rows.EnrollmentRow)
-        return cls(*(tables[row.__tablename__] for row in names))
+        customer, event, enrollment = (tables[row.__tablename__] for row in names)
+        return cls(customer, event, enrollment, customer.c.attributes, customer.c.folded)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,8 +59,7 @@ class Place:
 
     def of_customer(self) -> Place:
         """The attributes of the customer."""
-        customer = self.columns.customer.c
-        return Place(self.columns, customer.attributes, customer.folded, self.now, self.zones)
+        return Place(self.columns, self.columns.attributes, self.columns.folded, self.now, self.zones)
 
     def within(self, document: Document) -> Place:
         """Another document, without folded twins."""

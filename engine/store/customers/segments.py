@@ -7,15 +7,18 @@ from collections.abc import Iterator
 import sqlalchemy as sa
 
 from engine.store.conditions.json_sql import json_kind
-from engine.store.customers.whole_base import CUSTOMER, Truth
+from engine.store.customers.whole_base import CUSTOMER, SqlQuestion
 from engine.store.sql import change
 from engine.values import Instant
 
 
-def wrong_members(conn: sa.Connection, segment: str, belongs: Truth) -> Iterator[tuple[int, str, bool]]:
-    """(bucket, customer, whether they belong) of everybody whose mark says otherwise."""
+def wrong_members(conn: sa.Connection, segment: str, belongs: SqlQuestion) -> Iterator[tuple[int, str, bool]]:
+    """(bucket, customer, whether they belong) of everybody whose mark says otherwise, but for those of whom
+    SQL cannot tell."""
     marked = json_kind(CUSTOMER.c.segments, segment).is_not(None)
-    query = sa.select(CUSTOMER.c.bucket, CUSTOMER.c.id, belongs).where(belongs != marked)
+    query = sa.select(CUSTOMER.c.bucket, CUSTOMER.c.id, belongs.fits).where(belongs.fits != marked)
+    if belongs.is_open is not None:
+        query = query.where(sa.not_(belongs.is_open))
     for bucket, customer, member in conn.execute(query).fetchall():
         yield bucket, customer, bool(member)
 

@@ -5,17 +5,21 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, replace
+from itertools import groupby
 
 import sqlalchemy as sa
 
 from engine.core.conditions.condition import Ref
 from engine.core.conditions.dependencies import dependencies_of
+from engine.core.facts.computed import windowed_value
+from engine.core.facts.customer import Facts
 from engine.core.journey import Question
 from engine.core.journeys import Journeys
-from engine.store.conditions.compiler import Columns, NotInSqlError, sql_condition
-from engine.store.conditions.json_sql import ExactNumber, json_kind, json_number, json_text
+from engine.store.conditions.compiler import Columns, NotInSqlError, happened_after, sql_condition
+from engine.store.conditions.json_sql import ExactNumber, json_kind, json_number, json_text, json_with
 from engine.store.schema.tables import InboxRow
-from engine.store.serialization import load_values
+from engine.store.serialization import load_values, pack
 from engine.values import DAY, Instant, Value, instant
 
 Truth = sa.ColumnElement[bool]
@@ -24,16 +28,57 @@ COLUMNS = Columns.of()
 CUSTOMER = COLUMNS.customer
 
 
-def in_sql(question: Question, journeys: Journeys, now: Instant, zones: Iterable[str]) -> Truth | None:
-    """A question as SQL over customers; None where only its closure can be asked (windowed facts are counted
-    then)."""
-    windowed = {rule.name for rule in journeys.facts if rule.last is not None}
-    if not windowed.isdisjoint(dependencies_of(question.condition, journeys.index.rules).attributes):
-        return None
+@dataclass(frozen=True, slots=True)
+class SqlQuestion:
+    """A question over everybody. `fits`: who fits by SQL. `is_open`: of whom only its closure can tell, since
+    a windowed fact is to be counted from their events; None: of nobody."""
+
+    fits: Truth
+    is_open: Truth | None = None
+
+    @property
+    def may_fit(self) -> Truth:
+        """Who fits, and maybe some others."""
+        return self.fits if self.is_open is None else sa.or_(self.is_open, self.fits)
+
+
+def in_sql(question: Question, journeys: Journeys, now: Instant, zones: Iterable[str]) -> SqlQuestion | None:
+    """A question as SQL over customers; None where only its closure can be asked. A windowed fact is that of
+    no event, but for those whose last event is inside the window."""
+    asked = dependencies_of(question.condition, journeys.index.rules).attributes
+    windowed = [
+        rule
+        for rule in journeys.facts
+        if rule.name in asked and rule.last is not None and not rule.is_nightly
+    ]
+    columns, is_open = COLUMNS, None
+    if windowed:
+        nobody = Facts("", values=journeys.first_values())
+        without = pack({rule.name: windowed_value(rule, nobody, now) for rule in windowed})
+        columns = replace(
+            columns,
+            attributes=json_with(columns.attributes, without),
+            folded=json_with(columns.folded, dict.fromkeys(without)),  # nothing of it is a text
+        )
+        is_open = sa.or_(
+            *(happened_after(CUSTOMER.c.seen, rule.event, rule.edges(now)[0]) for rule in windowed)
+        )
     try:
-        return sql_condition(question.condition, COLUMNS, now, zones)
+        return SqlQuestion(sql_condition(question.condition, columns, now, zones), is_open)
     except NotInSqlError:
         return None
+
+
+def pages(conn: sa.Connection, where: Truth, size: int) -> Iterator[tuple[int, list[str]]]:
+    """Those who fit, bucket by bucket, `size` at a time."""
+    key = sa.tuple_(CUSTOMER.c.bucket, CUSTOMER.c.id)
+    query = sa.select(CUSTOMER.c.bucket, CUSTOMER.c.id).where(where).order_by(*key).limit(size)
+    found = conn.execute(query).fetchall()
+    while found:
+        for bucket, group in groupby(found, key=lambda row: int(row[0])):
+            yield bucket, [customer for _, customer in group]
+        last = sa.tuple_(sa.literal(found[-1][0], sa.Integer), sa.literal(found[-1][1]))
+        found = conn.execute(query.where(key > last)).fetchall()
 
 
 def in_zone(name: str) -> Truth:
