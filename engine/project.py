@@ -157,8 +157,8 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
 
 def load_config(folder: Path) -> Config:
     """config.yaml alone, for commands that need the store and nothing else. Raises AuthorError when it has
-    errors."""
-    opened = Folder(folder.resolve())
+    errors, and for a folder that is no project."""
+    opened = Folder(_root(folder))
     config = read_shop(opened)
     errors = [problem for problem in opened.problems if problem.is_error]
     if errors:

@@ -136,7 +136,7 @@ def test_a_wrong_command_line_is_code_2(small_shop: Shop) -> None:
 
 
 def test_a_folder_that_is_no_project_is_told(small_shop: Shop) -> None:
-    for words in (["check"], ["fmt"], ["schema"], ["preview", "x"], ["deploy"]):
+    for words in (["check"], ["fmt"], ["schema"], ["preview", "x"], ["deploy"], ["status"]):
         answer = replace(small_shop, folder=small_shop.folder.parent).run(*words)
         assert answer.code == 1
         assert "there is no project" in answer.err
