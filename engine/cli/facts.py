@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 
@@ -60,12 +60,12 @@ def _show(session: Session, name: str, form: Format) -> None:
 
     with look_into_store(session.folder) as conn:
         found = report(conn)
-    if name:
-        found = [each for each in found if each.name == name] or _no_such(name, [each.name for each in found])
-    _tell(found, form)
+    if name and name not in {each.name for each in found}:
+        _no_such(name, [each.name for each in found])
+    _tell([each for each in found if name in ("", each.name)], form)
 
 
-def _no_such(name: str, known: list[str]) -> list[FactReport]:
+def _no_such(name: str, known: list[str]) -> NoReturn:
     from engine.language.wording import use_one_of
 
     raise UsageError(f'there is no fact "{name}" in what was deployed:', use_one_of(known))

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
     from sqlalchemy import Connection
 
-    from engine.core.journeys import Journeys
+    from engine.config import Config
+    from engine.figures.asking import AskedReport
     from engine.figures.report import FiguresReport
-    from engine.values import Instant
 
 
 class ReportFormat(StrEnum):
@@ -66,6 +66,9 @@ def report(
     """Figures of the shop, its customers, journeys and channels, with how each is counted."""
     from engine.cli.stores import look_into_store
     from engine.errors import UsageError
+    from engine.figures.asking import AskedReport
+    from engine.project import load_config
+    from engine.store import meta
 
     session = Session.of(context)
     if name == "forecast":
@@ -79,30 +82,36 @@ def report(
         return
     if as_of:
         raise UsageError("--as-of is of report forecast alone:", "the others take --from and --to")
+    if mail and (form is not ReportFormat.text or out is not None):
+        raise UsageError("a mail holds the page and the text:", "leave --format and --out away")
+    config = load_config(session.folder)
+    if mail and not config.reports.mail:
+        raise UsageError(
+            "config.yaml names nobody who gets reports by mail:",
+            "write  reports: {mail: [owner@shop.example]}",
+        )
     with look_into_store(session.folder) as conn:
-        answer = _made(session, conn, name, of, (first, last, length), by, size)
+        answer = _made(session, conn, config, AskedReport(name, of, first, last, length, by), size)
+        secret = meta.secret(conn)
     if mail:
-        if form is not ReportFormat.text or out is not None:
-            raise UsageError("a mail holds the page and the text:", "leave --format and --out away")
-        _mail(session, answer)
+        _mail(session, config, secret, answer)
         return
     if form is ReportFormat.text and out is None:
         _print(answer)
         return
-    text = _as(form, answer, session)
+    text = _as(form, answer, config.shop.name)
     if out is None:
         say_block(text.rstrip("\n"))
     else:
         say_plain(str(_written(out, form, answer.name, of, text)))
 
 
-def _as(form: ReportFormat, answer: FiguresReport, session: Session) -> str:
+def _as(form: ReportFormat, answer: FiguresReport, shop: str) -> str:
     """The report in one of its forms that are files."""
     import orjson
 
     from engine.figures.export import as_csv, as_json
     from engine.figures.html import as_html
-    from engine.project import load_config
 
     match form:
         case ReportFormat.json:
@@ -110,7 +119,7 @@ def _as(form: ReportFormat, answer: FiguresReport, session: Session) -> str:
         case ReportFormat.csv:
             return as_csv(answer)
         case _:
-            return as_html(answer, load_config(session.folder).shop.name)
+            return as_html(answer, shop)
 
 
 def _written(folder: Path, form: ReportFormat, name: str, of: str, text: str) -> Path:
@@ -128,28 +137,17 @@ def _written(folder: Path, form: ReportFormat, name: str, of: str, text: str) ->
     return file
 
 
-def _mail(session: Session, report: FiguresReport) -> None:
+def _mail(session: Session, config: Config, secret: str, report: FiguresReport) -> None:
     """Sends it now, whatever the daemon has sent. Raises WorldError with those who did not get it."""
     import asyncio
     from dataclasses import replace
 
     from engine.channels.registry import open_channels
-    from engine.cli.stores import look_into_store
-    from engine.errors import UsageError, WorldError
+    from engine.errors import WorldError
     from engine.ids import new_id
-    from engine.project import load_config
     from engine.runtime import staff_mail
     from engine.runtime.report_mail import letter
-    from engine.store import meta
 
-    config = load_config(session.folder)
-    if not config.reports.mail:
-        raise UsageError(
-            "config.yaml names nobody who gets reports by mail:",
-            "write  reports: {mail: [owner@shop.example]}",
-        )
-    with look_into_store(session.folder) as conn:
-        secret = meta.secret(conn)
     alone = replace(config, channels={"email": config.channels["email"]})
 
     async def send() -> list[str]:
@@ -224,46 +222,38 @@ def _past_day(text: str, session: Session, timezone: str) -> dt.date:
     return day
 
 
-def _made(
-    session: Session,
-    conn: Connection,
-    name: str,
-    of: str,
-    days: tuple[str, str, str],
-    by: Granularity | None,
-    size: str,
-) -> FiguresReport:
+def _made(session: Session, conn: Connection, config: Config, asked: AskedReport, size: str) -> FiguresReport:
     from engine.cli.stores import journeys_of
-    from engine.figures import reports
-    from engine.figures.asking import AskedReport, understood
-    from engine.project import load_config
-
-    now, journeys = session.clock.now(), journeys_of(conn, session)
-    if size:
-        return _sizes(conn, name, days, size, journeys, now)
-    lost_after = load_config(session.folder).reports.lost
-    asked = AskedReport(name, of, *days, by)
-    wanted = understood(conn, asked, journeys, now, lost_after, others=("forecast",))
-    return reports.report(conn, wanted, journeys, now)
-
-
-def _sizes(
-    conn: Connection, name: str, days: tuple[str, str, str], size: str, journeys: Journeys, now: Instant
-) -> FiguresReport:
     from engine.errors import UsageError
     from engine.figures import period, reports
+    from engine.figures.asking import understood
     from engine.figures.experiments.sizing import asked_share
     from engine.figures.request import ReportRequest
 
-    first, last, length = days
-    if name != "experiments" or last or length:
+    now, journeys = session.clock.now(), journeys_of(conn, session)
+    if not size:
+        wanted = understood(conn, asked, journeys, now, config.reports.lost, others=("forecast",))
+        return reports.report(conn, wanted, journeys, now)
+    if asked.name != reports.EXPERIMENTS or asked.of or asked.last or asked.length or asked.by:
         raise UsageError("--size is of experiments:", command("report experiments --size 2% --from 8%"))
     usual = period.asked(reports.today(now, journeys))
-    rise, base = asked_share(size, "--size"), asked_share(first, "--from") if first else None
-    return reports.report(conn, ReportRequest(name, usual, rise=rise, base=base), journeys, now)
+    rise, base = asked_share(size, "--size"), asked_share(asked.first, "--from") if asked.first else None
+    wanted = ReportRequest(asked.name, usual, rise=rise, base=base)
+    return reports.report(conn, wanted, journeys, now)
 
 
 def _print(answer: FiguresReport) -> None:
+    from engine.figures import text
+
+    say_tables(answer)
+    for note in answer.notes:
+        say_plain(note)
+    say_head("How they are counted")
+    say_rows(text.definitions(answer))
+
+
+def say_tables(answer: FiguresReport) -> None:
+    """What it is about, and its tables with what is said below each."""
     from engine.figures import text
 
     say_plain(text.heading(answer))
@@ -272,7 +262,3 @@ def _print(answer: FiguresReport) -> None:
         say_table(table)
         for remark in remarks:
             say_plain(remark)
-    for note in answer.notes:
-        say_plain(note)
-    say_head("How they are counted")
-    say_rows(text.definitions(answer))

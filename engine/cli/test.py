@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
+from engine.cli.check import is_journey
 from engine.cli.output import Format, asides, complain, remark, say_block, say_json
 from engine.errors import UsageError
 from engine.problem import did_you_mean
@@ -117,8 +118,7 @@ def chosen(project: Project, paths: list[str]) -> list[JourneyFile]:
 def unreadable(project: Project) -> set[str]:
     """Files of journeys that could not be read at all."""
     read = {file.span.file for file in project.files.values()}
-    of_journeys = {file for file in project.broken if file.startswith("journeys/")}
-    return {file for file in of_journeys - read if not file.startswith("journeys/segments/")}
+    return {file for file in project.broken if is_journey(file)} - read
 
 
 def _names(project: Project, file: str, path: str) -> bool:

@@ -113,15 +113,11 @@ def _play(ready: Demo, tell: Callable[[Figures], None], *, stay: bool) -> None:
 
 def _overview(report: FiguresReport, folder: Path, shop: str) -> None:
     """The report of the whole shop, and as a page."""
-    from engine.figures import text
+    from engine.cli.report import say_tables
     from engine.figures.html import as_html
 
     answers.print()
-    say_plain(text.heading(report))
-    for table, remarks in text.tables(report):
-        say_table(table)
-        for remark in remarks:
-            say_plain(remark)
+    say_tables(report)
     page = folder / "data" / "overview.html"
     page.write_text(as_html(report, shop), encoding="utf-8")
     say_plain(f"The same as a page, with charts and how each figure is counted: {page}")
