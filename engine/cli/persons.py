@@ -105,18 +105,10 @@ def erase(
 def _ids(store: Store, config: Config, names: list[str]) -> list[str]:
     """Whom names mean, each once; a name of nobody stands for itself, since something may be kept that names
     them."""
-    from engine.runtime.intake.lookup import find_ids
+    from engine.cli.stores import named_id
 
-    found: list[str] = []
     with store.read() as conn:
-        for name in names:
-            people = find_ids(conn, name, config.shop.country)
-            if len(people) > 1:
-                raise UsageError(
-                    f'{len(people)} customers have "{name}": {", ".join(people[:20])}.',
-                    "Name them by their ids",
-                )
-            found.append(people[0] if people else name)
+        found = [named_id(conn, name, config.shop.country) or name for name in names]
     return list(dict.fromkeys(found))
 
 

@@ -235,7 +235,9 @@ def _made(session: Session, conn: Connection, config: Config, asked: AskedReport
         wanted = understood(conn, asked, journeys, now, config.reports.lost, others=("forecast",))
         return reports.report(conn, wanted, journeys, now)
     if asked.name != reports.EXPERIMENTS or asked.of or asked.last or asked.length or asked.by:
-        raise UsageError("--size is of experiments:", command("report experiments --size 2% --from 8%"))
+        raise UsageError(
+            "--size is of experiments, with --from alone:", command("report experiments --size 2% --from 8%")
+        )
     usual = period.asked(reports.today(now, journeys))
     rise, base = asked_share(size, "--size"), asked_share(asked.first, "--from") if asked.first else None
     wanted = ReportRequest(asked.name, usual, rise=rise, base=base)

@@ -128,27 +128,36 @@ def look_into_store(folder: Path) -> Iterator[Connection]:
         yield conn
 
 
-def known_id(conn: Connection, customer: str, folder: Path) -> str:
-    """The id of a customer who is named by id, another id, e-mail address or telephone number. Raises
-    UsageError when nothing is known of them, or when several have the address."""
+def named_id(conn: Connection, customer: str, country: str) -> str | None:
+    """The one customer who is named by id, another id, e-mail address or telephone number; None: nothing is
+    known of such a one. `country`: of a telephone number without one. Raises UsageError when several have the
+    address."""
     from engine.errors import UsageError
-    from engine.project import load_config
     from engine.runtime.intake.lookup import find_ids
     from engine.visible import visible
 
-    people = find_ids(conn, customer, load_config(folder).shop.country)
-    if not people:
-        raise UsageError(
-            f'nothing is known of a customer "{customer}":',
-            f"customers come in over HTTP or by  {command('import')}",
-        )
+    people = find_ids(conn, customer, country)
     if len(people) > 1:
         more = f" and {len(people) - SHOWN:,} more" if len(people) > SHOWN else ""
         raise UsageError(
             f'{len(people):,} customers have the address "{customer}":',
             f"name one of them by id: {', '.join(map(visible, people[:SHOWN]))}{more}",
         )
-    return people[0]
+    return people[0] if people else None
+
+
+def known_id(conn: Connection, customer: str, folder: Path) -> str:
+    """As `named_id`. Raises UsageError when nothing is known of them, too."""
+    from engine.errors import UsageError
+    from engine.project import load_config
+
+    own = named_id(conn, customer, load_config(folder).shop.country)
+    if own is None:
+        raise UsageError(
+            f'nothing is known of a customer "{customer}":',
+            f"customers come in over HTTP or by  {command('import')}",
+        )
+    return own
 
 
 def journeys_of(conn: Connection, session: Session) -> Journeys:

@@ -17,7 +17,6 @@ if TYPE_CHECKING:
 
     from engine.cli.app import Session
     from engine.store.recorded_stream import RecordedLine, StreamBounds
-    from engine.values import Instant
 
 SLICE = 10_000
 """Lines between two looks at the progress."""
@@ -53,18 +52,15 @@ def _bounds(days: tuple[str, str, str], session: Session, zone: ZoneInfo) -> Str
 
     from engine.figures.period import asked
     from engine.store.recorded_stream import StreamBounds
-    from engine.values import instant, local_date
+    from engine.values import at_local, local_date
 
     if not any(days):
         return StreamBounds()
     first, last, length = days
     period = asked(local_date(session.clock.now(), zone), first, last, length)
-
-    def begin(day: dt.date) -> Instant:
-        return instant(dt.datetime.combine(day, dt.time(), zone))
-
-    until = begin(period.last + dt.timedelta(days=1))
-    return StreamBounds(begin(period.first) if first or length else None, until)
+    # a day begins later where the clocks go forward at midnight
+    begin = at_local(period.first, dt.time(), zone) if first or length else None
+    return StreamBounds(begin, at_local(period.last + dt.timedelta(days=1), dt.time(), zone))
 
 
 def _chunks(lines: Iterable[RecordedLine]) -> Iterator[bytes]:

@@ -89,7 +89,9 @@ def test_a_report_is_refused_with_what_to_write(shop: Shop, golden: Golden) -> N
         ("channels", "--from", "yesterday"), ("channels", "--last", "a while"),
         ("channels", "--from", "2026-03-02", "--to", "2026-03-01"), ("channels", "--last", "30 years"),
         ("channels", "--from", "2026-03-02", "--last", "30 days"), ("channels", "--size", "2%"),
-        ("experiments", "--size", "much"), ("experiments", "--size", "5%", "--from", "97%"),
+        ("experiments", "--size", "2%", "--by", "week"), ("channels", "--mail", "--format", "csv"),
+        ("channels", "--mail"), ("experiments", "--size", "much"),
+        ("experiments", "--size", "5%", "--from", "97%"),
     )  # fmt: skip
     golden("golden/report_refused.txt", "\n".join(report(shop.run("report", *words)) for words in wrong))
 
