@@ -49,6 +49,7 @@ _WRITTEN_AS: Mapping[type, str] = {
     syntax.Today: "Today -",
     syntax.TextMatch: "Match how value -",
     syntax.Negated: "Opposite form -",
+    syntax.DecisionMoment: "DecisionMoment - people on",
 }
 """As in `syntax.Hashed`."""
 

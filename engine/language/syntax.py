@@ -478,6 +478,10 @@ class DecisionMoment:
     people: int | None
     on: dt.date | None
 
+    def words(self) -> str:
+        """As an author writes it."""
+        return f"on {self.on.isoformat()}" if self.on is not None else f"after {self.people:,} people each"
+
 
 # --- files ------------------------------------------------------------------------------------
 

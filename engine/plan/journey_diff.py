@@ -12,7 +12,7 @@ from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.plan.condition_diff import condition_changes
 from engine.plan.difference import Affected, Difference, Sign, SubjectDiff, subject_diff
-from engine.plan.step_diff import step_diff
+from engine.plan.step_diff import DECIDE_RULE, step_diff
 from engine.problem import Span
 
 _STAY = "who is inside stays"
@@ -99,6 +99,10 @@ def _head(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Iterator[Diffe
     if before.holdout != now.holdout:
         words = f"holdout: {before.holdout}% -> {now.holdout}%"
         yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+    moments = tuple(each.words() if each is not None else "none" for each in (before.decide, now.decide))
+    if moments[0] != moments[1]:
+        words = f"holdout: decide {moments[0]} -> {moments[1]}"
+        yield Difference(Sign.CHANGED, words, Affected.NOTHING, DECIDE_RULE, now.span)
     states = _value(before.state) or "live", _value(now.state) or "live"
     if states[0] != states[1]:
         affected = Affected.IN_FLIGHT if {"paused", "stopped"} & set(states) else Affected.NEWCOMERS

@@ -40,6 +40,8 @@ _KEYS: Mapping[str, str] = {
 _ALREADY_TOLD = ("span", "id", "was", "value", "how", "then", "otherwise")
 """Fields that are no difference by themselves: places, names, what another field says, the steps inside."""
 
+DECIDE_RULE = "nobody moves; a moment that has passed decides nothing"
+
 _LENGTH = ("length", "until")
 _MOMENT = ("at", "weekdays", "their_hour")
 """What says when a wait ends: the first two are what `waiting: recompute` speaks of."""
@@ -192,6 +194,8 @@ def _words(content: object) -> str:
             return condition_text(content)
         case syntax.Pair():
             return f"{content.name.value}: {content.value.value}"
+        case syntax.DecisionMoment():
+            return content.words()
         case Awaited():
             return content.words().removeprefix("for ")
         case SplitPath():
@@ -223,6 +227,8 @@ def _consequence(now: syntax.Step, name: str) -> Consequence:
             return Consequence(Affected.NOTHING, "counts when the length of this wait changes")
         case Send():
             return Consequence(Affected.MESSAGES, "whoever has not got it yet gets it this way")
+        case Split() if name == "decide":
+            return Consequence(Affected.NOTHING, DECIDE_RULE)
         case Split():
             return Consequence(Affected.NEWCOMERS, "who has a path keeps it")
         case If() | Choose():

@@ -100,6 +100,10 @@ EDITS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "another start": (("event: order_placed\n  per: order_id", "event: subscribed"),),
     "a policy, a state": (("steps:\n", "policy: patient\nstate: closing\nsteps:\n"),),
+    "moments of decision": (
+        ("        - exit: control\n", "        - exit: control\n    decide: after 2,000 people each\n"),
+        ("steps:\n", "holdout: {share: 10%, decide: on 2026-12-15}\nsteps:\n"),
+    ),
     "words for readers": (("Asks somebody back.", "Asks somebody to come back."),),
 }  # fmt: skip
 
