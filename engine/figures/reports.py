@@ -163,7 +163,7 @@ KINDS: Mapping[str, ReportKind] = {
         "what holdouts and splits show, and how sure that is", "Experiments", _experiments
     ),
     "segments": ReportKind(
-        "who came into each segment, and who left it", "Segments", segments, frozenset((ReportNote.SINCE,))
+        "who came into each segment, and who left it", "Segments", segments
     ),
     "codes": ReportKind("promo codes: given, used, and what was bought with them", "Promo codes", codes),
     "recommendations": ReportKind(

@@ -10,7 +10,7 @@ from engine.figures.period import Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, add, by_granularity
 from engine.store.counting.daily_counts import What
-from engine.store.counting.reading import date_of, sums
+from engine.store.counting.reading import date_of, first_day, sums
 from engine.store.customers import memberships
 from engine.values import Instant
 
@@ -55,7 +55,11 @@ def segments(scope: ReportScope) -> ReportContent:
         remarks=(_DEPLOYED,) if lines else (),
     )  # fmt: skip
     parts = by_granularity(conn, period, scope.wanted.by, PARTS, whats=_MOVES)
-    return ReportContent((table, *parts), () if lines else ("There is no segment.",))
+    notes = [] if lines else ["There is no segment."]
+    first = first_day(conn, *_MOVES)
+    if first is not None and first > scope.before.first:
+        notes.append(f"Who came and left is counted since {first.isoformat()}: of earlier days nobody knows.")
+    return ReportContent((table, *parts), tuple(notes))
 
 
 _DEPLOYED = (

@@ -74,9 +74,10 @@ def cohort_sums(conn: Connection, first: str, last: str, until: dt.date) -> dict
     return whole
 
 
-def first_day(conn: Connection) -> dt.date | None:
-    """The first day of which anything is counted."""
-    found = rows(conn, "SELECT min(day) FROM daily")[0][0]
+def first_day(conn: Connection, *whats: What) -> dt.date | None:
+    """The first day of which anything is counted, or one of these."""
+    clause = f" WHERE what IN ({', '.join('?' * len(whats))})" if whats else ""
+    found = rows(conn, f"SELECT min(day) FROM daily{clause}", tuple(map(str, whats)))[0][0]  # noqa: S608
     return date_of(int(found)) if found is not None else None
 
 
