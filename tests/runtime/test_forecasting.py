@@ -159,10 +159,18 @@ def members(shop: Shop) -> set[str]:
         }
 
 
-def test_everybody_who_ordered_has_a_chance_and_a_sum(shop: Shop) -> None:
+def test_everybody_who_ordered_has_a_chance_and_a_sum(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     shop.change("looker")
     shop.run()
+    real, written = forecasts.write, list[str]()
+
+    def noted(conn: Connection, values: Sequence[tuple[int, str, dict[str, object]]]) -> int:
+        written.extend(customer for _, customer, _ in values)
+        return real(conn, values)
+
+    monkeypatch.setattr(forecasts, "write", noted)
     changed = night(shop, chunk=37)
+    assert len(written) == len(set(written)) == 160, "each row once, though two facts are new"
     chances, sums = values(shop), values(shop, "ahead")
     assert changed == {"returns": 160, "ahead": 160}
     assert len(chances) == len(sums) == 160
