@@ -9,6 +9,7 @@ import pytest
 
 from engine.runtime.advance.gap_learning import learn_gaps
 from engine.store.customers import batches
+from engine.store.inbox import inbox
 from engine.values import DAY, Value
 from tests.runtime.shop import FILES, Shop
 
@@ -30,6 +31,22 @@ steps:
       - wait: until next_order_at
         id: until_next
       - send: later
+"""
+
+
+DUE = """
+segment: due
+about: Whose next order can be expected.
+who: {next_order_at: is set}
+"""
+REMIND = """
+journey: remind
+start: {segment: due}
+again: always
+goal: {event: subscribed}
+policy: service
+steps:
+  - send: hello
 """
 
 
@@ -109,3 +126,42 @@ def test_a_median_that_hardly_moved_writes_nobody_anew(shop: Shop) -> None:
     shop.run()
     assert look(shop) == {"next_order_at": 0}
     assert value(shop, "anna") == before
+
+
+@pytest.mark.parametrize("is_cut_off", [False, True])
+def test_who_is_told_by_a_median_that_was_not_known_before_starts_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, is_cut_off: bool
+) -> None:
+    files = {
+        "schemas/customer.yaml": FACTS,
+        "journeys/segments/due.yaml": DUE,
+        "journeys/remind.yaml": REMIND,
+    }
+    shop = Shop(tmp_path, {**FILES, **files})
+    for customer in ("anna", "boris", "zoe"):
+        shop.change(customer)
+    shop.event("zoe", "order_placed")
+    shop.run()
+    assert look(shop) == {"next_order_at": 0}, "the first look"
+    for customer in ("anna", "boris"):
+        shop.event(customer, "order_placed")
+    shop.later(10 * DAY)
+    for customer in ("anna", "boris"):
+        shop.event(customer, "order_placed")
+    shop.run()
+    if is_cut_off:
+        with monkeypatch.context() as patch:
+            patch.setattr(inbox, "append_rows", cut_off)
+            with pytest.raises(OSError, match="power"):
+                look(shop)
+    assert look(shop) == {"next_order_at": 2}
+    assert value(shop, "anna") is not None
+    assert shop.planned() == []
+    shop.event("zoe", "order_placed")
+    shop.run()
+    assert [message.customer for message in shop.planned()] == ["zoe"]
+    shop.close()
+
+
+def cut_off(*_: object, **__: object) -> None:
+    raise OSError("the power is gone")

@@ -181,7 +181,9 @@ def test_night_after_night_it_is_what_is_usual_with_everybody(
                 board.add(f"c{customer}", Event(number, "", "order_cancelled", at, at, fields))
             else:
                 left.setdefault(f"c{customer}", []).append(at)
-        changed, after = dict(board.learn()), usual(list(left.values()), before)
+        learned, after = board.learn(), usual(list(left.values()), before)
+        changed = {each.customer: each.moment for each in learned}
+        starting = {each.customer for each in learned if each.starts}
         assert board.typical == after
         few = {customer: theirs for customer, theirs in left.items() if len(theirs) < 4}
         gaps = {customer: (before.of(len(theirs)), after.of(len(theirs))) for customer, theirs in few.items()}
@@ -189,6 +191,9 @@ def test_night_after_night_it_is_what_is_usual_with_everybody(
             customer: max(few[customer]) + new if new is not None else None
             for customer, (old, new) in gaps.items() if old != new
         }  # fmt: skip
+        assert starting == {
+            customer for customer, (old, new) in gaps.items() if old != new and old is not None
+        }
         before = after
 
 
@@ -216,8 +221,8 @@ def test_who_comes_after_the_night_is_expected_by_what_is_usual(tmp_path: Path, 
         "journeys/segments/due.yaml": DUE,
         "journeys/remind.yaml": REMIND,
     }
-    orders = [(1, f"c{number:02}", amount) for number in range(50) for amount in (10, 20)]
-    messages = play(tmp_path, [*orders, (1, "early", 10), (6, "later", 10)], files, jobs)
+    orders = [(day, f"c{number:02}", 10) for number in range(50) for day in (1, 4)]
+    messages = play(tmp_path, [*orders, (3, "early", 10), (6, "later", 10)], files, jobs)
     assert messages == [("later", "hello")]  # the others were there from the beginning
 
 

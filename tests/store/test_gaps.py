@@ -93,6 +93,6 @@ def test_whoever_has_few_events_gets_the_moment_that_follows(store: Store) -> No
     fill(store, {"one": [10], "two": [10, 20], "three": [10, 20, 50], "four": [10, 20, 30, 40]})
     known = TypicalGaps(7 * DAY, 8 * DAY, None)
     with store.read() as conn:
-        found = {customer: moment for _, customer, moment in gaps.others(conn, NEXT, known, page=2)}
+        found = {each.customer: each.moment for each in gaps.others(conn, NEXT, known, page=2)}
         assert found == {"one": 17 * DAY, "two": 28 * DAY}
         assert not list(gaps.others(conn, NEXT, TypicalGaps()))

@@ -29,9 +29,9 @@ def learn_gaps(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUN
     """Learns what is usual once per day of the shop's calendar, and anew when a definition changed. fact ->
     how many customers have another moment now.
 
-    Who gets a moment by the first look, or by the first one with a changed definition, starts nothing.
-    Reading keeps nobody from writing. After a crash between two chunks the look is made again: it finds the
-    rest.
+    Who gets a moment by the first look, by the first one with a changed definition, or in the night in which
+    a median is known for the first time, starts nothing. Reading keeps nobody from writing. After a crash
+    between two chunks the look is made again: it finds the rest, who start nothing either.
     """
     changed: dict[str, int] = {}
     with store.read() as conn:
@@ -47,14 +47,18 @@ def learn_gaps(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUN
                 continue
             before = TypicalGaps() if is_first else learned.known(conn).gaps.get(rule.name, TypicalGaps())
             known = before.steadied(gaps.typical(conn, rule))
+            learned_at = learned.gaps_at(conn, rule.name)
+            # A look that was cut off has put its medians down, and nobody knows those before them.
+            is_quiet = is_first or (last is not None and learned_at is not None and learned_at > last.until)
         # Before the customers: whose event comes from now on is told by what was learned now.
         store.write(partial(learned.put_gaps, name=rule.name, known=known, now=now))
         with store.read() as conn:
             found = list(gaps.others(conn, rule, known))
-        rows = [
-            (bucket, customer, *_told(rule.name, moment, now, starts=not is_first))
-            for bucket, customer, moment in found
-        ]
+        rows = []
+        for each in found:
+            starts = not is_quiet and before.of(each.events) is not None
+            kind, body = to_row(ProfileChanged(0, now, {rule.name: each.moment}, starts=starts))
+            rows.append((each.bucket, each.customer, kind, now, body))
         for start in range(0, len(rows), chunk):
             store.write(partial(inbox.append_rows, inbox=rows[start : start + chunk]))
         store.write(partial(watermarks.put, kind=SWEEP, name=rule.name, until=now, hash_=rule.fingerprint))
@@ -68,8 +72,3 @@ def last_looks(conn: Connection, journeys: Journeys) -> dict[str, Instant]:
         rule.name: watermarks.get(conn, SWEEP, rule.name) for rule in journeys.facts if rule.how == "next"
     }
     return {name: look.until for name, look in looks.items() if look is not None}
-
-
-def _told(name: str, moment: int | None, now: Instant, *, starts: bool) -> tuple[str, int, str]:
-    kind, body = to_row(ProfileChanged(0, now, {name: moment}, starts=starts))
-    return kind, now, body

@@ -51,19 +51,27 @@ class NightlyGaps:
 
     def _learn(self, now: Instant) -> None:
         self._is_expected = False
-        found: list[tuple[str, Value, str, bool]] = []
-        for board in self._boards:
-            starts = board.typical is not None  # who has a moment by the first look had it from the beginning
-            found += [(customer, moment, board.rule.name, starts) for customer, moment in board.learn()]
+        found = [(board.rule.name, moment) for board in self._boards for moment in board.learn()]
         journeys = self._customers.journeys
         gaps = {board.rule.name: board.typical for board in self._boards if board.typical is not None}
         if gaps != journeys.learned.gaps:
             # Before the customers: whose event comes from now on is told by what was learned now
             self._customers.go_by(replace(journeys, learned=replace(journeys.learned, gaps=gaps)))
-        for customer, moment, name, starts in found:
-            if self._mine(customer):
-                change = ProfileChanged(self._decider.next_number(), now, {name: moment}, starts=starts)
-                self._customers.happen(customer, change, now)
+        for name, each in found:
+            if self._mine(each.customer):
+                number, values = self._decider.next_number(), {name: each.moment}
+                change = ProfileChanged(number, now, values, starts=each.starts)
+                self._customers.happen(each.customer, change, now)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangedMoment:
+    """When the next event of a customer is to be expected now; None: nobody can tell any more. `starts`:
+    whether a journey may start by it: not where the median was not known before."""
+
+    customer: str
+    moment: Value
+    starts: bool
 
 
 @dataclass(slots=True)
@@ -88,8 +96,8 @@ class GapBoard:
             count(facts, event, self.rule)
             self._asked.add(customer)
 
-    def learn(self) -> list[tuple[str, Value]]:
-        """Learns what is usual now: (customer, moment) of everybody whose moment is another one by it."""
+    def learn(self) -> list[ChangedMoment]:
+        """Learns what is usual now; everybody whose moment is another one by it."""
         for customer in self._asked:
             self._count_anew(customer)
         self._asked.clear()
@@ -102,11 +110,16 @@ class GapBoard:
                 median_of_sorted(two) if two else None,
             )
         )
-        others = [few for size, few in enumerate(self._few, 1) if before.of(size) != self.typical.of(size)]
-        return [
-            (customer, next_moment(moments_of(self._facts[customer], self.rule), self.typical))
-            for customer in sorted(set().union(*others))
-        ]
+        changed = [
+            ChangedMoment(
+                customer,
+                next_moment(moments_of(self._facts[customer], self.rule), self.typical),
+                starts=before.of(size) is not None,
+            )
+            for size, few in enumerate(self._few, 1) if before.of(size) != self.typical.of(size)
+            for customer in few
+        ]  # fmt: skip
+        return sorted(changed, key=lambda each: each.customer)
 
     def _count_anew(self, customer: str) -> None:
         for gaps, gap in self._parts(self._counted.get(customer, [])):

@@ -4,6 +4,7 @@ those whose `next` is to be another moment."""
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 from itertools import groupby
 
 import sqlalchemy as sa
@@ -51,11 +52,21 @@ def typical(conn: sa.Connection, rule: FactRule) -> TypicalGaps:
     return TypicalGaps(medians.get(0), medians.get(1), medians.get(2))
 
 
+@dataclass(frozen=True, slots=True)
+class OtherMoment:
+    """A customer whose stored moment is another one than it is to be (`moment`; None: there is to be none).
+    `events`: how many it is made from, one to three."""
+
+    bucket: int
+    customer: str
+    events: int
+    moment: int | None
+
+
 def others(
     conn: sa.Connection, rule: FactRule, known: TypicalGaps, page: int = PAGE
-) -> Iterator[tuple[int, str, int | None]]:
-    """(bucket, customer, moment) of everybody with one to three events whose stored moment is another one
-    than `known` says; None: there is to be none."""
+) -> Iterator[OtherMoment]:
+    """Everybody with one to three events whose stored moment is another one than `known` says."""
     customer = Columns.of().customer
     is_stored = json_kind(customer.c.attributes, rule.name).in_(NUMBERS)
     stored = sa.case((is_stored, json_number(customer.c.attributes, rule.name))).label("stored")
@@ -75,7 +86,7 @@ def others(
             gap = known.of(len(moments))
             expected = moments[-1] + gap if gap is not None else None
             if expected != (int(value) if value is not None else None):
-                yield int(number), str(id_), expected
+                yield OtherMoment(int(number), str(id_), len(moments), expected)
         if len(found) < page:
             return
         bucket, last = int(found[-1][4]), str(found[-1][5])

@@ -127,6 +127,12 @@ def _put(conn: sa.Connection, name: str, document: str, now: Instant) -> None:
     )
 
 
+def gaps_at(conn: sa.Connection, name: str) -> Instant | None:
+    """When the gaps of a fact were learned last; None: never."""
+    found = rows(conn, "SELECT at FROM learned WHERE name = ?", (f"{_GAPS}{name}",))
+    return Instant(found[0][0]) if found else None
+
+
 def put_gaps(conn: sa.Connection, name: str, known: TypicalGaps, now: Instant) -> None:
     """Keeps what is usual between the events of a `next` fact."""
     document = dump([known.first, known.one, known.two])
