@@ -43,7 +43,7 @@ def test_what_no_daemon_could_open_is_an_error_with_its_place(
     assert what in answer.out
     refused = small_shop.run("deploy")
     assert refused.code == 1
-    assert "the project has 1 error, config.yaml:" in refused.err
+    assert "the project cannot be published, it has 1 error, config.yaml:" in refused.err
 
 
 def test_the_fix_keeps_the_name_of_the_sender_and_passes(small_shop: Shop, golden: Golden) -> None:
