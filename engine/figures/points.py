@@ -84,8 +84,8 @@ POINTS_METRICS: tuple[SumMetric, ...] = (
     EARNED, GIVEN, BROUGHT, ISSUED, TAKEN_BACK, SPENT, EXPIRED, FORGOTTEN_POINTS, OUTSTANDING, LIABILITY,
     REDEMPTION_RATE, BREAKAGE,
 )  # fmt: skip
-TRENDS = (EARNED, GIVEN, ISSUED, TAKEN_BACK, SPENT, EXPIRED, OUTSTANDING)
-"""Of which a day has a figure of its own that says something."""
+TRENDS = (EARNED, GIVEN, ISSUED, TAKEN_BACK, SPENT, EXPIRED)
+"""Of which a day has a figure of its own that adds up to that of the period."""
 
 
 def points(conn: Connection, wanted: ReportRequest, worth: Decimal | None) -> tuple[Table, ...]:

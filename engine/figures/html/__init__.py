@@ -22,11 +22,15 @@ _FOLDER = Path(__file__).parent
 
 TILES = (
     "all_revenue", "all_orders", "customers", "new_customers", "repeat_rate", "trigger_share", "crr",
-    "started", "goal_rate", "orders", "revenue", "cost",
+    "started", "goal_rate", "orders", "revenue", "cost", "points_outstanding", "points_liability",
+    "points_redemption_rate", "points_breakage",
 )  # fmt: skip
 """What stands above everything else, of those figures that the whole of something has."""
 
-CHARTS = ("all_revenue", "all_orders", "new_customers", "trigger_revenue", "sent", "clicked")
+CHARTS = (
+    "all_revenue", "all_orders", "new_customers", "trigger_revenue", "sent", "clicked", "points_issued",
+    "points_spent", "points_expired",
+)  # fmt: skip
 """What is drawn over the days of the period, of those figures that a report has."""
 
 
