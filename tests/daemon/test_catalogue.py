@@ -89,7 +89,8 @@ def test_a_price_and_a_stock_start_who_wished_for_the_product(shop: Shop) -> Non
 
 
 @pytest.mark.timeout(180)
-def test_a_crowd_starts_once_each_whenever_the_daemon_dies(shop: Shop) -> None:
+@pytest.mark.parametrize("shares", [(0.1,), pytest.param((0.1, 0.4, 0.7), marks=pytest.mark.soak)])
+def test_a_crowd_starts_once_each_whenever_the_daemon_dies(shop: Shop, shares: tuple[float, ...]) -> None:
     crowd = [f"c{n:05}" for n in range(CROWD)]
     shop.start()
     with shop.client() as client:
@@ -102,7 +103,7 @@ def test_a_crowd_starts_once_each_whenever_the_daemon_dies(shop: Shop) -> None:
     with shop.client() as client:
         assert client.put("/products/p1", json={"price": 10}).status_code == 200
     kills = 0
-    for share in (0.1, 0.4, 0.7):
+    for share in shares:
         wait_until(lambda: runs(shop, "cheaper") >= share * CROWD, 60, shop.log)  # noqa: B023
         shop.kill()
         kills += bool(shop.ask("SELECT 1 FROM product_change"))
