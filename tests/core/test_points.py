@@ -226,6 +226,25 @@ def test_all_points_that_somebody_ever_earned_count_for_the_tier_when_their_line
     assert sum(points for _, points in earned) == sum(points for _, points in before.earned)
 
 
+def test_a_long_ledger_of_points_that_nobody_spends_does_not_grow_for_ever() -> None:
+    anna = Life(shop(POINTS.replace("365 days after earning", "at the end of next year")))
+    for number in range(60):
+        anna.event(f"o{number}", "order_placed", day(number * 5), order_id=str(number), total=money(10))
+    ledger, now = load(anna.state.facts.fact_state[MEMORY]), day(301)
+    settled = settle(ledger, now)
+    fewer = compacted(ledger, settled, now, 40)
+    assert ledger.lines == 61
+    assert fewer.lines == 30 + 1 + 3, "the newer half, the older one, and what was pending of it"
+    anna.state.facts.fact_state[MEMORY] = fewer
+    before = sum(anna.entered.values())
+    anna.event("c9", "order_cancelled", now, order_id="9")
+    anna.event("o99", "order_placed", now, order_id="99", total=money(10))
+    assert sum(anna.entered.values()) == before + 10, "what is settled cannot be cancelled any more"
+    again = load(anna.state.facts.fact_state[MEMORY])
+    earned = [*settle(again, now).earned, *earned_before(again)]
+    assert sum(points for _, points in earned) == sum(points for _, points in settled.earned) + 10
+
+
 @pytest.mark.parametrize("most", [10, 40])
 def test_a_long_ledger_is_settled_and_comes_to_the_same(most: int) -> None:
     anna = Life(shop())

@@ -11,6 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.facts.customer import CustomerState, Facts
+from engine.core.points.compacting import compacted, earned_before
 from engine.core.points.ledger import EXPIRED, MEMORY, Ledger, load
 from engine.core.points.settling import SettledLedger, settle
 from engine.store.customers.customer_codec import dump_fact_state, load_fact_state
@@ -136,6 +137,26 @@ def test_the_ledgers_of_two_ids_of_one_person_are_that_of_one(past: list[Past], 
             assert entered == sum(both)
         else:
             assert entered in both
+
+
+@settings(max_examples=40, deadline=None)
+@given(pasts(), st.integers(1, 6), st.integers(0, 110))
+def test_a_settled_ledger_comes_to_the_same_now_and_later(past: list[Past], most: int, days: int) -> None:
+    now = Instant(DAY_0 + days * DAY)
+    life = Life(JOURNEYS)
+    for each in past:
+        if each.at <= now:
+            each.feed(life, each.at)
+    ledger = load(life.state.facts.fact_state.get(MEMORY, Ledger()))
+    settled = settle(ledger, now)
+    fewer = compacted(ledger, settled, now, most)
+    for later in (now, Instant(now + 20 * DAY), Instant(now + 70 * DAY)):
+        whole, part = settle(ledger, later), settle(fewer, later)
+        assert (whole.available, whole.pending, whole.expiring, whole.last_day) == (
+            part.available, part.pending, part.expiring, part.last_day
+        )  # fmt: skip
+    earned = [*settle(fewer, now).earned, *earned_before(fewer)]
+    assert sum(points for _, points in earned) == sum(points for _, points in settled.earned)
 
 
 @settings(max_examples=60, deadline=None)

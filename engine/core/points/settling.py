@@ -22,6 +22,7 @@ from msgspec import Struct, field
 
 from engine.core.points.ledger import (
     EXPIRED,
+    SETTLED,
     DatedPoints,
     EarnedPoints,
     EarnOffer,
@@ -85,7 +86,7 @@ def settle(ledger: Ledger, now: Instant) -> SettledLedger:
     return _Play(ledger).through(now)
 
 
-def _takers(ledger: Ledger) -> dict[str, list[TakenBackPoints]]:
+def takers_of(ledger: Ledger) -> dict[str, list[TakenBackPoints]]:
     """What is taken back of which line: of two events of one name with the same key the first, in the order
     of time."""
     found: dict[str, list[TakenBackPoints]] = defaultdict(list)
@@ -114,7 +115,7 @@ class _Play:
 
     def __init__(self, ledger: Ledger) -> None:
         self.ledger = ledger
-        self.takers = _takers(ledger)
+        self.takers = takers_of(ledger)
         self.chosen, used = _chosen(ledger, self.takers)
         self.lots: list[PointsLot] = []  # those with points left, the first to be spent first
         self.of: dict[str, PointsLot] = {}
@@ -158,7 +159,8 @@ class _Play:
             if points:
                 yield _Step(line.at, 0, cause, points)
                 back = sum(taken for _, taken in _taken(offer, self.takers.get(cause, ())))
-                if points > back:
+                # What a compacted ledger carries on was earned before (`Ledger.earned_before`).
+                if points > back and not cause.startswith(SETTLED):
                     self.settled.earned.append(DatedPoints(line.at, points - back))
 
     def _takings(self) -> Iterable[_Step]:
