@@ -56,7 +56,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Store]:
 
 
 def fill(conn: Connection, base: list[Any]) -> None:
-    for table in ("customer", "credit", "outbox"):
+    for table in ("customer", "credit", "outbox", "daily"):
         conn.exec_driver_sql(f"DELETE FROM {table}")
     change_many(
         conn,
