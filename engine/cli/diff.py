@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -12,7 +12,7 @@ from engine.cli.output import Format, asides, counted, say, say_head, say_json, 
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
+    from engine.plan.difference import Affected, Difference, ProjectDiff, SubjectDiff
     from engine.project import Project
     from engine.values import Instant
 
@@ -44,7 +44,14 @@ def diff(
         )
     answer = compare(files_at(project.folder, commit), project, session.clock.now())
     if form is Format.json:
-        say_json({"against": commit, "subjects": answer.subjects, "unread": answer.unread})
+        say_json(
+            {
+                "against": commit,
+                "affects": answer.affects,
+                "subjects": answer.subjects,
+                "unread": answer.unread,
+            }
+        )
     else:
         tell_diff(answer, commit[:12])
 
@@ -93,7 +100,7 @@ def tell_diff(answer: ProjectDiff, against: str) -> None:
         say_plain(f"nothing changes against {against}")
         return
     for subject in answer.subjects:
-        say_head(f"{subject.kind} {subject.name}: {_affects(subject)}")
+        say_head(f"{subject.kind} {subject.name}: {_affects(subject.affects)}")
         _lines(subject.changes)
         if subject.folded:
             say("  [dim]moved or renamed[/]")
@@ -102,15 +109,15 @@ def tell_diff(answer: ProjectDiff, against: str) -> None:
         asides.print(f"{unread.file} cannot be compared: {unread.why}", markup=False)
     changes = sum(len(subject.changes) + len(subject.folded) for subject in answer.subjects)
     say()
-    say_plain(f"{counted(changes, 'change')} against {against}")
+    say_plain(f"{counted(changes, 'change')} against {against}: {_affects(answer.affects)}")
 
 
-def _affects(subject: SubjectDiff) -> str:
+def _affects(affects: Sequence[Affected]) -> str:
     from engine.plan.difference import Affected
 
-    if subject.affects == (Affected.NOTHING,):
+    if not any(who is not Affected.NOTHING for who in affects):
         return "nothing changes for customers"
-    return f"changes {', '.join(subject.affects)}"
+    return f"changes {', '.join(affects)}"
 
 
 def _lines(changes: tuple[Difference, ...]) -> None:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from engine.errors import AuthorError
-    from engine.plan.in_flight import DeploymentPlan, JourneyPlan, PlaceInFlight
+    from engine.plan.in_flight import DeploymentPlan, JourneyPlan, PlaceInFlight, RiskyChange
 
 GONE_HELP = "a wait that is gone, and none took its place: who rests there goes on (may be repeated)"
 MOVED = {
@@ -31,6 +31,16 @@ MOVED = {
     "leaves": "leave now",
 }
 """In words, by `core.migrate.MoveRule`."""
+RISKS = {
+    "without_file": "refused: the file is gone",
+    "unsure": "refused: is it {to} under another name?",
+    "leaves": "leave now",
+    "reaches_goal": "leave: the changed goal holds already",
+    "leaves_early": "leave: the changed exit_if holds already",
+    "finishes": "have come to the end",
+    "goes_on": "go on to {to}",
+}
+"""In words, by `plan.in_flight.Risk`."""
 PENDING = 4
 """Exit code with `--exit-code` where a deployment would change something."""
 
@@ -66,7 +76,8 @@ def plan(
     differences = compare(coming.published, coming.project, now)
     if form is Format.json:
         say_json({
-            "against": coming.number, "people": coming.plan, "subjects": differences.subjects,
+            "against": coming.number, "affects": differences.affects, "risks": coming.plan.risks,
+            "people": coming.plan, "subjects": differences.subjects,
             "unread": differences.unread,
         })  # fmt: skip
     else:
@@ -88,6 +99,9 @@ def tell_plan(coming: DeploymentPlan, zone: ZoneInfo) -> None:
     """What becomes of people and segments. `zone`: of the moments."""
     from engine.runtime.publish.planning import doubt_refusal, refusal
 
+    if coming.risks:
+        say_head("To be looked at first")
+        say_rows([_risk(each) for each in coming.risks])
     for journey in coming.journeys:
         say_head(f"journey {journey.journey}: {_people(journey.people)} inside")
         if journey.is_gone:
@@ -103,6 +117,11 @@ def tell_plan(coming: DeploymentPlan, zone: ZoneInfo) -> None:
         say_plain(
             "  they were in it, or not, from the beginning: nobody enters a journey by the change alone"
         )
+
+
+def _risk(risky: RiskyChange) -> list[str]:
+    where = f"{risky.journey}, {risky.step}" if risky.step else risky.journey
+    return [f"{risky.people:>7,}", f"in {where}", RISKS[risky.risk].format(to=risky.to)]
 
 
 def _tell_refusal(why: AuthorError) -> None:

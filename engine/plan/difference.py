@@ -70,9 +70,14 @@ def subject_diff(
     told, aside = tuple(changes), tuple(folded)
     if not told and not aside:
         return None
-    found = {change.affected for change in (*told, *aside)}
-    affects = tuple(who for who in Affected if who in found and who is not Affected.NOTHING)
-    return SubjectDiff(kind, name, file, affects or (Affected.NOTHING,), told, aside)
+    affects = _weighed(change.affected for change in (*told, *aside))
+    return SubjectDiff(kind, name, file, affects, told, aside)
+
+
+def _weighed(affected: Iterable[Affected]) -> tuple[Affected, ...]:
+    """Each once, the weightiest first; nobody only where there is nobody else."""
+    found = set(affected)
+    return tuple(who for who in Affected if who in found - {Affected.NOTHING}) or tuple(found)
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,3 +95,8 @@ class ProjectDiff:
 
     subjects: tuple[SubjectDiff, ...]
     unread: tuple[UnreadFile, ...] = ()
+
+    @property
+    def affects(self) -> tuple[Affected, ...]:
+        """Whom all of it affects, each once, the weightiest first; nothing where nothing differs."""
+        return _weighed(who for subject in self.subjects for who in subject.affects)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Iterator
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import NamedTuple
 
 from engine.core.migrate import MoveRule
@@ -59,6 +61,30 @@ class Doubt(NamedTuple):
         return f"{self.journey.journey}.{self.place.step}"
 
 
+class Risk(StrEnum):
+    """What people lose, what is refused first."""
+
+    WITHOUT_FILE = "without_file"  # refused: nobody would know their waits and goals
+    UNSURE = "unsure"  # refused until somebody says which step theirs is
+    LEAVES = "leaves"
+    REACHES_GOAL = "reaches_goal"
+    LEAVES_EARLY = "leaves_early"
+    FINISHES = "finishes"
+    GOES_ON = "goes_on"
+
+
+@dataclass(frozen=True, slots=True)
+class RiskyChange:
+    """So many people of a journey lose something. `step`: where they rest, "" for all of its places; `to`:
+    where they go on, or what their step may be."""
+
+    risk: Risk
+    people: int
+    journey: str
+    step: str = ""
+    to: str | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class DeploymentPlan:
     """Whom a deployment meets. Journeys that are refused come first, then those with most people."""
@@ -78,3 +104,25 @@ class DeploymentPlan:
             Doubt(journey, place)
             for journey in self.journeys for place in journey.places if place.seems is not None
         )  # fmt: skip
+
+    @property
+    def risks(self) -> tuple[RiskyChange, ...]:
+        """What a reviewer looks at first: what is refused, then whatever meets most people."""
+        found = [risk for journey in self.journeys for risk in _risks(journey)]
+        refused = (Risk.WITHOUT_FILE, Risk.UNSURE)
+        return tuple(sorted(found, key=lambda risky: (risky.risk not in refused, -risky.people)))
+
+
+def _risks(journey: JourneyPlan) -> Iterator[RiskyChange]:
+    name = journey.journey
+    if journey.is_gone:
+        yield RiskyChange(Risk.WITHOUT_FILE, journey.people, name)
+    for place in journey.places:
+        if place.seems is not None:
+            yield RiskyChange(Risk.UNSURE, place.people, name, place.step, place.seems)
+        elif place.move in (MoveRule.LEAVES, MoveRule.FINISHES, MoveRule.GOES_ON):
+            yield RiskyChange(Risk(place.move.value), place.people, name, place.step, place.to)
+    if journey.reaches_goal:
+        yield RiskyChange(Risk.REACHES_GOAL, journey.reaches_goal, name)
+    if journey.leaves_early:
+        yield RiskyChange(Risk.LEAVES_EARLY, journey.leaves_early, name)

@@ -132,21 +132,31 @@ def is_same_side(former: PlacedStep, present: PlacedStep, same: Matched) -> bool
 
 def lookalikes(former: Sequence[PlacedStep], present: Sequence[PlacedStep], same: Matched) -> dict[int, int]:
     """Named steps that are gone -> the new one of the same verb that came at the same side of the same step:
-    it may be that one under another name."""
+    it may be that one under another name. First those that stand behind the same step as before."""
+    back = {new: old for old, new in same.items()}
+    gone = [place for place in former if place.index not in same and place.is_named]
+    came = [place for place in present if place.index not in back and place.is_named]
+    pairs = [
+        (was, now) for was in gone for now in came
+        if was.step.verb == now.step.verb and is_same_side(was, now, same)
+    ]  # fmt: skip
     found: dict[int, int] = {}
-    taken = set(same.values())
-    for gone in former:
-        if gone.index in same or not gone.is_named:
-            continue
-        came = (
-            place.index for place in present
-            if place.index not in taken and place.is_named and place.step.verb == gone.step.verb
-            and is_same_side(gone, place, same)
-        )  # fmt: skip
-        if (other := next(came, None)) is not None:
-            found[gone.index] = other
-            taken.add(other)
+    pairs.sort(
+        key=lambda pair: same.get(_behind(pair[0], former, same), -1) != _behind(pair[1], present, back)
+    )
+    for was, now in pairs:
+        if was.index not in found and now.index not in found.values():
+            found[was.index] = now.index
     return found
+
+
+def _behind(place: PlacedStep, row: Sequence[PlacedStep], matched: Matched) -> int:
+    """Index of the last step before it in its list that is in both versions; -1: there is none."""
+    before = (
+        other.index for other in row[: place.index]
+        if other.index in matched and (other.parent, other.side) == (place.parent, place.side)
+    )  # fmt: skip
+    return max(before, default=-1)
 
 
 def in_order(former: Sequence[PlacedStep], present: Sequence[PlacedStep], same: Matched) -> set[int]:

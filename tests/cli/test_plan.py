@@ -10,6 +10,9 @@ from typing import Any
 
 import pytest
 
+from engine.cli.plan import MOVED, RISKS
+from engine.core.migrate import MoveRule
+from engine.plan.in_flight import Risk
 from tests import stores
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
@@ -175,3 +178,8 @@ def test_before_the_first_deployment_there_is_nothing_to_compare_with(small_shop
     said = small_shop.run("plan")
     assert said.code != 0
     assert "deploy" in said.err
+
+
+def test_every_rule_and_every_risk_has_its_words() -> None:
+    assert MOVED.keys() == set(MoveRule)
+    assert RISKS.keys() == set(Risk)

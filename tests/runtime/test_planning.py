@@ -11,7 +11,7 @@ import pytest
 from engine.core.migrate import MoveRule
 from engine.errors import AuthorError, UsageError
 from engine.plan import reviewed
-from engine.plan.in_flight import DeploymentPlan
+from engine.plan.in_flight import DeploymentPlan, Risk
 from engine.plan.reviewed import ReviewedPlan, Tolerance
 from engine.runtime.publish import one_off
 from engine.runtime.publish.deploy import Approval
@@ -137,6 +137,18 @@ def test_a_similar_step_in_the_place_of_one_with_people_asks_which_it_is(shop: S
     done = shop.publish(with_thanks(RENAMED), Approval(frozenset({"thanks.second"})))
     assert done.happened == {"thanks": {"stays": 8, "goes_on": 4}}
     assert shop.resting("thanks") == {"first": 5, "offer": 4, "third": 3}
+
+
+def test_what_is_refused_comes_first_then_whatever_meets_most_people(shop: Shop) -> None:
+    twelve_in_three_waits(shop)
+    edited = RENAMED.replace("at least 100", "at least 20")
+    edited = edited.replace("  - wait: 1 day\n    id: first\n", "")
+    plan = planned(shop, with_thanks(edited))
+    assert [(risky.risk, risky.people, risky.step, risky.to) for risky in plan.risks] == [
+        (Risk.UNSURE, 4, "second", "middle"),
+        (Risk.REACHES_GOAL, 6, "", None),
+        (Risk.GOES_ON, 5, "first", "hello"),
+    ]
 
 
 def test_a_step_without_people_may_be_called_otherwise(shop: Shop) -> None:
