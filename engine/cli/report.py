@@ -124,11 +124,14 @@ def _as(form: ReportFormat, answer: FiguresReport, shop: str) -> str:
 
 def _written(folder: Path, form: ReportFormat, name: str, of: str, text: str) -> Path:
     """The file, named after the report."""
+    import re
+
     from engine.errors import UsageError
 
     # a page is what is meant where nothing is said
     ending = "html" if form is ReportFormat.text else form.value
-    file = folder / f"{name}{'-' + of if of else ''}.{ending}"
+    # an id of the shop may hold anything, and the file stays in the folder
+    file = folder / f"{name}{'-' + re.sub(r'[^A-Za-z0-9_.@+-]', '_', of) if of else ''}.{ending}"
     try:
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")

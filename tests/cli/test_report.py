@@ -83,6 +83,15 @@ def test_reports_tell_of_the_period_and_the_one_before(lived: Shop, golden: Gold
     assert [(each["value"], each["before"]) for each in started] == [("4", "3")]
 
 
+def test_a_page_stays_in_its_folder_whatever_an_id_holds(shop: Shop) -> None:
+    assert shop.run("deploy").code == 0
+    assert shop.run("import", str(shop.write("people.jsonl", '{"customer_id": "../../a b"}\n'))).code == 0
+    shop.play()
+    out = shop.folder / "pages" / "of_people"
+    assert shop.run("report", "year", "../../a b", "--out", str(out)).code == 0
+    assert [file.name for file in out.parent.rglob("*.html")] == ["year-.._.._a_b.html"]
+
+
 def test_a_report_is_refused_with_what_to_write(shop: Shop, golden: Golden) -> None:
     wrong = (
         ("jurneys",), ("journey",), ("journey", "abandoned_kart"), ("channels", "email"),
