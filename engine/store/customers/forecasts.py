@@ -12,7 +12,7 @@ import sqlalchemy as sa
 from engine.core.facts.forecasts import Forecast
 from engine.core.facts.rule import FactRule
 from engine.store.customers.event_amounts import amount_keys, amount_sql
-from engine.store.customers.learned import FORECAST
+from engine.store.customers.learned import FORECAST, put_documents
 from engine.store.serialization import dump, load
 from engine.store.sql import change_many, rows
 from engine.values import Instant
@@ -152,12 +152,7 @@ def inside(conn: sa.Connection, journeys: Sequence[str]) -> set[tuple[int, str]]
 
 def put(conn: sa.Connection, made: Iterable[Forecast], now: Instant) -> None:
     """Keeps the forecast of each fact in place of the one before."""
-    change_many(
-        conn,
-        "INSERT INTO learned (name, at, value) VALUES (?, ?, ?)"
-        " ON CONFLICT (name) DO UPDATE SET at = excluded.at, value = excluded.value",
-        [(f"{FORECAST}{forecast.fact}", now, dump(forecast)) for forecast in made],
-    )
+    put_documents(conn, {f"{FORECAST}{forecast.fact}": dump(forecast) for forecast in made}, now)
 
 
 def mean_value(conn: sa.Connection, name: str) -> float | None:

@@ -11,7 +11,7 @@ import sqlalchemy as sa
 from engine.core.facts.learned import HOURS, Interval, Learned, ReactionRate
 from engine.core.facts.rule import TypicalGaps
 from engine.store.serialization import dump, load
-from engine.store.sql import change, rows
+from engine.store.sql import change_many, rows
 from engine.values import DAY, MINUTE, Instant, wall_clock, zone
 
 LOOKED_AT = 90 * DAY
@@ -114,16 +114,16 @@ def put(conn: sa.Connection, known: Learned, now: Instant) -> None:
         "rates": [(*key, each.sent, each.reacted) for key, each in sorted(known.rates.items())],
         "hours": known.hours,
     }
-    for name, document in documents.items():
-        _put(conn, name, dump(document), now)
+    put_documents(conn, {name: dump(document) for name, document in documents.items()}, now)
 
 
-def _put(conn: sa.Connection, name: str, document: str, now: Instant) -> None:
-    change(
+def put_documents(conn: sa.Connection, documents: Mapping[str, str], now: Instant) -> None:
+    """Keeps documents by name, each in place of the one before."""
+    change_many(
         conn,
         "INSERT INTO learned (name, at, value) VALUES (?, ?, ?)"
         " ON CONFLICT (name) DO UPDATE SET at = excluded.at, value = excluded.value",
-        (name, now, document),
+        [(name, now, document) for name, document in documents.items()],
     )
 
 
@@ -135,8 +135,7 @@ def gaps_at(conn: sa.Connection, name: str) -> Instant | None:
 
 def put_gaps(conn: sa.Connection, name: str, known: TypicalGaps, now: Instant) -> None:
     """Keeps what is usual between the events of a `next` fact."""
-    document = dump([known.first, known.one, known.two])
-    _put(conn, f"{_GAPS}{name}", document, now)
+    put_documents(conn, {f"{_GAPS}{name}": dump([known.first, known.one, known.two])}, now)
 
 
 def stamp(conn: sa.Connection) -> int:
