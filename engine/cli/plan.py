@@ -15,10 +15,13 @@ from engine.invocation import command
 from engine.visible import visible
 
 if TYPE_CHECKING:
+    from collections.abc import Collection
     from zoneinfo import ZoneInfo
 
     from engine.errors import AuthorError
     from engine.plan.in_flight import DeploymentPlan, JourneyPlan, PlaceInFlight, RiskyChange
+    from engine.project import Project
+    from engine.runtime.publish.planning import ComingDeployment
 
 GONE_HELP = "a wait that is gone, and none took its place: who rests there goes on (may be repeated)"
 MOVED = {
@@ -56,6 +59,10 @@ def plan(
         Path | None, typer.Option("--out", help="write the plan to this file, for  deploy --plan FILE")
     ] = None,
     gone: Annotated[list[str] | None, typer.Option("--gone", metavar="JOURNEY.STEP", help=GONE_HELP)] = None,
+    snapshot: Annotated[
+        Path | None,
+        typer.Option("--snapshot", help="by what  snapshot  wrote, where the store is out of reach"),
+    ] = None,
 ) -> None:
     """Say what publishing the folder would do: how many people are where, what becomes of them, who leaves at
     once, how segments change, and what differs in words. Changes nothing."""
@@ -69,8 +76,13 @@ def plan(
     session = Session.of(context)
     project = load(session.folder)
     now = session.clock.now()
-    with look_into_store(session.folder) as conn:
-        coming = plan_deployment(conn, project, now, gone or ())
+    if snapshot is not None and out is not None:
+        raise UsageError("a plan that is to be deployed is made beside the store:", "leave --snapshot away")
+    if snapshot is not None:
+        coming = _from_snapshot(snapshot, project, gone or ())
+    else:
+        with look_into_store(session.folder) as conn:
+            coming = plan_deployment(conn, project, now, gone or ())
     if not coming.number:
         raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
     differences = compare(coming.published, coming.project, now)
@@ -93,6 +105,18 @@ def plan(
         remark(f"{out}: `{command(f'deploy --plan {out}')}` publishes this and nothing else")
     if exit_code and (differences.subjects or differences.unread):
         raise typer.Exit(PENDING)
+
+
+def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> ComingDeployment:
+    from engine.runtime.publish.snapshot_plan import plan_from_snapshot
+    from engine.store.snapshot import read_snapshot
+
+    counted, files = read_snapshot(file)
+    remark(
+        f"counted {counted.made_at}: who leaves at once by a changed goal or exit_if, and how segments "
+        "change, only the store can say"
+    )
+    return plan_from_snapshot(counted, files, project, gone)
 
 
 def tell_plan(coming: DeploymentPlan, zone: ZoneInfo) -> None:

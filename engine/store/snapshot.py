@@ -1,17 +1,22 @@
 """A file for those who review changes without access to the store: how many people are where, how large the
 segments are, and some weeks of events under pseudonyms (docs/review.md).
 
-It is a stream that `replay` reads: its first line says what was counted.
+It is a stream that `replay` reads: its first line says what was counted, the next ones what was published.
 """
 
 from __future__ import annotations
 
+import gzip
 from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import BinaryIO
 
 import msgspec
 from sqlalchemy import Connection
 
-from engine.compiler.catalogue.catalogue import SNAPSHOT_LINE
+from engine.compiler.catalogue.catalogue import FILE_LINE, SNAPSHOT_LINE
+from engine.errors import UsageError
+from engine.invocation import command
 from engine.store.customers import enrollments, memberships
 from engine.store.journeys import deployments
 from engine.store.meta import secret
@@ -19,7 +24,11 @@ from engine.store.pseudonyms import Pseudonyms, SharedTexts
 from engine.store.recorded_stream import RecordedLine, StreamBounds, recorded_stream
 from engine.values import Instant, iso
 
-_TEMPLATES = "templates/"
+LONGEST = 16 << 20
+"""Bytes of one line."""
+
+MOST_LINES = 20_000
+"""Lines at the beginning of a file that may say what was published."""
 
 
 class SnapshotPlace(msgspec.Struct, frozen=True):
@@ -38,12 +47,10 @@ class SnapshotJourney(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What was counted. `files`: those of the published version that say what journeys are, by path;
-    `segments`: members."""
+    """What was counted while `deployment` was published. `segments`: members."""
 
     made_at: str
     deployment: int
-    files: Mapping[str, str]
     journeys: Mapping[str, SnapshotJourney]
     segments: Mapping[str, int]
 
@@ -54,11 +61,6 @@ def snapshot(conn: Connection, now: Instant) -> Snapshot:
     return Snapshot(
         iso(now),
         number,
-        {
-            name: text
-            for name, text in deployments.files(conn, number).items()
-            if not name.startswith(_TEMPLATES)
-        },
         {
             name: SnapshotJourney(people, [_place(place) for place in enrollments.resting_places(conn, name)])
             for name, people in enrollments.journeys_with_people(conn).items()
@@ -75,7 +77,42 @@ def _place(place: enrollments.RestingPlace) -> SnapshotPlace:
 
 def snapshot_lines(conn: Connection, bounds: StreamBounds, now: Instant) -> Iterator[RecordedLine]:
     """The whole file. The events are read twice: which texts many share is known at their end."""
-    yield RecordedLine(SNAPSHOT_LINE, iso(now), "", msgspec.to_builtins(snapshot(conn, now)))
+    counted = snapshot(conn, now)
+    yield RecordedLine(SNAPSHOT_LINE, iso(now), "", msgspec.to_builtins(counted))
+    for name, text in deployments.files(conn, counted.deployment).items():
+        yield RecordedLine(FILE_LINE, iso(now), "", {"path": name, "text": text})
     shared = SharedTexts()
     shared.count(recorded_stream(conn, bounds))
     yield from Pseudonyms(secret(conn), shared).of_lines(recorded_stream(conn, bounds))
+
+
+def read_snapshot(path: Path) -> tuple[Snapshot, dict[str, str]]:
+    """What a file says at its beginning: what was counted, and the published files by path. Raises UsageError
+    for a file that is no snapshot."""
+    try:
+        with path.open("rb") as plain:
+            is_packed = plain.read(2) == b"\x1f\x8b"
+            plain.seek(0)
+            lines = gzip.GzipFile(fileobj=plain) if is_packed else plain
+            return _head(lines)
+    except FileNotFoundError as wrong:
+        raise UsageError(f"there is no file {path}") from wrong
+    except (OSError, EOFError, ValueError) as wrong:
+        raise UsageError(
+            f"{path} is no snapshot: {wrong}.", f"`{command('snapshot')}` beside the store makes one"
+        ) from wrong
+
+
+def _head(lines: BinaryIO | gzip.GzipFile) -> tuple[Snapshot, dict[str, str]]:
+    first = msgspec.json.decode(lines.readline(LONGEST), type=RecordedLine)
+    if first.event != SNAPSHOT_LINE:
+        raise ValueError("its first line says nothing of people inside")
+    counted = msgspec.convert(first.properties, Snapshot)
+    files: dict[str, str] = {}
+    for _ in range(MOST_LINES):
+        line = lines.readline(LONGEST)
+        said = msgspec.json.decode(line, type=RecordedLine) if line else None
+        if said is None or said.event != FILE_LINE:
+            break
+        files[str(said.properties["path"])] = str(said.properties["text"])
+    return counted, files

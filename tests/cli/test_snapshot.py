@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 from engine.store.meta import secret
-from tests.cli.conftest import Shop
+from tests.cli.conftest import Shop, report
+from tests.cli.test_diff import replace
+from tests.conftest import Golden
 
 CANARIES = ("Zebulon", "Quagmire", "zebulon@canary.example", "359888123456", "ORD-77-CANARY", "canary road")
 
@@ -77,12 +79,36 @@ def test_a_person_is_the_same_pseudonym_every_time(shop: Shop) -> None:
 
 
 def test_it_says_who_is_where_and_how_large_segments_are(shop: Shop) -> None:
-    head = snapshot(shop)[0]
+    head, *lines = snapshot(shop)
     assert head["event"] == "$snapshot"
     welcome = head["properties"]["journeys"]["welcome"]
     assert welcome["people"] == 11
     assert sum(place["people"] for place in welcome["places"]) == 11
-    assert "journeys/welcome.yaml" in head["properties"]["files"]
+    files = {line["properties"]["path"] for line in lines if line["event"] == "$file"}
+    assert {"journeys/welcome.yaml", "config.yaml", "templates/welcome_hello.email.mjml"} <= files
+
+
+def test_a_plan_by_it_says_what_becomes_of_people_as_one_beside_the_store(shop: Shop) -> None:
+    snapshot(shop)
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 3 days")
+    beside = json.loads(shop.run("plan", "--format", "json").out)
+    said = shop.run("plan", "--format", "json", "--snapshot", str(shop.folder / "snapshot.jsonl"))
+    assert said.code == 0, said.err
+    assert json.loads(said.out) == beside
+    assert beside["people"]["journeys"][0]["people"] == 11
+    assert "only the store can say" in said.err
+
+
+def test_what_is_no_snapshot_is_refused(shop: Shop, golden: Golden) -> None:
+    text = shop.write("text.jsonl", '{"event": "subscribed", "at": "2026-11-20T09:59:00Z"}\n')
+    broken = shop.write("broken.jsonl.gz", b"\x1f\x8b nothing")
+    said = [
+        report(shop.run("plan", "--snapshot", str(text))),
+        report(shop.run("plan", "--snapshot", str(broken))),
+        report(shop.run("plan", "--snapshot", "nowhere.jsonl")),
+        report(shop.run("plan", "--snapshot", str(text), "--out", "plan.json")),
+    ]
+    golden("golden/plan_snapshot_refused.txt", "".join(said))
 
 
 def test_a_replay_of_it_counts_what_one_of_the_whole_stream_counts(shop: Shop) -> None:

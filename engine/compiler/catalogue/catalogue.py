@@ -76,6 +76,9 @@ PRODUCT_CHANGED = "product_changed"
 SNAPSHOT_LINE = "$snapshot"
 """The first line of a recorded stream that was written for a review: what was counted in the store."""
 
+FILE_LINE = "$file"
+"""A line behind it: `path` and `text` of a file that was published."""
+
 HISTORY_MARK = "$history"
 """A property of events of a recorded stream that a shop imported as history: facts learn of them, and nobody
 starts."""

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from typing import Protocol
 
 from sqlalchemy import Connection
 
@@ -58,17 +59,59 @@ def plan_deployable(
 ) -> ComingDeployment:
     """As `plan_deployment`, of what `deployable` gave."""
     number = deployments.current_number(conn)
-    coming = ComingDeployment(
-        number, deployments.files(conn, number), published_journeys(conn), project, DeploymentPlan()
-    )
-    return replace(coming, plan=_plan(conn, coming, coming.before, now, gone)) if coming.before else coming
+    before = published_journeys(conn)
+    coming = ComingDeployment(number, deployments.files(conn, number), before, project, DeploymentPlan())
+    return planned(coming, _PeopleInStore(conn, now), gone)
+
+
+def planned(coming: ComingDeployment, people: PeopleInFlight, gone: Collection[str]) -> ComingDeployment:
+    """The same with its plan: what becomes of `people`."""
+    return replace(coming, plan=_plan(people, coming, coming.before, gone)) if coming.before else coming
+
+
+class PeopleInFlight(Protocol):
+    """Who is inside of which journey, and what a change would do to them."""
+
+    def inside(self) -> Mapping[str, int]:
+        """The journeys that somebody is inside of, with how many."""
+        ...
+
+    def resting_places(self, journey: str) -> Sequence[RestingPlace]:
+        """Where they rest, without its holdout."""
+        ...
+
+    def outcomes(self, before: Journey, after: Journey, new: Journeys, /) -> Counter[str | None]:
+        """How many runs would end by a changed goal or `exit_if` at this moment, by outcome."""
+        ...
+
+    def segments(self, old: Journeys, new: Journeys, /) -> Iterator[SegmentPlan]:
+        """The segments whose definition changes."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class _PeopleInStore:
+    conn: Connection
+    now: Instant
+
+    def inside(self) -> Mapping[str, int]:
+        return enrollments.journeys_with_people(self.conn)
+
+    def resting_places(self, journey: str) -> Sequence[RestingPlace]:
+        return enrollments.resting_places(self.conn, journey)
+
+    def outcomes(self, before: Journey, after: Journey, new: Journeys, /) -> Counter[str | None]:
+        return Counter(_outcomes(self.conn, before.name, after.name, new, self.now))
+
+    def segments(self, old: Journeys, new: Journeys, /) -> Iterator[SegmentPlan]:
+        return _segments(self.conn, old, new, self.now)
 
 
 def _plan(
-    conn: Connection, coming: ComingDeployment, old: Journeys, now: Instant, gone: Collection[str]
+    people_inside: PeopleInFlight, coming: ComingDeployment, old: Journeys, gone: Collection[str]
 ) -> DeploymentPlan:
     new = coming.project.journeys
-    inside = enrollments.journeys_with_people(conn)
+    inside = people_inside.inside()
     names = names_now(old, new)
     plans = [JourneyPlan(name, people, is_gone=True) for name, people in inside.items() if name not in names]
     for name, people in inside.items():
@@ -79,9 +122,9 @@ def _plan(
             was: came
             for was, came in _seems(coming, before, after).items() if f"{after.name}.{was}" not in gone
         }  # fmt: skip
-        plans.append(_journey(conn, before, after, new, people, seems, now))
+        plans.append(_journey(people_inside, before, after, new, people, seems))
     plans.sort(key=lambda journey: (not journey.is_gone, -journey.people))
-    return DeploymentPlan(tuple(plans), tuple(_segments(conn, old, new, now)))
+    return DeploymentPlan(tuple(plans), tuple(people_inside.segments(old, new)))
 
 
 def _seems(coming: ComingDeployment, before: Journey, after: Journey) -> dict[str, str]:
@@ -136,19 +179,18 @@ def doubt_refusal(doubt: Doubt) -> AuthorError:
 
 
 def _journey(
-    conn: Connection,
+    people_inside: PeopleInFlight,
     before: Journey,
     after: Journey,
     new: Journeys,
     people: int,
     seems: Mapping[str, str],
-    now: Instant,
 ) -> JourneyPlan:
     moves = migration(before, after)
-    places = [_place(place, moves, seems) for place in enrollments.resting_places(conn, before.name)]
+    places = [_place(place, moves, seems) for place in people_inside.resting_places(before.name)]
     outcomes: Counter[str | None] = Counter()
     if _asked(before) != _asked(after) and after.state != "stopped":
-        outcomes.update(_outcomes(conn, before.name, after.name, new, now))
+        outcomes = people_inside.outcomes(before, after, new)
     return JourneyPlan(after.name, people, tuple(places), outcomes["goal"], outcomes["exit_if"])
 
 

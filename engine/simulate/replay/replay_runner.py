@@ -8,7 +8,7 @@ from zlib import crc32
 
 import msgspec
 
-from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED, SNAPSHOT_LINE
+from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED, FILE_LINE, SNAPSHOT_LINE
 from engine.compiler.project_context import ProjectContext
 from engine.core.effects import Decision, Send
 from engine.core.facts.customer import CustomerState
@@ -161,7 +161,7 @@ class ReplayRunner:
                 self._refuse(BadLine(record.file, record.line, str(wrong)))
 
     def _take(self, record: Record, now: Instant) -> None:
-        if record.name == SNAPSHOT_LINE:
+        if record.name in (SNAPSHOT_LINE, FILE_LINE):
             return
         if is_of_message(record):
             self.result.events[record.name] += 1
