@@ -69,7 +69,7 @@ def _chunks(lines: Iterable[RecordedLine]) -> Iterator[bytes]:
     encoder = msgspec.json.Encoder(decimal_format="number")
     waiting: list[bytes] = []
     for line in lines:
-        waiting.append(encoder.encode(line) + b"\n")
+        waiting.append(encoder.encode(line.written()) + b"\n")
         if len(waiting) == SLICE:
             yield b"".join(waiting)
             waiting.clear()

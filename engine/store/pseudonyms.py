@@ -1,13 +1,15 @@
 """Recorded lines without what could name somebody, for a file that leaves the shop.
 
 A customer becomes a keyed hash: the same person is the same pseudonym in every file of one store, and the
-key stays there. A text stays as it is where at least `SHARED_BY` customers have it in the same field (a
-country, a category, a product); any other becomes a keyed hash, so that equal texts stay equal. Names and
-addresses go; of a birthday the year goes, too.
+key stays there, wherever an id of theirs stands. A text stays as it is where at least `SHARED_BY` customers
+have it in the same field (a country, a category, a product); any other becomes a keyed hash, so that equal
+texts stay equal. Names and addresses go; of a birthday the year goes, too. Amounts, moments and other dates
+stay.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import hmac
 from base64 import b32encode
 from collections.abc import Iterable, Iterator, Mapping
@@ -15,7 +17,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED, PRODUCT_CHANGED
+from engine.core.products.named import ID_NAMES
 from engine.store.recorded_stream import RecordedLine
+from engine.values import Birthday
 
 SHARED_BY = 10
 """Customers who must have a text before it is written as it is."""
@@ -29,7 +33,8 @@ NAMES = frozenset(("first_name", "last_name", "email", "phone"))
 _BY_CHANNEL = ("consents.", "addresses.")
 """Parts of a line whose names are those of channels."""
 
-_BIRTHDAY = len("1983-12-02")
+_LEAP_YEAR = 2000
+"""Written for the year of a birthday that the schema calls a date: it has every day."""
 
 _Where = tuple[str, str]
 """The event, or `customer_changed`, and the path of the field in it."""
@@ -37,25 +42,39 @@ _Where = tuple[str, str]
 
 @dataclass(slots=True)
 class SharedTexts:
-    """Which texts enough customers have. Of each, hashes of some customers are kept, at most `SHARED_BY`."""
+    """Which texts enough customers have, and which are ids of customers and of products. Of each text, hashes
+    of some customers are kept, at most `SHARED_BY`."""
 
     holders: dict[int, frozenset[int]] = field(default_factory=dict)
+    customers: set[int] = field(default_factory=set)
+    products: set[int] = field(default_factory=set)
 
     def count(self, lines: Iterable[RecordedLine]) -> None:
         """Looks through a stream once."""
         for line in lines:
+            if line.event == PRODUCT_CHANGED:
+                self.products.add(hash(line.properties["product_id"]))
             if not line.customer_id:
                 continue
             whose = hash(line.customer_id)
+            self.customers.add(whose)
             for where, text in _texts(line):
                 key = hash((where, text))
                 known = self.holders.get(key, frozenset())
                 if len(known) < SHARED_BY and whose not in known:
                     self.holders[key] = known | {whose}
 
+    def is_customer(self, text: str) -> bool:
+        """Whether a text is the id of a customer: of who recommended somebody, for instance."""
+        return hash(text) in self.customers
+
+    def is_product(self, where: _Where, text: str) -> bool:
+        """Whether a product is named here by its id, which is the shop's."""
+        return where[1].rpartition(".")[2] in ID_NAMES and hash(text) in self.products
+
     def has(self, where: _Where, text: str) -> bool:
-        """Whether a text is shared by enough customers."""
-        return len(self.holders.get(hash((where, text)), ())) >= SHARED_BY
+        """Whether a text is shared by enough customers, and no address that many have to do with."""
+        return "@" not in text and len(self.holders.get(hash((where, text)), ())) >= SHARED_BY
 
 
 @dataclass(slots=True)
@@ -88,10 +107,16 @@ class Pseudonyms:
 
     def _value(self, where: _Where, value: Any) -> Any:
         event, path = where
+        if isinstance(value, Birthday):
+            return Birthday(value.month, value.day)
+        if isinstance(value, dt.date):
+            return value.replace(year=_LEAP_YEAR) if "birth" in path else value
         if isinstance(value, str):
-            if path.endswith("birthday") and event == CUSTOMER_CHANGED:
-                return value[5:] if len(value) == _BIRTHDAY else value
-            if _is_ours(where) or self.shared.has(where, value):
+            if _is_ours(where) or self.shared.is_product(where, value):
+                return value
+            if self.shared.is_customer(value):
+                return self.of("customer", value)
+            if self.shared.has(where, value):
                 return value
             return self.of("text", value)
         if isinstance(value, Mapping):

@@ -29,6 +29,10 @@ class RecordedLine(msgspec.Struct, frozen=True, omit_defaults=True):
     customer_id: str = ""
     properties: Mapping[str, Any] = {}
 
+    def written(self) -> RecordedLine:
+        """The line as JSON has it: an amount with its currency as text, a birthday as ISO 8601."""
+        return RecordedLine(self.event, self.at, self.customer_id, _plain(self.properties))
+
 
 _ADDRESSES = frozenset(("email", "phone"))
 """Attributes that are addresses."""
@@ -83,7 +87,7 @@ def _events(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed]:
             if properties:
                 yield heard, 1, RecordedLine(CUSTOMER_CHANGED, iso(at), customer, properties)
         elif name not in REPEATED and not name.startswith("$"):
-            properties = {key: _plain(value) for key, value in load_values(fields).items()}
+            properties = dict(load_values(fields))
             if not starts:
                 properties[HISTORY_MARK] = True
             yield heard, 2, RecordedLine(name, iso(at), customer, properties)
@@ -115,9 +119,7 @@ def _customers_before(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed
 def _change(said: list[Any]) -> dict[str, Any]:
     """What a change said: [attributes, addresses, consents, suppressions]."""
     packed, addresses, consents, _ = said
-    attributes = {
-        name: _plain(value) for name, value in load_values(dump(packed)).items() if name not in _ADDRESSES
-    }
+    attributes = {name: value for name, value in load_values(dump(packed)).items() if name not in _ADDRESSES}
     marketing = {
         channel: state
         for name, state in consents.items()
@@ -192,7 +194,7 @@ def _products(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed]:
         began = max(Instant(added_at), start)
         if end is not None and began >= end:
             continue
-        values = {name: _plain(value) for name, value in load_values(document).items()}
+        values: dict[str, Any] = dict(load_values(document))
         changes = [
             *((at, {"price": text}) for at, text in prices.get(product, ())),
             *stocks.get(product, ()),
@@ -214,16 +216,15 @@ def _products(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed]:
 
 
 def _plain(value: Any) -> Any:
-    """A value as JSON has it: an amount with its currency as text, a day as ISO 8601."""
     match value:
         case Money():
             return f"{value.amount} {value.currency}"
         case Birthday():
             day = f"{value.month:02}-{value.day:02}"
             return day if value.year is None else f"{value.year:04}-{day}"
-        case list():
-            return [{name: _plain(inner) for name, inner in each.items()} for each in value]
-        case tuple():
-            return list(value)
+        case dict():
+            return {name: _plain(inner) for name, inner in value.items()}
+        case list() | tuple():
+            return [_plain(inner) for inner in value]
         case _:
             return value

@@ -8,7 +8,7 @@ from zlib import crc32
 
 import msgspec
 
-from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED, FILE_LINE, SNAPSHOT_LINE
+from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED
 from engine.compiler.project_context import ProjectContext
 from engine.core.effects import Decision, Send
 from engine.core.facts.customer import CustomerState
@@ -161,8 +161,6 @@ class ReplayRunner:
                 self._refuse(BadLine(record.file, record.line, str(wrong)))
 
     def _take(self, record: Record, now: Instant) -> None:
-        if record.name in (SNAPSHOT_LINE, FILE_LINE):
-            return
         if is_of_message(record):
             self.result.events[record.name] += 1
             return

@@ -14,7 +14,7 @@ from typing import Any
 
 import msgspec
 
-from engine.compiler.catalogue.catalogue import HISTORY_MARK
+from engine.compiler.catalogue.catalogue import FILE_LINE, HISTORY_MARK, SNAPSHOT_LINE
 from engine.errors import UsageError
 from engine.values import Instant
 
@@ -92,7 +92,8 @@ def size(path: Path) -> int:
 def read_stream(
     path: Path, form: Mapping[str, str], progress: Callable[[int], None] | None = None
 ) -> Iterator[Record | BadLine]:
-    """All lines in the order of the file; blank lines are nothing. `progress` hears how many bytes were read.
+    """All lines in the order of the file; blank lines are nothing, and the head of a snapshot is none: it
+    says what is so now, after all that follows. `progress` hears how many bytes were read.
 
     Raises UsageError when the file cannot be opened or is cut off.
     """
@@ -119,6 +120,8 @@ def read_stream(
                 if seconds is None:
                     why = f'"{moment.isoformat()}" has no time zone: write it in UTC, with a Z'
                     yield BadLine(name, number, why)
+                    continue
+                if line.event in (SNAPSHOT_LINE, FILE_LINE):
                     continue
                 customer = line.customer_id
                 if customer is not None and type(customer) is not str:
