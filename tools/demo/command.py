@@ -72,7 +72,7 @@ def demo(
             say_table(code_table(figures))
         if figures.overview is not None:
             _overview(figures.overview, folder, ready.project_copy.project.config.shop.name)
-        _where_to_look(ready, folder, time.monotonic() - began)
+        _where_to_look(ready, folder, time.monotonic() - began, figures.overview)
         if stay and not ready.daemon.is_stopping:
             asides.print(f"the days are over; {ready.project_copy.outbox_page} stays open until Ctrl-C")
 
@@ -123,10 +123,12 @@ def _overview(report: FiguresReport, folder: Path, shop: str) -> None:
     say_plain(f"The same as a page, with charts and how each figure is counted: {page}")
 
 
-def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
+def _where_to_look(ready: Demo, folder: Path, seconds: float, overview: FiguresReport | None) -> None:
     from tools.demo.runner import most_written_to
 
     customer, project = most_written_to(ready), shlex.quote(str(folder))
+    # Without a period a report is about days of the real calendar, on which nothing happened here
+    days = f" --from {overview.period.first} --to {overview.period.last}" if overview is not None else ""
     counts = ready.customers.counts
     say(
         f"\n{ready.sink.kept:,} mails over SMTP ({ready.sink.refused} addresses refused, "
@@ -153,8 +155,8 @@ def _where_to_look(ready: Demo, folder: Path, seconds: float) -> None:
             "one customer's history, with every decision",
         ),
         (
-            without_project(f"--project {project} report journeys"),
-            "what each journey did; every report: docs/metrics.md",
+            without_project(f"--project {project} report journeys{days}"),
+            "what each journey did on these days; which report answers what: docs/reports.md",
         ),
         (without_project(f"--project {project} status"), "queues, unknown messages, who is set aside"),
     )
