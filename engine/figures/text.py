@@ -22,8 +22,9 @@ _MOST_BARS = 31
 
 def heading(report: FiguresReport) -> str:
     """What it is about, in one line."""
+    days = report.period.days
     return (
-        f"{report.title}, {report.period} ({report.period.days} days of {report.timezone})"
+        f"{report.title}, {report.period} ({days} day{'' if days == 1 else 's'} of {report.timezone})"
         + (f", compared with {report.before}" if report.before is not None and report.is_compared else "")
         + (f" and {report.year_before}" if report.year_before is not None else "")
     )
