@@ -6,6 +6,7 @@ import json
 
 import pytest
 
+from engine.language.nodes import Mapping, Scalar, Sequence
 from engine.language.yaml.source import read
 from tests.cli.conftest import Shop, report
 from tests.cli.test_diff import replace
@@ -94,3 +95,35 @@ def test_what_it_says(shop: Shop, golden: Golden) -> None:
         report(shop.run("story", "c2", "welcome", "--on", "2026-01-01")),
     ]
     golden("golden/story_refused.txt", "".join(said))
+
+
+ODD = (
+    "no", "1e3", "2026-01-01", "null", ": #", "a\nb", "- foo", "-", "--- x", ".5", "0x1f", "a\u0085b",
+    "a\u2028b", "\x7f", "{{ x }}", "{% if %}", "a\u00a0b", "\u20135", "\u200bx", '"quoted"', "back\\slash",
+    "Zoë, Ünal", "🎉",
+)  # fmt: skip
+
+
+def test_texts_that_yaml_takes_for_something_else_come_back_as_they_were(small_shop: Shop) -> None:
+    replace(small_shop, "schemas/events.yaml", "{source: text}", "{source: text, words: list of text}")
+    replace(
+        small_shop, "journeys/welcome.yaml", "  event: subscribed\n",
+        "  event: subscribed\n  where: {words: is set}\n",
+    )  # fmt: skip
+    take(small_shop, "people.jsonl", PEOPLE[1:2])
+    event = EVENTS[1] | {"properties": {"words": list(ODD)}}
+    take(small_shop, "events.jsonl", [event], "--live")
+    said = small_shop.run("story", "c2", "welcome")
+    assert "it passes" in said.err, said
+    root, problems = read(said.out, "story.yaml")
+    assert not problems
+    assert isinstance(root, Sequence)
+    (test,) = root.items
+    assert isinstance(test, Mapping)
+    when = test.get("when")
+    assert isinstance(when, Sequence)
+    (happened,) = when.items
+    assert isinstance(happened, Mapping)
+    words = happened.get("words")
+    assert isinstance(words, Sequence)
+    assert [word.text for word in words.items if isinstance(word, Scalar)] == list(ODD)

@@ -12,8 +12,6 @@ from decimal import Decimal
 from typing import cast
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, REPEATED, Catalogue
 from engine.compiler.inside import inside
 from engine.core.conditions.condition import Did, Ref
@@ -28,10 +26,14 @@ from engine.core.steps.split import SplitStep
 from engine.simulate.stories.story_lines import words_for
 from engine.values import DAY, HOUR, MINUTE, Birthday, Instant, Money, Type, Value, local_date, to_datetime
 
-_PLAIN = re.compile(r"[\w./+-][\w ./+%-]*", re.ASCII)
-"""Texts that YAML takes for themselves; words of its own and numbers are quoted before."""
+_PLAIN = re.compile(r"[A-Za-z_/][\w ./+%-]*", re.ASCII)
+"""Texts that every reader of YAML takes for themselves; what begins as a number or a date does is quoted."""
 
-_YAML_WORDS = frozenset(("true", "false", "yes", "no", "on", "off", "null", "~"))
+_YAML_WORDS = frozenset(("true", "false", "yes", "no", "y", "n", "on", "off", "null"))
+
+_UNTOLD = re.compile(r"[^\w\s!-~]|[^\S ]|(?<={)[{%]")
+"""What may be changed or refused where it stands in a file: spaces and dashes of its own, invisible
+characters, templating."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -355,8 +357,10 @@ def _written(value: Value) -> str:
 
 
 def _scalar(text: str) -> str:
-    is_plain = _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS and not text.endswith(" ")
-    return text if is_plain and not text.replace(".", "").isdigit() else orjson.dumps(text).decode()
+    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS and not text.endswith(" "):
+        return text
+    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
+    return '"' + _UNTOLD.sub(lambda found: f"\\U{ord(found[0]):08x}", escaped) + '"'
 
 
 def _length(length: Instant) -> str:
