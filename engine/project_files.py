@@ -196,6 +196,12 @@ def files_at(root: Path, commit: str) -> dict[str, str]:
     return {name: text for name, blob in blobs if (text := _git(root, "cat-file", "blob", blob)) is not None}
 
 
+def patch(root: Path, commit: str) -> str:
+    """What differs between a commit and the author's files of the folder, line by line, as git says it; files
+    that git does not track are left out."""
+    return _git(root, "diff", "--no-color", "--no-ext-diff", "--no-textconv", commit, "--", *AUTHORED) or ""
+
+
 AUTHORED = ("config.yaml", "journeys/", "schemas/", "templates/")
 """What of a repository is the project."""
 

@@ -12,6 +12,8 @@ from engine.cli.output import Format, asides, counted, say, say_head, say_json, 
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from engine.plan.difference import Affected, Difference, ProjectDiff, SubjectDiff
     from engine.project import Project
     from engine.values import Instant
@@ -30,18 +32,11 @@ def diff(
     """Say in words what differs between the files here and those of an earlier version, and what that does to
     people. Layout, comments and the order of keys are no difference."""
     from engine.project import load
-    from engine.project_files import base_of, files_at, main_base
+    from engine.project_files import files_at
 
     session = Session.of(context)
     project = load(session.folder)
-    commit = base_of(project.folder, revision) if revision else main_base(project.folder)
-    if commit is None:
-        raise UsageError(
-            f'git knows no "{revision}" here'
-            if revision
-            else "this folder is not under git, or has no commit yet",
-            "name a commit, a branch or a tag" if revision else "commit the files once, then change them",
-        )
+    commit = base_commit(project.folder, revision)
     answer = compare(files_at(project.folder, commit), project, session.clock.now())
     if form is Format.json:
         say_json(
@@ -54,6 +49,22 @@ def diff(
         )
     else:
         tell_diff(answer, commit[:12])
+
+
+def base_commit(folder: Path, revision: str) -> str:
+    """The commit that a change is compared with: where this branch left `revision`, or the main one. Raises
+    UsageError where git knows none."""
+    from engine.project_files import base_of, main_base
+
+    commit = base_of(folder, revision) if revision else main_base(folder)
+    if commit is None:
+        raise UsageError(
+            f'git knows no "{revision}" here'
+            if revision
+            else "this folder is not under git, or has no commit yet",
+            "name a commit, a branch or a tag" if revision else "commit the files once, then change them",
+        )
+    return commit
 
 
 def compare(before: Mapping[str, str], project: Project, now: Instant) -> ProjectDiff:

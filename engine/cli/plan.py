@@ -166,6 +166,11 @@ def _people(number: int) -> str:
 
 
 def _row(place: PlaceInFlight, zone: ZoneInfo) -> list[str]:
+    return [f"{place.people:>7,}", f"at {place.step or 'no step'}", place_words(place, zone)]
+
+
+def place_words(place: PlaceInFlight, zone: ZoneInfo) -> str:
+    """What becomes of people at a place. `zone`: of the moments."""
     from engine.core.migrate import MoveRule as Move
 
     words = MOVED[place.move]
@@ -173,4 +178,4 @@ def _row(place: PlaceInFlight, zone: ZoneInfo) -> list[str]:
         words += f" {'to' if place.move is Move.GOES_ON else 'at'} {place.to}"
     if place.until is not None and place.move in (Move.KEEPS_MOMENT, Move.GOES_ON, Move.FINISHES):
         words += f"; the last of them is due {place.until.astimezone(zone):%Y-%m-%d %H:%M}"
-    return [f"{place.people:>7,}", f"at {place.step or 'no step'}", words]
+    return words

@@ -57,10 +57,9 @@ def show_comparison(
 def _journey(journey: JourneyComparison, currency: str, *, days: bool) -> None:
     say_head(journey.journey)
     rows = [("", "before", "now", "difference")]
-    rows += [(words, *_counts(pair)) for words, pair in _lines(journey)]
-    before, after = Decimal(journey.cost_before), Decimal(journey.cost_after)
-    if before or after:
-        rows.append((f"cost in {currency}", f"{before:,.2f}", f"{after:,.2f}", f"{after - before:+,.2f}"))
+    rows += [(words, *counts(pair)) for words, pair in count_lines(journey)]
+    if (cost := cost_line(journey, currency)) is not None:
+        rows.append(cost)
     say_rows(_aligned(rows))
     if journey.enter or journey.enter_no_more:
         say_plain(
@@ -69,13 +68,20 @@ def _journey(journey: JourneyComparison, currency: str, *, days: bool) -> None:
     changed = [each for each in journey.days if each.messages.before != each.messages.after]
     if days and changed:
         say("  [dim]by day[/]")
-        told = (
-            (each.day, f"{each.template} via {each.channel}", *_counts(each.messages)) for each in changed
-        )
+        told = ((each.day, f"{each.template} via {each.channel}", *counts(each.messages)) for each in changed)
         say_rows(_aligned(list(told), left=2), indent=4)
 
 
-def _lines(journey: JourneyComparison) -> Iterator[tuple[str, Pair]]:
+def cost_line(journey: JourneyComparison, currency: str) -> tuple[str, str, str, str] | None:
+    """What its messages cost with both versions; None: nothing."""
+    before, after = Decimal(journey.cost_before), Decimal(journey.cost_after)
+    if not before and not after:
+        return None
+    return f"cost in {currency}", f"{before:,.2f}", f"{after:,.2f}", f"{after - before:+,.2f}"
+
+
+def count_lines(journey: JourneyComparison) -> Iterator[tuple[str, Pair]]:
+    """Every count of a journey with its words."""
     yield "starts", journey.starts
     for message in journey.messages:
         yield f"send {message.template} via {message.channel}", message.messages
@@ -91,7 +97,8 @@ def _lines(journey: JourneyComparison) -> Iterator[tuple[str, Pair]]:
     yield "still inside", journey.open
 
 
-def _counts(pair: Pair) -> tuple[str, str, str]:
+def counts(pair: Pair) -> tuple[str, str, str]:
+    """Before, now, and the difference with its margin."""
     margin = f" ± {pair.margin:,}" if pair.margin else ""
     return f"{pair.before:,}", f"{pair.after:,}", f"{pair.after - pair.before:+,}{margin}"
 
@@ -115,7 +122,7 @@ def _life(life: ChangedLife, zone: dt.tzinfo) -> None:
     others = f", and {counted(life.like - 1, 'customer')} in the same way" if life.like > 1 else ""
     say()
     say_plain(f"  {life.customer}{others}")
-    lines = [*_side_by_side(life.before, life.after)]
+    lines = [*side_by_side(life.before, life.after)]
     # What led to the change matters more than what came long before it
     changed = next((place for place, (sign, _) in enumerate(lines) if sign != " "), 0)
     first = max(0, min(changed - LEADING, len(lines) - MOST_EVENTS))
@@ -128,7 +135,7 @@ def _life(life: ChangedLife, zone: dt.tzinfo) -> None:
         say_plain(f"      and {len(lines) - first - MOST_EVENTS} more")
 
 
-def _side_by_side(before: Sequence[LifeEvent], after: Sequence[LifeEvent]) -> Iterator[tuple[str, LifeEvent]]:
+def side_by_side(before: Sequence[LifeEvent], after: Sequence[LifeEvent]) -> Iterator[tuple[str, LifeEvent]]:
     """Lines of both, in order: `-` of what happens no longer, `+` of what happens now alone."""
     from difflib import SequenceMatcher
 

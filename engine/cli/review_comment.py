@@ -1,0 +1,261 @@
+"""What a reviewer of a change reads, as one comment in Markdown: the verdict first, then the questions in the
+order in which they come up, and what is longer in folds."""
+
+from __future__ import annotations
+
+import html
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+from zoneinfo import ZoneInfo
+
+from engine.cli.output import counted
+from engine.cli.plan import RISKS, place_words
+from engine.visible import visible
+
+if TYPE_CHECKING:
+    from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
+    from engine.plan.in_flight import DeploymentPlan, JourneyPlan
+    from engine.problem import Problem
+    from engine.simulate.replay.comparison import JourneyComparison, ReplayComparison
+    from engine.simulate.stories.story_report import StoriesReport
+
+MARK = "<!-- perennial review -->"
+"""The first line, by which the comment is found again and brought up to date in its place."""
+
+LARGEST = 65_000
+"""Characters of a comment; forges take 65,535."""
+
+MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS = 16, 3, 6, 10
+"""Lines of a part before the folds, so that they are at most 60 in all."""
+
+
+@dataclass(frozen=True, slots=True)
+class ReviewedChange:
+    """All that is known of a change. `plan`, `comparison`: None without a snapshot. `stories`: of the
+    journeys that changed; `problems`: of the files that changed; `pictures`: Mermaid by journey; `patch`: the
+    files as git compares them."""
+
+    differences: ProjectDiff
+    plan: DeploymentPlan | None
+    comparison: ReplayComparison | None
+    stories: StoriesReport
+    problems: Sequence[Problem]
+    pictures: Mapping[str, str]
+    patch: str
+    zone: ZoneInfo
+    currency: str
+
+
+def comment(change: ReviewedChange) -> str:
+    """The comment. What does not fit is left out from its end, and said to be."""
+    blocks = [*_open_parts(change)]
+    size = sum(map(len, blocks))
+    left_out = []
+    for title, text in _folds(change):
+        fold = f"<details><summary>{html.escape(visible(title))}</summary>\n\n{text}\n\n</details>\n"
+        if size + len(fold) > LARGEST:
+            left_out.append(title)
+            continue
+        blocks.append(fold)
+        size += len(fold)
+    if left_out:
+        blocks.append(f"Too long for a comment: {_safe(', '.join(left_out))}.\n")
+    return "\n".join(blocks)
+
+
+def verdict(change: ReviewedChange) -> str:
+    """One line: what changes, for whom, and whether anything is wrong."""
+    if not change.differences.subjects and not change.differences.unread:
+        return "Nothing changes for customers."
+    names = [subject.name for subject in change.differences.subjects]
+    some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
+    affects = [str(who) for who in change.differences.affects if str(who) != "nobody"]
+    parts = [f"{some}: changes {', '.join(affects)}" if affects else f"{some}: nothing changes for customers"]
+    if change.plan is not None and (inside := sum(journey.people for journey in change.plan.journeys)):
+        parts.append(f"{inside:,} people inside")
+    errors = sum(problem.is_error for problem in change.problems)
+    warnings = len(change.problems) - errors
+    parts += [
+        f"{many:,} {noun}{'' if many == 1 else 's'}"
+        for many, noun in ((errors, "error"), (warnings, "warning"))
+        if many
+    ]
+    tests = change.stories.passed + change.stories.failed
+    parts.append(f"Tests {change.stories.passed} of {tests}" if tests else "No tests")
+    return ". ".join(parts) + "."
+
+
+def _open_parts(change: ReviewedChange) -> Iterator[str]:
+    yield MARK
+    yield f"**{_safe(verdict(change))}**\n"
+    lines = [line for subject in change.differences.subjects for line in _subject(subject)]
+    if lines:
+        yield "### What changes\n\n" + _cut(lines, MOST_CHANGES, "all of it is in the first fold")
+    if change.plan is not None:
+        yield from _people(change.plan, change.zone)
+    else:
+        yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
+    if change.comparison is not None:
+        yield from _replayed(change.comparison, change.currency)
+
+
+def _subject(subject: SubjectDiff) -> Iterator[str]:
+    affects = ", ".join(str(who) for who in subject.affects)
+    yield f"**{_safe(f'{subject.kind} {subject.name}')}** ({_safe(affects)})"
+    for change in subject.changes:
+        yield _change(change)
+    if subject.folded:
+        yield f"- moved or renamed: {len(subject.folded)}"
+
+
+def _change(change: Difference) -> str:
+    rule = f" _{_safe(change.rule)}_" if change.rule else ""
+    return f"- `{change.sign}` {_safe(change.words)}{rule}"
+
+
+def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
+    """Lines, those that are no items of a list in paragraphs of their own; no more than `most` with the empty
+    ones between them."""
+    text = ""
+    for place, line in enumerate(lines):
+        is_item = line.startswith("- ")
+        block = ("" if is_item or not text else "\n") + line + ("\n" if is_item else "\n\n")
+        if most is not None and (text + block).count("\n") > most:
+            return f"{text}\n… and {len(lines) - place} more: {more}\n"
+        text += block
+    return text
+
+
+def _people(plan: DeploymentPlan, zone: ZoneInfo) -> Iterator[str]:
+    if not plan.journeys:
+        yield "### People inside\n\nNobody is inside of what changes.\n"
+        return
+    rows = [row for journey in plan.journeys for row in _places(journey, zone)]
+    risks = [
+        f"- **{risk.people:,}** in {_safe(f'{risk.journey}, {risk.step}' if risk.step else risk.journey)}: "
+        f"{_safe(RISKS[risk.risk].format(to=risk.to))}"
+        for risk in plan.risks
+    ]
+    first = "To be looked at first:\n\n" + _cut(risks, MOST_RISKS, "in the table") + "\n" if risks else ""
+    table = _table(("people", "journey", "rest at", "what becomes of them"), rows[:MOST_PLACES])
+    more = f"\n… and {len(rows) - MOST_PLACES} more places\n" if len(rows) > MOST_PLACES else ""
+    yield f"### People inside\n\n{first}{table}{more}"
+
+
+def _places(journey: JourneyPlan, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
+    if journey.is_gone:
+        yield f"{journey.people:,}", journey.journey, "anywhere", "refused: its file is gone"
+    for place in journey.places:
+        step = place.step or "no step"
+        yield f"{place.people:,}", journey.journey, step, place_words(place, zone)
+
+
+def _replayed(answer: ReplayComparison, currency: str) -> Iterator[str]:
+    changed = [journey for journey in answer.journeys if not journey.is_same]
+    head = (
+        "### Recorded events, played with both versions\n\n"
+        f"{counted(answer.customers, 'customer')}; something happens differently to **{answer.changed:,}**. "
+        "This is what would have been sent, not what people would have done.\n"
+    )
+    if not changed:
+        yield head
+        return
+    rows = [row for journey in changed for row in _counts(journey, currency)]
+    if not rows:
+        yield f"{head}\nNothing is sent more or less often: messages move in time.\n"
+        return
+    table = _table(("", "before", "now", "difference"), rows[:MOST_COUNTS])
+    more = f"\n… and {len(rows) - MOST_COUNTS} more lines\n" if len(rows) > MOST_COUNTS else ""
+    yield f"{head}\n{table}{more}"
+
+
+def _counts(journey: JourneyComparison, currency: str) -> Iterator[tuple[str, ...]]:
+    from engine.cli.replay_comparison import cost_line, count_lines, counts
+
+    for words, pair in count_lines(journey):
+        if pair.before != pair.after:
+            yield f"{journey.journey}: {words}", *counts(pair)
+    if (cost := cost_line(journey, currency)) is not None and cost[3].strip("+-0.") != "":
+        yield f"{journey.journey}: {cost[0]}", *cost[1:]
+
+
+def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines += [f"| {' | '.join(map(_safe, row))} |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+# --- folds ---
+
+
+def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
+    lines = [line for subject in change.differences.subjects for line in _subject(subject)]
+    if (whole := _cut(lines, None, "")) != _cut(lines, MOST_CHANGES, ""):
+        yield "All that changes", whole
+    folded = [each for subject in change.differences.subjects for each in subject.folded]
+    if folded:
+        yield "Moved or renamed", "".join(f"{_change(each)}\n" for each in folded)
+    if change.problems:
+        problems = (
+            f"- `{_code(problem.span.file)}:{problem.span.line}` {problem.level} {problem.code}: "
+            f"{_safe(problem.what)}. {_safe(problem.fix)}\n"
+            for problem in change.problems
+        )
+        yield f"What check says ({len(change.problems)})", "".join(problems)
+    if change.stories.journeys:
+        yield f"Tests: {change.stories.passed} passed, {change.stories.failed} failed", _tests(change.stories)
+    if change.comparison is not None and change.comparison.lives:
+        yield "Customers whose story changes", _fenced(_lives(change), "diff")
+    for name, picture in change.pictures.items():
+        yield f"Picture of {name}", _fenced(picture, "mermaid")
+    if change.patch:
+        yield "The files, line by line", _fenced(change.patch, "diff")
+
+
+def _tests(stories: StoriesReport) -> str:
+    lines: list[str] = []
+    for journey in stories.journeys:
+        for result in journey.results:
+            lines.append(
+                f"- {'passed' if result.passed else '**failed**'}: {_safe(result.story.name.value)}\n"
+            )
+            if not result.passed:
+                rows = (f"{row.mark} {row.at.label}: {row.expected or row.happened}" for row in result.rows)
+                lines.append(_fenced("\n".join(rows), "diff") + "\n")
+        if journey.coverage is not None and journey.coverage.unreached:
+            steps = ", ".join(step.id for step in journey.coverage.unreached)
+            lines.append(f"- no test reaches {_safe(steps)} of {_safe(journey.journey)}\n")
+    return "".join(lines)
+
+
+def _lives(change: ReviewedChange) -> str:
+    from engine.cli.replay_comparison import side_by_side
+
+    assert change.comparison is not None
+    blocks = []
+    for life in change.comparison.lives:
+        lines = (f"{sign} {event.at}  {event.words}" for sign, event in side_by_side(life.before, life.after))
+        blocks.append("\n".join([f"  {life.like:,} like this", *lines]))
+    return "\n\n".join(blocks)
+
+
+def _fenced(text: str, kind: str) -> str:
+    """Text as it is, in a fence that nothing in it can close."""
+    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
+    fence = "`" * (longest + 1)
+    shown = "\n".join(visible(line) for line in text.split("\n"))
+    return f"{fence}{kind}\n{shown}\n{fence}"
+
+
+def _safe(text: str) -> str:
+    """Text of an author in a line of Markdown: it cannot end a table, begin a tag or a link, or name
+    somebody."""
+    line = visible(" ".join(text.split()))
+    line = re.sub(r"([\\`*_\[\]|])", r"\\\1", line).replace("<", "&lt;").replace(">", "&gt;")
+    return line.replace("@", "@\u200b")
+
+
+def _code(text: str) -> str:
+    return visible(text).replace("`", "'")
