@@ -28,10 +28,11 @@ def snapshot(
     """Write how many people are where, how large segments are, and some weeks of events under pseudonyms, for
     plan --snapshot and replay where the store is out of reach. No name, address or free text is in it."""
     from engine.cli.streams import write_stream
-    from engine.store.snapshot import snapshot_lines
+    from engine.store.snapshot import read_snapshot, snapshot_lines
 
     session = Session.of(context)
     now = session.clock.now()
     days = (first, last, length or ("" if first else USUAL))
     lines = write_stream(session, out, days, lambda conn, bounds: snapshot_lines(conn, bounds, now))
-    say_plain(f"{out}: {counted(lines - 1, 'line')} of events, and what is so now")
+    _, files = read_snapshot(out)
+    say_plain(f"{out}: {counted(lines - 1 - len(files), 'line')} of events, and what is so now")

@@ -63,7 +63,10 @@ def shop(small_shop: Shop) -> Shop:
 def snapshot(shop: Shop, name: str = "snapshot.jsonl") -> list[dict[str, Any]]:
     said = shop.run("snapshot", "--out", str(shop.folder / name))
     assert said.code == 0, said.err
-    return [json.loads(line) for line in (shop.folder / name).read_text(encoding="utf-8").splitlines()]
+    lines = [json.loads(line) for line in (shop.folder / name).read_text(encoding="utf-8").splitlines()]
+    events = [line for line in lines if line["event"] not in ("$snapshot", "$file")]
+    assert f": {len(events)} lines of events" in said.out
+    return lines
 
 
 def test_nothing_that_names_somebody_is_in_it(shop: Shop) -> None:
