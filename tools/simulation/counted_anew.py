@@ -49,6 +49,7 @@ def counted_anew(conn: Connection, timezone: str) -> Counter[Line]:
     found.update(_of_orders(conn, zone))
     found.update(_of_customers(conn, zone))
     found.update(line for line, _, is_whole in _taken_back(conn, zone) if is_whole)
+    found.update(_of_segments(conn, zone))
     ends = conn.exec_driver_sql(
         "SELECT journey, outcome, ended_at FROM enrollment WHERE ended_at IS NOT NULL"
     )
@@ -74,6 +75,15 @@ def _of_traces(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
         elif kind in ("goal", "goal (late)") or (kind, subject) == ("note", "goal"):
             why = "after" if kind == "note" else "late" if kind != "goal" else "before" if detail else ""
             yield day, journey, "", "", "goal", "holdout" if run in held_out else why
+
+
+def _of_segments(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
+    for segment, entered_at, left_at in conn.exec_driver_sql(
+        "SELECT segment, entered_at, left_at FROM membership"
+    ):
+        yield _day(entered_at, zone), "", "", "", "entered", segment
+        if left_at is not None:
+            yield _day(left_at, zone), "", "", "", "left", segment
 
 
 def reached_anew(conn: Connection, timezone: str) -> Counter[Line]:
