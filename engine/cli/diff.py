@@ -57,14 +57,13 @@ def base_commit(folder: Path, revision: str) -> str:
     from engine.project_files import base_of, main_base
 
     commit = base_of(folder, revision) if revision else main_base(folder)
-    if commit is None:
-        raise UsageError(
-            f'git knows no "{revision}" here'
-            if revision
-            else "this folder is not under git, or has no commit yet",
-            "name a commit, a branch or a tag" if revision else "commit the files once, then change them",
-        )
-    return commit
+    if commit is not None:
+        return commit
+    if revision and main_base(folder) is not None:
+        raise UsageError(f'git knows no "{revision}" here', "name a commit, a branch or a tag")
+    raise UsageError(
+        "this folder is not under git, or has no commit yet", "commit the files once, then change them"
+    )
 
 
 def compare(before: Mapping[str, str], project: Project, now: Instant) -> ProjectDiff:

@@ -112,13 +112,12 @@ def _code(result: ReplayResult) -> int:
 
 def _former(project: Project, revision: str) -> tuple[Project, str]:
     """The project as a revision has it, and the commit."""
+    from engine.cli.diff import base_commit
     from engine.problem import render_problems
     from engine.project import load_published
-    from engine.project_files import base_of, files_at
+    from engine.project_files import files_at
 
-    commit = base_of(project.folder, revision)
-    if commit is None:
-        raise UsageError(f'git knows no "{revision}" here', "name a commit, a branch or a tag")
+    commit = base_commit(project.folder, revision)
     former = load_published(files_at(project.folder, commit), commit)
     if former.has_errors:
         wrong = [problem for problem in former.problems if problem.is_error]

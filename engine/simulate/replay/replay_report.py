@@ -143,7 +143,8 @@ def notes(result: ReplayResult) -> Iterator[str]:
             "they were taken as events that arrived late. Sort the file by time if that is not meant."
         )
     if result.doubles:
-        yield f"{result.doubles:,} lines repeat another one of the same second and were dropped."
+        lines = "1 line repeats" if result.doubles == 1 else f"{result.doubles:,} lines repeat"
+        yield f"{lines} another one of the same second; dropped."
     if result.unknown:
         names = ", ".join(f"{name} ({times:,})" for name, times in result.unknown.most_common(8))
         yield (
