@@ -25,6 +25,18 @@ EVENTS = [
 ORDER = [{"customer_id": "c2", "event": "order_placed", "at": "2026-11-21T12:00:00Z",
           "properties": {"order_id": "ORD-CANARY", "total": 20, "currency": "EUR"}}]  # fmt: skip
 
+ORDERS = """
+journey: orders
+start: {event: order_placed, per: order_id}
+again: always
+goal: {event: subscribed}
+policy: service
+steps:
+  - wait: 1 day
+    id: pause
+  - send: welcome_hello
+"""
+
 
 def take(shop: Shop, name: str, rows: object, *live: str) -> None:
     assert isinstance(rows, list | tuple)
@@ -127,3 +139,14 @@ def test_texts_that_yaml_takes_for_something_else_come_back_as_they_were(small_s
     words = happened.get("words")
     assert isinstance(words, Sequence)
     assert [word.text for word in words.items if isinstance(word, Scalar)] == list(ODD)
+
+
+def test_the_number_of_an_order_becomes_another_one(small_shop: Shop) -> None:
+    small_shop.write("journeys/orders.yaml", ORDERS)
+    take(small_shop, "people.jsonl", PEOPLE)
+    small_shop.go_to("2026-11-21T12:00:00+00:00")
+    take(small_shop, "order.jsonl", ORDER, "--live")
+    told = small_shop.run("story", "c2", "orders")
+    assert "order_id: order_id-1" in told.out
+    assert "canary" not in told.out.lower()
+    assert "it passes" in told.err

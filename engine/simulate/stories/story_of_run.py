@@ -7,7 +7,7 @@ from __future__ import annotations
 import datetime as dt
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
 from zoneinfo import ZoneInfo
@@ -22,6 +22,7 @@ from engine.core.facts.fold import apply_event
 from engine.core.happening import Event
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentTrigger, SendStep
 from engine.core.journeys import Journeys
+from engine.core.products.named import ID_NAMES
 from engine.core.steps.split import SplitStep
 from engine.simulate.stories.story_lines import words_for
 from engine.values import DAY, HOUR, MINUTE, Birthday, Instant, Money, Type, Value, local_date, to_datetime
@@ -94,6 +95,7 @@ class _Writer:
     catalogue: Catalogue
     zone: ZoneInfo
     until: Instant
+    aliases: dict[tuple[str, str], str] = field(default_factory=dict)
 
     def text(self, name: str) -> str:
         lines = [f"- test: {_scalar(name)}", f"  from: {self._day_0}"]
@@ -248,7 +250,7 @@ class _Writer:
                 continue
             kinds = self.catalogue.event_fields(event.name) or {}
             fields = [
-                f"{name}: {self._value(value, kinds[name])}"
+                f"{name}: {self._alias(name, value) or self._value(value, kinds[name])}"
                 for name, value in event.fields.items()
                 if name in kinds and name in needed and value is not None
             ]
@@ -257,6 +259,16 @@ class _Writer:
             isinstance(each, ProductTrigger) for each in self.journey.starts
         ):
             yield self.run.started_at, self.run.started_number, self._product_start()
+
+    def _alias(self, name: str, value: Value) -> str | None:
+        """What keeps runs apart, such as the number of an order, may name somebody: the story calls it
+        otherwise, and the same by the same name. None: the value of this field is told."""
+        keys = {
+            start.per for start in self.journey.starts if isinstance(start, EventTrigger | ProductTrigger)
+        }
+        if name not in keys - {*ID_NAMES} or not isinstance(value, str):
+            return None
+        return self.aliases.setdefault((name, value), f"{name}-{len(self.aliases) + 1}")
 
     def _product_start(self) -> str:
         trigger = self.run.trigger
