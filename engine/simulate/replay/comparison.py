@@ -182,7 +182,7 @@ def _compared(
     inside = [Counter(result.figures.open.values()) for result in (first, second)]
     names = sorted(first.figures.days.keys() | second.figures.days.keys())
     return ReplayComparison(
-        customers=second.customers,
+        customers=second.customers * one_in,
         one_in=one_in,
         changed=len(lives.changed) * one_in,
         journeys=[
