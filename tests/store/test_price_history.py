@@ -9,7 +9,7 @@ from decimal import Decimal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.core.products.prices import LOWEST, PriceHistory, price_of, with_lowest
+from engine.core.products.prices import LOWEST, REACH_BACK, PriceHistory, price_of, with_lowest
 from engine.store.database import Store
 from engine.store.products import catalogue, history
 from engine.store.sql import change_many, rows
@@ -132,9 +132,28 @@ def test_of_a_price_that_changes_very_often_the_lowest_stays(
     with store.read() as conn:
         whole = history.prices_of(conn, ["p1"])["p1"].lowest_before(began, "EUR")
     tidy(store, now)
-    assert len(prices(store)) <= history.MOST_PRICES + 30  # one for each price that is dearer than the next
+    # one for each price that is dearer than the next that is kept, and what came after it
+    assert len(prices(store)) <= history.MOST_PRICES + 60
     with store.read() as conn:
         assert history.prices_of(conn, ["p1"])["p1"].lowest_before(began, "EUR") == whole
+
+
+def test_what_ended_a_low_price_is_kept_with_it(store: Store) -> None:
+    amounts = [4, None, *([5, 6] * 150)]
+    points: list[tuple[int, int | None]] = [
+        (NOW + number * 2 * HOUR, amount) for number, amount in enumerate(amounts)
+    ]
+    fill(store, points)
+    now = points[-1][0] + MINUTE
+    # Thirty days before this moment there was no price.
+    began = Instant(NOW + 3 * HOUR + REACH_BACK)
+    assert began >= now
+    tidy(store, now)
+    assert len(prices(store)) < len(points)
+    with store.read() as conn:
+        lowest = history.prices_of(conn, ["p1"])["p1"].lowest_before(began, "EUR")
+    assert lowest is not None
+    assert lowest.amount * 1_000_000 == 5
 
 
 def test_old_stock_goes(store: Store) -> None:

@@ -153,12 +153,15 @@ def _not_needed(points: Sequence[tuple[Instant, int | None]], now: Instant) -> l
     dropped = [at for at, _ in points[:first]]
     whole = max(first, len(points) - MOST_PRICES)
     least = points[whole][1] if whole < len(points) else None
-    for at, amount in reversed(points[first:whole]):
-        # Whoever looks back to it looks at the lower one after it, too.
-        if amount is None or (least is not None and amount >= least):
-            dropped.append(at)
-        else:
+    kept: set[int] = set()
+    for place in range(whole - 1, first - 1, -1):
+        amount = points[place][1]
+        # Whoever looks back to any other one looks at the lower one after it, too. What came next is kept as
+        # well: without it this price would seem to have held for longer than it did.
+        if amount is not None and (least is None or amount < least):
             least = amount
+            kept |= {place, place + 1}
+    dropped += [points[place][0] for place in range(first, whole) if place not in kept]
     return dropped
 
 
