@@ -10,9 +10,15 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests import stores
 from tests.stores import KIND, RUN_FOLDER
+
+# How long a machine takes to make an example says nothing of the code: where others work beside it the check
+# fails. All else is as hypothesis finds right here, which in CI is another profile.
+settings.register_profile("perennial", settings(), suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("perennial")
 
 SHARED = ("running", "served", "pushing", "struck")
 """Fixtures that start daemons: the tests that share one run in one process, so that it is started once."""
