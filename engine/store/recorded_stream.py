@@ -16,7 +16,8 @@ from sqlalchemy import Connection
 
 from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED, HISTORY_MARK, PRODUCT_CHANGED, REPEATED
 from engine.store.amounts import amount_of
-from engine.store.serialization import dump, load, load_values
+from engine.store.customers.events import stored_change
+from engine.store.serialization import load_values
 from engine.store.sql import rows, stream
 from engine.values import DAY, SECOND, Birthday, Instant, Money, iso
 
@@ -83,7 +84,7 @@ def _events(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed]:
     )
     for heard, at, name, customer, fields, starts in found:
         if name == "$changed":
-            properties = _change(load(fields)["changed"])
+            properties = _change(fields)
             if properties:
                 yield heard, 1, RecordedLine(CUSTOMER_CHANGED, iso(at), customer, properties)
         elif name not in REPEATED and not name.startswith("$"):
@@ -110,28 +111,20 @@ def _customers_before(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed
             yield since, 0, RecordedLine(CUSTOMER_CHANGED, iso(since), whose, known)
         if customer != whose:
             whose, known = customer, {}
-        for part, values in _change(load(fields)["changed"]).items():
+        for part, values in _change(fields).items():
             known[part] = {**known.get(part, {}), **values}
     if known:
         yield since, 0, RecordedLine(CUSTOMER_CHANGED, iso(since), whose, known)
 
 
-def _change(said: list[Any]) -> dict[str, Any]:
-    """What a change said: [attributes, addresses, consents, suppressions]."""
-    packed, addresses, consents, _ = said
-    attributes = {name: value for name, value in load_values(dump(packed)).items() if name not in _ADDRESSES}
-    marketing = {
-        channel: state
-        for name, state in consents.items()
-        for channel, _, purpose in [name.rpartition(".")]
-        if purpose == "marketing"
+def _change(document: str) -> dict[str, Any]:
+    """What a change said, but for addresses themselves."""
+    change = stored_change(document)
+    parts = {
+        "attributes": {name: value for name, value in change.attributes.items() if name not in _ADDRESSES},
+        "consents": change.consents,
+        "addresses": {channel: address is not None for channel, address in change.addresses.items()},
     }
-    reached: dict[str, bool] = {}
-    for name, address in addresses.items():
-        channel, _, more = name.partition(" (")
-        if more != "one less)":  # one of several: another one may be left
-            reached[channel] = address is not None
-    parts = {"attributes": attributes, "consents": marketing, "addresses": reached}
     return {name: values for name, values in parts.items() if values}
 
 

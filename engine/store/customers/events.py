@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from engine.core.happening import Event, Happening, ProductChanged, ProfileChanged, SegmentChanged
+from engine.store import serialization
 from engine.store.counting import attribution
-from engine.store.serialization import dump, dump_values, load_values, pack
+from engine.store.serialization import dump, dump_values, load_values, pack, unpack
 from engine.store.sql import change_many, ids, rows
-from engine.values import Instant
+from engine.values import Instant, Value
 
 _INSERT = (
     "INSERT INTO event (bucket, customer, name, occurred_at, number, received_at, id, starts, fields)"
@@ -34,8 +36,8 @@ def append(conn: Connection, bucket: int, applied: Iterable[tuple[str, Happening
                 consents = {
                     f"{channel}.{purpose}": state for (channel, purpose), state in what.consents.items()
                 }
-                addresses = {**what.addresses, **{f"{channel} (one more)": to for channel, to in what.joined}}
-                addresses |= {f"{channel} (one less)": to for channel, to in what.left}
+                addresses = {**what.addresses, **{f"{channel}{_ONE_MORE}": to for channel, to in what.joined}}
+                addresses |= {f"{channel}{_ONE_LESS}": to for channel, to in what.left}
                 said = [pack(what.values), addresses, consents, dict(what.suppressed)]
                 row = ("$changed", what.at, what.number, what.at, "", what.starts)
                 found.append((bucket, customer, *row, dump({"changed": said})))
@@ -50,6 +52,35 @@ def append(conn: Connection, bucket: int, applied: Iterable[tuple[str, Happening
     found.sort()
     change_many(conn, _INSERT, found)
     attribution.note_orders(conn, bucket, orders)
+
+
+_ONE_MORE, _ONE_LESS = " (one more)", " (one less)"
+"""Behind the channel, where one of several addresses came or went."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredChange:
+    """What was written of a customer from outside, as their history keeps it. `addresses`: by channel; None:
+    it went away, which is not said where another one may be left. `consents`: to marketing, by channel."""
+
+    attributes: Mapping[str, Value]
+    addresses: Mapping[str, str | None]
+    consents: Mapping[str, str]
+
+
+def stored_change(document: str) -> StoredChange:
+    """What `append` kept of a `ProfileChanged` under `$changed`."""
+    packed, addresses, consents, _ = serialization.load(document)["changed"]
+    purposes = {tuple(name.rpartition(".")[::2]): state for name, state in consents.items()}
+    return StoredChange(
+        unpack(packed),
+        {
+            name.removesuffix(_ONE_MORE): address
+            for name, address in addresses.items()
+            if not name.endswith(_ONE_LESS)
+        },
+        {channel: state for (channel, purpose), state in purposes.items() if purpose == "marketing"},
+    )
 
 
 def load(
