@@ -11,11 +11,11 @@ from engine.cli.output import counted, say, say_head, say_plain, say_rows
 
 if TYPE_CHECKING:
     from engine.simulate.replay.comparison import (
-        ChangedLife,
+        ChangedTimeline,
+        ComparedCount,
         JourneyComparison,
-        LifeEvent,
-        Pair,
         ReplayComparison,
+        TimelineEvent,
     )
 
 MOST_EVENTS, LEADING = 12, 4
@@ -46,10 +46,10 @@ def show_comparison(
     if same:
         say()
         say_plain(f"the same with both: {', '.join(same)}")
-    if answer.lives:
+    if answer.timelines:
         say_head("customers whose story changes, one for each way in which it does")
-    for life in answer.lives:
-        _life(life, zone)
+    for timeline in answer.timelines:
+        _timeline(timeline, zone)
     say()
     say_plain("This is what would have been sent, not what people would have done.")
 
@@ -80,7 +80,7 @@ def cost_line(journey: JourneyComparison, currency: str) -> tuple[str, str, str,
     return f"cost in {currency}", f"{before:,.2f}", f"{after:,.2f}", f"{after - before:+,.2f}"
 
 
-def count_lines(journey: JourneyComparison) -> Iterator[tuple[str, Pair]]:
+def count_lines(journey: JourneyComparison) -> Iterator[tuple[str, ComparedCount]]:
     """Every count of a journey with its words."""
     yield "starts", journey.starts
     for message in journey.messages:
@@ -97,7 +97,7 @@ def count_lines(journey: JourneyComparison) -> Iterator[tuple[str, Pair]]:
     yield "still inside", journey.open
 
 
-def counts(pair: Pair) -> tuple[str, str, str]:
+def counts(pair: ComparedCount) -> tuple[str, str, str]:
     """Before, now, and the difference with its margin."""
     margin = f" ± {pair.margin:,}" if pair.margin else ""
     return f"{pair.before:,}", f"{pair.after:,}", f"{pair.after - pair.before:+,}{margin}"
@@ -115,14 +115,14 @@ def _aligned(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[tuple[str, 
     ]
 
 
-def _life(life: ChangedLife, zone: dt.tzinfo) -> None:
+def _timeline(timeline: ChangedTimeline, zone: dt.tzinfo) -> None:
     from engine.cli.reports.times import local
     from engine.values import parse_instant
 
-    others = f", and {counted(life.like - 1, 'customer')} in the same way" if life.like > 1 else ""
+    others = f", and {counted(timeline.like - 1, 'customer')} in the same way" if timeline.like > 1 else ""
     say()
-    say_plain(f"  {life.customer}{others}")
-    lines = [*side_by_side(life.before, life.after)]
+    say_plain(f"  {timeline.customer}{others}")
+    lines = [*side_by_side(timeline.before, timeline.after)]
     # What led to the change matters more than what came long before it
     changed = next((place for place, (sign, _) in enumerate(lines) if sign != " "), 0)
     first = max(0, min(changed - LEADING, len(lines) - MOST_EVENTS))
@@ -135,7 +135,9 @@ def _life(life: ChangedLife, zone: dt.tzinfo) -> None:
         say_plain(f"      and {len(lines) - first - MOST_EVENTS} more")
 
 
-def side_by_side(before: Sequence[LifeEvent], after: Sequence[LifeEvent]) -> Iterator[tuple[str, LifeEvent]]:
+def side_by_side(
+    before: Sequence[TimelineEvent], after: Sequence[TimelineEvent]
+) -> Iterator[tuple[str, TimelineEvent]]:
     """Lines of both, in order: `-` of what happens no longer, `+` of what happens now alone."""
     from difflib import SequenceMatcher
 

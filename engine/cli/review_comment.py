@@ -206,8 +206,8 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
         yield f"What check says ({len(change.problems)})", "".join(problems)
     if change.stories.journeys:
         yield f"Tests: {change.stories.passed} passed, {change.stories.failed} failed", _tests(change.stories)
-    if change.comparison is not None and change.comparison.lives:
-        yield "Customers whose story changes", _fenced(_lives(change), "diff")
+    if change.comparison is not None and change.comparison.timelines:
+        yield "Customers whose story changes", _fenced(_timelines(change), "diff")
     for name, picture in change.pictures.items():
         yield f"Picture of {name}", _fenced(picture, "mermaid")
     if change.patch:
@@ -230,14 +230,17 @@ def _tests(stories: StoriesReport) -> str:
     return "".join(lines)
 
 
-def _lives(change: ReviewedChange) -> str:
+def _timelines(change: ReviewedChange) -> str:
     from engine.cli.replay_comparison import side_by_side
 
     assert change.comparison is not None
     blocks = []
-    for life in change.comparison.lives:
-        lines = (f"{sign} {event.at}  {event.words}" for sign, event in side_by_side(life.before, life.after))
-        blocks.append("\n".join([f"  {life.like:,} like this", *lines]))
+    for timeline in change.comparison.timelines:
+        lines = (
+            f"{sign} {event.at}  {event.words}"
+            for sign, event in side_by_side(timeline.before, timeline.after)
+        )
+        blocks.append("\n".join([f"  {timeline.like:,} like this", *lines]))
     return "\n\n".join(blocks)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from engine.project import Project
     from engine.runtime.known_customer import KnownCustomer
     from engine.simulate.stories.run_story import StoryResult
-    from engine.simulate.stories.story_of_run import RecordedLife
+    from engine.simulate.stories.story_of_run import RecordedTimeline
 
 
 @app.command(rich_help_panel=LOOK)
@@ -47,10 +47,10 @@ def story(
     with look_into_store(session.folder) as conn:
         person = known_person(conn, customer, session)
         run = _run(conn, person, journey, on)
-        life = _life(conn, person)
+        timeline = _timeline(conn, person)
     called = name or f"a run of {_day(run, person)}"
     text = story_of_run(
-        run, life, compiled, project.journeys, project.catalogue, person.zone, called, session.clock.now()
+        run, timeline, compiled, project.journeys, project.catalogue, person.zone, called, session.clock.now()
     )
     tried = _tried(project, journey, text)
     if tried is not None and run.is_open and (coming := _coming(tried, run, person)):
@@ -73,7 +73,7 @@ def _coming(tried: StoryResult, run: Enrollment, person: KnownCustomer) -> list[
 
 
 def _day(run: Enrollment, person: KnownCustomer) -> dt.date:
-    """The day on which a run began, where the customer lives."""
+    """The day on which a run began, where the customer timelines."""
     from engine.values import local_date
 
     return local_date(run.started_at, person.zone)
@@ -95,33 +95,29 @@ def _run(conn: Connection, person: KnownCustomer, journey: str, on: str) -> Enro
     return by_day[on]
 
 
-def _life(conn: Connection, person: KnownCustomer) -> RecordedLife:
-    from engine.simulate.stories.story_of_run import ProfileChange, RecordedLife, SegmentMove
+def _timeline(conn: Connection, person: KnownCustomer) -> RecordedTimeline:
+    from engine.simulate.stories.story_of_run import ProfileChange, RecordedTimeline, SegmentMove
     from engine.store.customers import events
     from engine.store.journeys import traces
     from engine.store.meta import bucket_of
-    from engine.store.serialization import load, unpack
+    from engine.store.serialization import load
 
     past = events.of_customer(conn, bucket_of(conn, person.id), person.id)
     profile, moves = [], []
     for event in past:
         if event.name not in ("$changed", "$entered", "$left"):
             continue
-        said: Any = load(str(event.fields["document"]))
+        document = str(event.fields["document"])
         if event.name == "$changed":
-            values, addresses, consents, _ = said["changed"]
-            marketing = {
-                channel: state
-                for key, state in consents.items()
-                for channel, _, purpose in [key.rpartition(".")]
-                if purpose == "marketing"
-            }
-            change = ProfileChange(event.occurred_at, event.number, unpack(values), addresses, marketing)
+            said = events.stored_change(document)
+            change = ProfileChange(
+                event.occurred_at, event.number, said.attributes, said.addresses, said.consents
+            )
             profile.append(change)
         else:
-            enters = event.name == "$entered"
-            moves.append(SegmentMove(event.occurred_at, event.number, str(said["segment"]), enters))
-    return RecordedLife(
+            segment, enters = str(load(document)["segment"]), event.name == "$entered"
+            moves.append(SegmentMove(event.occurred_at, event.number, segment, enters))
+    return RecordedTimeline(
         [event for event in past if not event.name.startswith("$")], profile, moves,
         [record.line for record in traces.of_customer(conn, person.id)], person.state.facts.values,
     )  # fmt: skip

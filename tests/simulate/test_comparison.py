@@ -16,7 +16,12 @@ from engine.compiler.compile import compile_journey
 from engine.core.journeys import Journeys
 from engine.language.parse import parse_journey
 from engine.project import Project
-from engine.simulate.replay.comparison import JourneyComparison, Pair, ReplayComparison, compare_replays
+from engine.simulate.replay.comparison import (
+    ComparedCount,
+    JourneyComparison,
+    ReplayComparison,
+    compare_replays,
+)
 from engine.simulate.replay.mapping import StreamMapping
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.replay_report import report
@@ -117,7 +122,7 @@ def test_counts_are_those_of_two_replays(shop: Project, compare: Compare, tmp_pa
         result = replay(journeys(shop, HEAD + text), shop.world, [tmp_path / "events.jsonl"], StreamMapping())
         (alone,) = report(result).journeys
 
-        def pick(pair: Pair, place: int = place) -> int:
+        def pick(pair: ComparedCount, place: int = place) -> int:
             return (pair.before, pair.after)[place]
 
         assert pick(journey.starts) == alone.starts
@@ -152,11 +157,11 @@ def test_each_way_in_which_a_story_changes_has_one_customer_and_says_how_many_ar
 ) -> None:
     lines = signups(60, seed=3)
     answer = compare(HELLO, FEWER, lines)
-    assert sum(life.like for life in answer.lives) == answer.changed
-    first = answer.lives[0]
+    assert sum(timeline.like for timeline in answer.timelines) == answer.changed
+    first = answer.timelines[0]
     assert any(event.words == "sample sends welcome_hello via email" for event in first.before)
     assert not any(event.kind == "message" for event in first.after)
-    assert compare(HELLO, HELLO, lines).lives == []
+    assert compare(HELLO, HELLO, lines).timelines == []
 
 
 def test_the_difference_of_a_sample_is_within_its_margin_about_as_often_as_it_says(compare: Compare) -> None:

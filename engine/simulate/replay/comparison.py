@@ -20,17 +20,17 @@ from engine.simulate.replay.mapping import StreamMapping
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.result import ENDS, FILES, MESSAGES, STARTS, Day, ReplayResult, cost
 
-SHOWN_LIVES = 5
+SHOWN_TIMELINES = 5
 """Customers whose story is shown side by side."""
 
-MOST_LIVES = 20_000
+MOST_TIMELINES = 20_000
 """Customers among whom those are chosen."""
 
 _CERTAIN = 1.96
 """Standard errors to either side within which the truth lies in 95 of 100 samples."""
 
 
-class Pair(msgspec.Struct, frozen=True):
+class ComparedCount(msgspec.Struct, frozen=True):
     """A count with either version. `margin`: with a sample, how far the difference may be off, in 95 of 100
     samples; None: not known."""
 
@@ -39,21 +39,21 @@ class Pair(msgspec.Struct, frozen=True):
     margin: int | None = None
 
 
-class MessagePair(msgspec.Struct, frozen=True):
+class ComparedMessages(msgspec.Struct, frozen=True):
     """How often a journey sent a template on a channel."""
 
     template: str
     channel: str
-    messages: Pair
+    messages: ComparedCount
 
 
-class DayPair(msgspec.Struct, frozen=True):
+class ComparedDay(msgspec.Struct, frozen=True):
     """The messages of a template on a channel on one local day of the shop."""
 
     day: str
     template: str
     channel: str
-    messages: Pair
+    messages: ComparedCount
 
 
 class JourneyComparison(msgspec.Struct, frozen=True):
@@ -62,19 +62,19 @@ class JourneyComparison(msgspec.Struct, frozen=True):
     project."""
 
     journey: str
-    starts: Pair
+    starts: ComparedCount
     enter: int
     enter_no_more: int
-    messages: list[MessagePair]
-    skipped: dict[str, Pair]
-    codes: dict[str, Pair]
-    points: Pair
-    goals: Pair
-    outcomes: dict[str, Pair]
-    open: Pair
+    messages: list[ComparedMessages]
+    skipped: dict[str, ComparedCount]
+    codes: dict[str, ComparedCount]
+    points: ComparedCount
+    goals: ComparedCount
+    outcomes: dict[str, ComparedCount]
+    open: ComparedCount
     cost_before: str
     cost_after: str
-    days: list[DayPair]
+    days: list[ComparedDay]
 
     @property
     def is_same(self) -> bool:
@@ -87,7 +87,7 @@ class JourneyComparison(msgspec.Struct, frozen=True):
         return not self.enter and not self.enter_no_more and all(pair.before == pair.after for pair in pairs)
 
 
-class LifeEvent(msgspec.Struct, frozen=True):
+class TimelineEvent(msgspec.Struct, frozen=True):
     """One thing in the story of a customer: a start, a message or an end, in words. `at`: ISO 8601, UTC."""
 
     at: str
@@ -95,14 +95,14 @@ class LifeEvent(msgspec.Struct, frozen=True):
     words: str
 
 
-class ChangedLife(msgspec.Struct, frozen=True):
+class ChangedTimeline(msgspec.Struct, frozen=True):
     """What happens to one customer with either version. `like`: how many customers' stories change in the
     same way."""
 
     customer: str
     like: int
-    before: list[LifeEvent]
-    after: list[LifeEvent]
+    before: list[TimelineEvent]
+    after: list[TimelineEvent]
 
 
 class ReplayComparison(msgspec.Struct, frozen=True):
@@ -113,7 +113,7 @@ class ReplayComparison(msgspec.Struct, frozen=True):
     one_in: int
     changed: int
     journeys: list[JourneyComparison]
-    lives: list[ChangedLife]
+    timelines: list[ChangedTimeline]
 
 
 def compare_replays(
@@ -136,7 +136,7 @@ def compare_replays(
 
 
 @dataclass(slots=True)
-class _Lives:
+class _Timelines:
     """What is found in the rows: sums that are not 0 for customers whose rows differ, who enters what, and
     the squares of the differences by customer."""
 
@@ -168,28 +168,28 @@ _Kind = tuple[str, str, str]
 def _compared(
     first: ReplayResult, second: ReplayResult, folders: Sequence[Path], one_in: int
 ) -> ReplayComparison:
-    lives = _Lives()
+    timelines = _Timelines()
     for version, folder in enumerate(folders):
         for file, row in _rows(folder):
             customer, journey = row["customer"], row["journey"]
             sign = (-1, 1)[version]
-            lives.differs[customer] += sign * hash((file, *sorted(row.items())))
+            timelines.differs[customer] += sign * hash((file, *sorted(row.items())))
             if file == STARTS:
-                lives.enters.setdefault(journey, (set(), set()))[version].add(customer)
+                timelines.enters.setdefault(journey, (set(), set()))[version].add(customer)
             if one_in > 1:
-                lives.by_customer[_kind(file, row), customer] += sign
-    margins = lives.margins(one_in) if one_in > 1 else None
+                timelines.by_customer[_kind(file, row), customer] += sign
+    margins = timelines.margins(one_in) if one_in > 1 else None
     inside = [Counter(result.figures.open.values()) for result in (first, second)]
     names = sorted(first.figures.days.keys() | second.figures.days.keys())
     return ReplayComparison(
         customers=second.customers * one_in,
         one_in=one_in,
-        changed=len(lives.changed) * one_in,
+        changed=len(timelines.changed) * one_in,
         journeys=[
-            _journey(name, (first, second), (inside[0][name], inside[1][name]), lives, one_in, margins)
+            _journey(name, (first, second), (inside[0][name], inside[1][name]), timelines, one_in, margins)
             for name in names
         ],
-        lives=_shown_lives(folders, lives.changed, one_in),
+        timelines=_shown_timelines(folders, timelines.changed, one_in),
     )
 
 
@@ -197,29 +197,31 @@ def _journey(
     name: str,
     results: tuple[ReplayResult, ReplayResult],
     inside: tuple[int, int],
-    lives: _Lives,
+    timelines: _Timelines,
     one_in: int,
     margins: Mapping[_Kind, int] | None,
 ) -> JourneyComparison:
     days = [result.figures.days.get(name, {}) for result in results]
     totals = [_total(each.values()) for each in days]
-    entered = lives.enters.get(name, (set(), set()))
+    entered = timelines.enters.get(name, (set(), set()))
 
-    def pair(before: int, after: int, kind: _Kind | None = None) -> Pair:
+    def pair(before: int, after: int, kind: _Kind | None = None) -> ComparedCount:
         margin = margins.get(kind, 0) if margins is not None and kind is not None else None
-        return Pair(before * one_in, after * one_in, margin)
+        return ComparedCount(before * one_in, after * one_in, margin)
 
-    def pairs(before: Counter[str], after: Counter[str], file: str | None = None) -> dict[str, Pair]:
+    def pairs(before: Counter[str], after: Counter[str], file: str | None = None) -> dict[str, ComparedCount]:
         return {
             what: pair(before[what], after[what], (file, name, what) if file is not None else None)
             for what in sorted(before.keys() | after.keys())
         }
 
-    def sent(before: Counter[_Message], after: Counter[_Message], *, margin: bool) -> Iterator[MessagePair]:
+    def sent(
+        before: Counter[_Message], after: Counter[_Message], *, margin: bool
+    ) -> Iterator[ComparedMessages]:
         for template, channel in sorted(before.keys() | after.keys()):
             message = (template, channel)
             kind = (MESSAGES, name, f"{template} {channel}") if margin else None
-            yield MessagePair(template, channel, pair(before[message], after[message], kind))
+            yield ComparedMessages(template, channel, pair(before[message], after[message], kind))
 
     first, second = totals
     spent = [
@@ -240,7 +242,7 @@ def _journey(
         cost_before=str(spent[0]),
         cost_after=str(spent[1]),
         days=[
-            DayPair(str(date), each.template, each.channel, each.messages)
+            ComparedDay(str(date), each.template, each.channel, each.messages)
             for date in sorted(days[0].keys() | days[1].keys())
             for each in sent(*(_by_channel(version.get(date, Day())) for version in days), margin=False)
         ],
@@ -278,24 +280,24 @@ def _kind(file: str, row: Mapping[str, str]) -> _Kind:
     return file, row["journey"], row.get("outcome", "")
 
 
-def _life_event(file: str, row: Mapping[str, str]) -> LifeEvent:
+def _timeline_event(file: str, row: Mapping[str, str]) -> TimelineEvent:
     at, journey = row["at"], row["journey"]
     if file == STARTS:
-        return LifeEvent(at, "start", f"{journey} begins")
+        return TimelineEvent(at, "start", f"{journey} begins")
     if file == MESSAGES:
-        return LifeEvent(at, "message", f"{journey} sends {row['template']} via {row['channel']}")
+        return TimelineEvent(at, "message", f"{journey} sends {row['template']} via {row['channel']}")
     outcome = row["outcome"]
-    return LifeEvent(at, "restart" if outcome == "restart" else "end", f"{journey} ends: {outcome}")
+    return TimelineEvent(at, "restart" if outcome == "restart" else "end", f"{journey} ends: {outcome}")
 
 
-def _shown_lives(folders: Sequence[Path], changed: Sequence[str], one_in: int) -> list[ChangedLife]:
+def _shown_timelines(folders: Sequence[Path], changed: Sequence[str], one_in: int) -> list[ChangedTimeline]:
     """One customer for each of the most frequent ways in which a story changes."""
-    wanted = frozenset(changed[:MOST_LIVES])
-    stories: dict[str, tuple[list[LifeEvent], list[LifeEvent]]] = {name: ([], []) for name in wanted}
+    wanted = frozenset(changed[:MOST_TIMELINES])
+    stories: dict[str, tuple[list[TimelineEvent], list[TimelineEvent]]] = {name: ([], []) for name in wanted}
     for version, folder in enumerate(folders):
         for file, row in _rows(folder):
             if row["customer"] in wanted:
-                stories[row["customer"]][version].append(_life_event(file, row))
+                stories[row["customer"]][version].append(_timeline_event(file, row))
     alike: defaultdict[tuple[frozenset[tuple[str, int]], bool], list[str]] = defaultdict(list)
     for customer in sorted(wanted):
         before, after = stories[customer]
@@ -306,12 +308,12 @@ def _shown_lives(folders: Sequence[Path], changed: Sequence[str], one_in: int) -
     # What is sent or not tells more than another moment of the same
     kinds = sorted(alike.items(), key=lambda kind: (not kind[0][1], -len(kind[1]), kind[1][0]))
     return [
-        ChangedLife(people[0], len(people) * one_in, *map(_in_order, stories[people[0]]))
-        for _, people in kinds[:SHOWN_LIVES]
+        ChangedTimeline(people[0], len(people) * one_in, *map(_in_order, stories[people[0]]))
+        for _, people in kinds[:SHOWN_TIMELINES]
     ]
 
 
-def _in_order(events: list[LifeEvent]) -> list[LifeEvent]:
+def _in_order(events: list[TimelineEvent]) -> list[TimelineEvent]:
     """By time; of one moment a run that gives way to another one ends before that begins, and any other run
     ends last."""
     kinds = {"restart": 0, "start": 1, "message": 2, "end": 3}

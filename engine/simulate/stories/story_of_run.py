@@ -60,7 +60,7 @@ class SegmentMove:
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedLife:
+class RecordedTimeline:
     """Everything that the store has of a customer, each list oldest first. `ledger`: what follows from their
     points now."""
 
@@ -73,7 +73,7 @@ class RecordedLife:
 
 def story_of_run(
     run: Enrollment,
-    life: RecordedLife,
+    timeline: RecordedTimeline,
     journey: Journey,
     journeys: Journeys,
     catalogue: Catalogue,
@@ -83,13 +83,13 @@ def story_of_run(
 ) -> str:
     """The story as YAML, an item of `tests:`. `zone`: the customer's, in which all its moments are; `until`:
     what came after it is left out, the present of a run that is still open."""
-    return _Writer(run, life, journey, journeys, catalogue, zone, until).text(name)
+    return _Writer(run, timeline, journey, journeys, catalogue, zone, until).text(name)
 
 
 @dataclass(slots=True)
 class _Writer:
     run: Enrollment
-    life: RecordedLife
+    timeline: RecordedTimeline
     journey: Journey
     journeys: Journeys
     catalogue: Catalogue
@@ -123,7 +123,7 @@ class _Writer:
         return change.at <= self.run.started_at or change.number < self.run.started_number
 
     def _own_traces(self) -> Iterator[Trace]:
-        return (trace for trace in self.life.traces if trace.enrollment == self.run.id)
+        return (trace for trace in self.timeline.traces if trace.enrollment == self.run.id)
 
     # --- given ---
 
@@ -140,7 +140,7 @@ class _Writer:
         # What follows from the ledger of points: as the run was decided by it, else as it is now
         reads = {name: words for trace in reversed([*self._own_traces()]) for name, words in trace.read}
         for name in sorted(known & self.catalogue.ledger):
-            value, kind = self.life.ledger.get(name), self.catalogue.customer_type(name)
+            value, kind = self.timeline.ledger.get(name), self.catalogue.customer_type(name)
             if name in reads:
                 yield f"{name}: {reads[name]}"
             elif kind is not None and value is not None:
@@ -162,8 +162,8 @@ class _Writer:
         facts = Facts("", self.zone.key, "customer", self.journeys.first_values())
         rules = self.catalogue.facts.values()
         past: list[tuple[Instant, int, Event | ProfileChange]] = [
-            *((event.occurred_at, event.number, event) for event in self.life.events),
-            *((change.at, change.number, change) for change in self.life.profile),
+            *((event.occurred_at, event.number, event) for event in self.timeline.events),
+            *((change.at, change.number, change) for change in self.timeline.profile),
         ]
         for at, number, what in sorted(past, key=lambda entry: entry[:2]):
             if isinstance(what, ProfileChange):
@@ -179,7 +179,7 @@ class _Writer:
 
     def _members(self) -> set[str]:
         members: set[str] = set()
-        for move in self.life.moves:
+        for move in self.timeline.moves:
             if self._is_before(move.at, move.number):
                 (members.add if move.enters else members.discard)(move.segment)
         return members & self.journey.dependencies.segments
@@ -188,7 +188,7 @@ class _Writer:
         """Events before the run that a `did` asks about, of each the latest."""
         asked = {form.event for form in inside(self.journey, Did)}
         latest: dict[str, Event] = {}
-        for event in self.life.events:
+        for event in self.timeline.events:
             if event.name in asked and self._is_before(event.occurred_at, event.number):
                 latest[event.name] = event
         if latest:
@@ -201,7 +201,7 @@ class _Writer:
     def _reach(self) -> Iterator[str]:
         addresses: dict[str, bool] = {}
         consents: dict[str, str] = {}
-        for change in self.life.profile:
+        for change in self.timeline.profile:
             if self._is_known(change):
                 addresses |= {channel: there is not None for channel, there in change.addresses.items()}
                 consents |= change.consents
@@ -241,7 +241,7 @@ class _Writer:
         for rule in self.catalogue.facts.values():
             heard.update(rule.events if rule.name in asked else ())
         start = (self.run.started_at, self.run.started_number)
-        for event in self.life.events:
+        for event in self.timeline.events:
             place = (event.occurred_at, event.number)
             counts = place == start or (
                 place > start and self._is_within(event.occurred_at) and event.name in heard
@@ -297,7 +297,7 @@ class _Writer:
 
     def _changes(self) -> Iterator[tuple[Instant, int, str]]:
         asked = self._asked()
-        for change in self.life.profile:
+        for change in self.timeline.profile:
             if not self._is_within(change.at) or self._is_known(change):
                 continue
             fields = [
@@ -310,7 +310,7 @@ class _Writer:
 
     def _moves(self) -> Iterator[tuple[Instant, int, str]]:
         triggers = {start.segment for start in self.journey.starts if isinstance(start, SegmentTrigger)}
-        for move in self.life.moves:
+        for move in self.timeline.moves:
             if move.segment in triggers | self.journey.dependencies.segments and self._is_within(move.at):
                 yield move.at, move.number, f"{'enters' if move.enters else 'leaves'} {move.segment}"
 
