@@ -25,9 +25,12 @@ EVENTS = "events"
 @app.command(rich_help_panel=RUN)
 def export(
     context: typer.Context,
-    customer: Annotated[
+    name: Annotated[
         str, typer.Argument(help="an id, an e-mail address or a telephone number; or the word events")
-    ],
+    ] = "",
+    customer: Annotated[
+        str, typer.Option("--customer", help="in place of the name: somebody whose id is the word events")
+    ] = "",
     out: Annotated[Path | None, typer.Option("--out", help="a file instead of the terminal")] = None,
     first: Annotated[str, typer.Option("--from", help="of events: the first day, as 2026-03-01")] = "",
     last: Annotated[str, typer.Option("--to", help="of events: the last day; today without it")] = "",
@@ -43,7 +46,10 @@ def export(
     from engine.store.persons.export import export as write_out
 
     session = Session.of(context)
-    if customer == EVENTS:
+    if bool(name) == bool(customer):
+        raise UsageError("one is exported at a time:", command("export NAME"))
+    who = name or customer
+    if name == EVENTS:
         from engine.cli.streams import write_stream
         from engine.store.recorded_stream import recorded_stream
 
@@ -56,11 +62,11 @@ def export(
         raise UsageError("a person is exported whole:", "--from, --to and --last are of  export events")
     config = load_config(session.folder)
     with project_store(session.folder) as store:
-        (own,) = _ids(store, config, [customer])
+        (own,) = _ids(store, config, [who])
         with store.read() as conn:
             document = write_out(conn, own, session.clock.now())
     if document is None:
-        raise UsageError(f'nothing is known of "{customer}":', f"look for the id with  {command('show ID')}")
+        raise UsageError(f'nothing is known of "{who}":', f"look for the id with  {command('show ID')}")
     if out is None:
         say_json(document)
         return

@@ -5,6 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 
 from engine.figures.metrics import Unit, Value
+from engine.values import HOUR
 
 
 def shown(value: Value, unit: Unit) -> str:
@@ -33,3 +34,10 @@ def change(now: Value, before: Value, unit: Unit = "count") -> str:
         return ""
     percent = 100 * (Decimal(now) / Decimal(before) - 1)
     return f"{percent:+.0f}%" if abs(percent) < 1000 else f"x{Decimal(now) / Decimal(before):.0f}"
+
+
+def time_shown(length: int) -> str:
+    """A length of time in milliseconds, in whole days or else in hours."""
+    hours = length // HOUR
+    many, unit = (hours // 24, "day") if hours % 24 == 0 else (hours, "hour")
+    return f"{many:,} {unit}{'' if many == 1 else 's'}"

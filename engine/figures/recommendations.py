@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from engine.figures.content import ReportContent, ReportScope
 from engine.figures.metrics import Metric, Value, ratio
+from engine.figures.numbers import time_shown
 from engine.figures.report import Row, Table
 from engine.store.counting import daily_counts
 from engine.store.recommendations import hits
 from engine.store.recommendations.hits import RecommendationSums
-from engine.values import DAY
 
 _SHOWN = "on the day on which the message was written"
 _BOUGHT = f"{_SHOWN}, whenever it was bought"
@@ -59,7 +59,7 @@ def recommendations(scope: ReportScope) -> ReportContent:
     ]  # fmt: skip
     table = Table("recommendations", "Recommended products", "list", RECOMMENDATIONS, tuple(lines))
     note = (
-        f"Bought within {shop.click // DAY} days behind the message. The last days still change, and a hit "
+        f"Bought within {time_shown(shop.click)} behind the message. The last days still change, and a hit "
         "does not say that it would not have been bought without the message."
     )
     return ReportContent((table,), (note if lines else _NOTHING,))

@@ -22,6 +22,7 @@ from engine.figures.experiments.sizing import sizes
 from engine.figures.experiments.tables import experiments, verdicts_of
 from engine.figures.forecasts_beside import forecasts_beside
 from engine.figures.journeys import all_journeys, one_journey
+from engine.figures.numbers import time_shown
 from engine.figures.overview import customers, overview
 from engine.figures.period import Period, asked
 from engine.figures.points import points
@@ -34,9 +35,9 @@ from engine.figures.year import usual_period as year_until
 from engine.figures.year import year
 from engine.store import counting_past
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import ShopFacts
-from engine.store.counting.reading import counted_journeys, first_day
-from engine.values import HOUR, Instant, iso, local_date, zone
+from engine.store.counting.daily_counts import ShopFacts, What
+from engine.store.counting.reading import counted_journeys, first_day, last_day
+from engine.values import Instant, iso, local_date, zone
 
 OVERVIEW = "overview"
 EXPERIMENTS = "experiments"
@@ -55,6 +56,10 @@ class ReportNote(Enum):
     SINCE = auto()  # nothing is counted of earlier days
 
 
+_EVERYTHING: frozenset[What] = frozenset()
+_OF_JOURNEYS = frozenset((
+    What.STARTED, What.REFUSED, What.REACHED, What.SKIPPED, What.GOAL, What.ENDED, What.SENT, What.ATTRIBUTED,
+))  # fmt: skip
 _OF_MESSAGES = frozenset((ReportNote.MESSAGES, ReportNote.ATTRIBUTION, ReportNote.FILLING, ReportNote.SINCE))
 
 
@@ -68,7 +73,8 @@ class ReportTopic(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReportKind:
-    """One of the reports. `about`: what it holds, in words. `usual`: the days where nobody says which."""
+    """One of the reports. `about`: what it holds, in words. `usual`: the days where nobody says which.
+    `counts`: which daily counts it is made of, all of them where it holds none; None: of something else."""
 
     about: str
     title: str
@@ -76,6 +82,7 @@ class ReportKind:
     notes: frozenset[ReportNote] = frozenset()
     of: ReportTopic = ReportTopic.ALL
     usual: Callable[[dt.date], Period] = asked
+    counts: frozenset[What] | None = None
 
 
 def _overview(scope: ReportScope) -> ReportContent:
@@ -139,31 +146,38 @@ KINDS: Mapping[str, ReportKind] = {
     OVERVIEW: ReportKind(
         "the whole shop, against the period before and the same a year before (also without a name)",
         "The shop", _overview, frozenset(ReportNote) - {ReportNote.WORTH},
+        counts=_EVERYTHING,
     ),
     "customers": ReportKind(
         "who orders again, how often, how soon, and what", "Customers", _customers,
-        frozenset((ReportNote.LOST, ReportNote.FILLING, ReportNote.SINCE)),
+        frozenset((ReportNote.LOST, ReportNote.FILLING, ReportNote.SINCE)), counts=frozenset((What.ORDER,)),
     ),
     COHORTS: ReportKind(
         "customers by the month of their first order", "Cohorts", _cohorts, frozenset((ReportNote.FILLING,)),
-        usual=cohorts_until,
+        usual=cohorts_until, counts=frozenset((What.ORDER,)),
     ),
-    "journeys": ReportKind("what each journey did", "Journeys", _journeys, _OF_MESSAGES),
+    "journeys": ReportKind(
+        "what each journey did", "Journeys", _journeys, _OF_MESSAGES, counts=_OF_JOURNEYS
+    ),
     "journey": ReportKind(
-        "one journey, step by step (with its name)", "Journey", _journey, _OF_MESSAGES, ReportTopic.JOURNEY
+        "one journey, step by step (with its name)", "Journey", _journey, _OF_MESSAGES, ReportTopic.JOURNEY,
+        counts=_EVERYTHING,
     ),
     "channels": ReportKind(
-        "what became of the messages on each channel", "Channels", _channels, _OF_MESSAGES
+        "what became of the messages on each channel", "Channels", _channels, _OF_MESSAGES,
+        counts=frozenset((What.SENT, What.ATTRIBUTED, What.SERVICE_ORDER)),
     ),
     "points": ReportKind(
         "what was issued, spent and expired, and what customers still have", "Points", _points,
         frozenset((ReportNote.WORTH, ReportNote.FILLING, ReportNote.SINCE)),
+        counts=frozenset((What.POINTS,)),
     ),
     EXPERIMENTS: ReportKind(
         "what holdouts and splits show, and how sure that is", "Experiments", _experiments
     ),
     "segments": ReportKind(
-        "who came into each segment, and who left it", "Segments", segments
+        "who came into each segment, and who left it", "Segments", segments,
+        counts=frozenset((What.ENTERED, What.LEFT)),
     ),
     "codes": ReportKind("promo codes: given, used, and what was bought with them", "Promo codes", codes),
     "recommendations": ReportKind(
@@ -201,7 +215,7 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
         journeys.timezone,
         iso(now),
         content.tables,
-        (*content.notes, *_notes(scope, kind.notes, year_before or scope.before)),
+        (*_nothing(scope, kind), *content.notes, *_notes(scope, kind.notes, year_before or scope.before)),
         year_before,
     )
 
@@ -243,6 +257,20 @@ def _notes(scope: ReportScope, notes: frozenset[ReportNote], earliest: Period) -
     return found
 
 
+def _nothing(scope: ReportScope, kind: ReportKind) -> list[str]:
+    """That there was nothing in these days, and when there was something last."""
+    if kind.counts is None:
+        return []
+    of = scope.wanted.of if kind.of is ReportTopic.JOURNEY else ""
+    period = scope.wanted.period
+    last = last_day(scope.conn, period.last, kind.counts, of)
+    if last is None:
+        return [f"Nothing is counted of these days, nor of any day before {period.first.isoformat()}."]
+    if last in period:
+        return []
+    return [f"Nothing is counted of these days; the last day of which anything is was {last.isoformat()}."]
+
+
 def _worth_of_point(journeys: Journeys) -> Decimal | None:
     rules = journeys.loyalty.points if journeys.loyalty is not None else None
     return rules.worth.amount if rules is not None and rules.worth is not None else None
@@ -250,11 +278,10 @@ def _worth_of_point(journeys: Journeys) -> Decimal | None:
 
 def _attribution(shop: ShopFacts) -> str:
     """The rule by which orders belong to messages."""
-    hours = shop.click // HOUR
-    within = f"{hours // 24} days" if hours % 24 == 0 else f"{hours} hours"
     return (
-        f"An order belongs to the last message that its customer clicked within {within} before it, once; "
-        "messages of service apart. It does not say that the order would not have come without the message."
+        f"An order belongs to the last message that its customer clicked within {time_shown(shop.click)} "
+        "before it, once; messages of service apart. It does not say that the order would not have come "
+        "without the message."
     )
 
 

@@ -26,6 +26,7 @@ from engine.http.keys import Keys
 from engine.http.links.click_routes import click_routes
 from engine.http.links.consent_routes import consent_routes
 from engine.http.links.signup_routes import signup_routes
+from engine.http.path_ids import keep_slashes
 from engine.http.person_routes import person_routes
 from engine.http.points_routes import points_routes
 from engine.http.problems import Refusal, answer, answer_http, answer_invalid
@@ -126,6 +127,7 @@ class Edge:
         if proxies and client:
             scope["client"] = (forwarded_for(client[0], scope["headers"], proxies), client[1])
 
+        keep_slashes(scope)
         began = time.perf_counter()
 
         async def send_safely(message: Message) -> None:
@@ -136,7 +138,7 @@ class Edge:
                 message["headers"] = [*message.get("headers", ()), *missing]
                 # The pattern of the route and not the address: each token of a link would be a series of its
                 # own.
-                path = getattr(scope.get("route"), "path", "unknown")
+                path = getattr(scope.get("route"), "path_format", "unknown")
                 seconds = time.perf_counter() - began
                 self._context.metrics.answered(path, str(message["status"]), seconds)
             await send(message)

@@ -28,8 +28,8 @@ class HotRoutes:
             for method in route.methods or ():
                 if not route.param_convertors:
                     self._at_path[method, route.path] = route
-                elif set(route.param_convertors) == {last.strip("{}")}:
-                    self._below_path[method, folder] = (route, last.strip("{}"))
+                elif set(route.param_convertors) == {name := last.strip("{}").partition(":")[0]}:
+                    self._below_path[method, folder] = (route, name)
 
     async def answer(self, scope: Scope, receive: Receive, send: Send) -> bool:
         """Answers a request that is for one of them; False: it is for another one."""
@@ -41,7 +41,7 @@ class HotRoutes:
             # The framework's own rule for a parameter: at least one character, and no line break at the end.
             if route is None or not last or last.endswith("\n"):
                 return False
-            parameters = {name: last}
+            parameters = {name: route.param_convertors[name].convert(last)}
         scope["route"] = route
         request = Request(scope, receive, send)
         try:

@@ -22,7 +22,7 @@ def person_routes(context: Context, keys: Keys) -> APIRouter:
     router = APIRouter(tags=["persons"])
     may_decide = Depends(keys.needs("admin"))
 
-    @router.get("/customers/{customer}/export", dependencies=[may_decide])
+    @router.get("/customers/{customer:id}/export", dependencies=[may_decide])
     async def export_customer(customer: str) -> Response:
         """Everything that is kept of a customer, by id, another id, e-mail address or telephone number."""
         now, country = context.clock.now(), context.live().config.shop.country
@@ -35,7 +35,7 @@ def person_routes(context: Context, keys: Keys) -> APIRouter:
 
         return Response(await context.look(read), media_type="application/json")
 
-    @router.delete("/customers/{customer}", dependencies=[may_decide])
+    @router.delete("/customers/{customer:id}", dependencies=[may_decide])
     async def erase_customer(customer: str) -> Response:
         """Forgets a customer. Done when it is answered; asked again it says that nothing is known."""
         live, now = context.live(), context.clock.now()

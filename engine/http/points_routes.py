@@ -43,7 +43,7 @@ def points_routes(context: Context, keys: Keys) -> APIRouter:
     router = APIRouter(tags=["till"], responses=REFUSALS)
     may_look, may_spend = keys.needs("till", "read", "write"), keys.needs("till", "write")
 
-    @router.get("/customers/{customer}/points", responses=BALANCE)
+    @router.get("/customers/{customer:id}/points", responses=BALANCE)
     async def look(customer: str, request: Request) -> Response:
         """How many points a customer can spend now, by id, another id, e-mail address or telephone number."""
         await may_look(request)
@@ -55,7 +55,7 @@ def points_routes(context: Context, keys: Keys) -> APIRouter:
 
         return Response(await context.look(read), media_type="application/json")
 
-    @router.post("/customers/{customer}/points/spend", responses=POINTS_SPENT, openapi_extra=SPEND)
+    @router.post("/customers/{customer:id}/points/spend", responses=POINTS_SPENT, openapi_extra=SPEND)
     async def spend(customer: str, request: Request) -> Response:
         """Spends points of a customer, never more than there are. With the header Idempotency-Key a repeated
         call gets the same answer and spends nothing more."""

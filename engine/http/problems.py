@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from fastapi.exceptions import RequestValidationError
@@ -27,6 +27,15 @@ class Refusal(Exception):  # noqa: N818  it is an answer, not an error of ours
         super().__init__(title)
         self.status, self.title, self.detail = status, title, detail
         self.refused, self.retry_after = tuple(refused), retry_after
+
+
+def refuse_unknown(request: Request, parameters: Collection[str]) -> None:
+    """Raises Refusal 400 where the request has a parameter that is none of these: a misspelt one would be
+    answered as if nothing had been asked."""
+    unknown = sorted(set(request.query_params) - set(parameters))
+    if unknown:
+        known = f"they are: {', '.join(parameters)}" if parameters else "there is none at this address"
+        raise Refusal(400, f"there is no parameter {unknown[0]!r}", known)
 
 
 def problem(refusal: Refusal) -> JSONResponse:

@@ -61,7 +61,7 @@ def till_routes(context: Context, keys: Keys) -> APIRouter:
     router = APIRouter(tags=["till"], responses=REFUSALS)
     may_look, may_use = keys.needs("till", "read", "write"), keys.needs("till", "write")
 
-    @router.get("/codes/{code}", responses=CODE)
+    @router.get("/codes/{code:id}", responses=CODE)
     async def look(code: str, request: Request) -> Response:
         """Whether a code may be used now, until when, and whose it is."""
         await may_look(request)
@@ -69,7 +69,7 @@ def till_routes(context: Context, keys: Keys) -> APIRouter:
         answer = await context.look(lambda conn: _told(_find(conn, config, code), config, now))
         return Response(dump(answer), media_type="application/json")
 
-    @router.post("/codes/{code}/use", responses=USED, openapi_extra=CODE_USE)
+    @router.post("/codes/{code:id}/use", responses=USED, openapi_extra=CODE_USE)
     async def use(code: str, request: Request) -> Response:
         """Uses a code. With the header Idempotency-Key a repeated call gets the same answer."""
         key = await may_use(request)

@@ -17,6 +17,7 @@ PEOPLE = (
     ' "consent": {"email": "given"}}\n'
     '{"customer_id": "c2", "email": "ben@example.com", "consent": {"email": "given"}}\n'
     '{"customer_id": "c3", "email": "ben@example.com"}\n'
+    '{"customer_id": "events"}\n'
 )
 EVENTS = '{"customer_id": "c1", "event": "subscribed", "at": "2026-11-20T09:59:00Z", "id": "e1"}\n'
 
@@ -50,8 +51,16 @@ def test_export_writes_what_is_kept(people: Shop) -> None:
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
+def test_somebody_whose_id_is_the_word_for_all_events_can_be_exported(people: Shop) -> None:
+    assert json.loads(people.run("export", "--customer", "events").out)["customer"] == "events"
+    stream = people.folder / "stream.jsonl"
+    assert people.run("export", "events", "--out", str(stream)).code == 0
+    assert '"c1"' in stream.read_text(encoding="utf-8")
+
+
 def test_what_they_say(people: Shop, golden: Golden) -> None:
     golden("golden/export_nobody.txt", report(people.run("export", "zoe")))
+    golden("golden/export_two_names.txt", report(people.run("export", "c1", "--customer", "c2")))
     golden("golden/export_several.txt", report(people.run("export", "ben@example.com")))
     golden("golden/erase_whom.txt", report(people.run("erase")))
     golden("golden/erase_unasked.txt", report(people.run("erase", "c1")))

@@ -141,6 +141,18 @@ def test_texts_that_yaml_takes_for_something_else_come_back_as_they_were(small_s
     assert [word.text for word in words.items if isinstance(word, Scalar)] == list(ODD)
 
 
+def test_an_amount_with_many_decimals_comes_back(small_shop: Shop) -> None:
+    of_value = ORDERS.replace("per: order_id", "where: {total: at least 20 EUR}").replace("always", "never")
+    small_shop.write("journeys/orders.yaml", of_value)
+    take(small_shop, "people.jsonl", PEOPLE)
+    small_shop.go_to("2026-11-21T12:00:00+00:00")
+    order = ORDER[0] | {"properties": {"order_id": "o", "total": "20.12345678 EUR"}}
+    take(small_shop, "order.jsonl", [order], "--live")
+    told = small_shop.run("story", "c2", "orders")
+    assert "total: 20.12345678 EUR" in told.out
+    assert "it passes" in told.err
+
+
 def test_the_number_of_an_order_becomes_another_one(small_shop: Shop) -> None:
     small_shop.write("journeys/orders.yaml", ORDERS)
     take(small_shop, "people.jsonl", PEOPLE)

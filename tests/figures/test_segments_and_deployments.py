@@ -86,6 +86,21 @@ def test_who_came_and_went_is_what_the_memberships_say(opened: Open) -> None:
     assert figures(table, table.row("active"))["left"] > 0
 
 
+def test_days_in_which_nothing_was_say_when_something_was(opened: Open) -> None:
+    shop = opened(SEGMENTS)
+    shop.event("c1", "order_placed", total=Money(Decimal(5), "EUR"))
+    shop.run()
+    shop.later(40 * DAY)
+    empty, full = (Period(dt.date(2026, month, 1), dt.date(2026, month, 31)) for month in (5, 3))
+    nothing = "Nothing is counted of these days"
+    last = f"{nothing}; the last day of which anything is was 2026-03-02."
+    for name in ("overview", "customers", "cohorts", "segments"):
+        assert not any(nothing in note for note in told(shop, name, full).notes)
+        assert last in told(shop, name, empty).notes
+    earlier = Period(dt.date(2026, 1, 1), dt.date(2026, 1, 31))
+    assert f"{nothing}, nor of any day before 2026-01-01." in told(shop, "overview", earlier).notes
+
+
 def test_days_before_and_after_a_deployment_and_its_journey_against_the_holdout(opened: Open) -> None:
     shop = opened({"journeys/welcome.yaml": HELD})
     names = iter([f"c{number}" for number in range(400)])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping
+from urllib.parse import quote
 from uuid import uuid4
 
 import httpx2
@@ -33,6 +34,18 @@ def test_a_customer_is_told_by_every_name_that_is_exactly_theirs(served: Served)
         assert answers[0]["consents"]["email"] == {"marketing": "given"}
         assert reader.get(f"/customers/{who}@example.co").status_code == 404
         assert reader.get(f"/customers/{who[:-1]}").status_code == 404
+
+
+def test_an_id_with_a_slash_is_one_part_of_an_address(served: Served) -> None:
+    whole = f"shop/{uuid4().hex}/100%2Fpoints"
+    path = quote(whole, safe="")
+    _known(served, path, {"first_name": "Ada"})
+    with served.client("admin") as admin:
+        assert admin.get(f"/customers/{path}").json()["id"] == whole
+        assert admin.get(f"/customers/{path}/export").json()["customer"] == whole
+        assert admin.get(f"/customers/{whole}").status_code == 404
+        assert admin.delete(f"/customers/{path}").json()["erased"]
+        assert admin.put(f"/products/{path}", json={"title": "One"}).json()["taken"] == 1
 
 
 def test_those_who_share_an_address_are_listed_and_only_a_reader_is_told(served: Served) -> None:

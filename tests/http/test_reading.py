@@ -128,6 +128,13 @@ def test_what_cannot_be_asked_is_said_with_what_can(reader: httpx2.Client, golde
     golden("golden/reports_refused.txt", "\n".join(said))
 
 
+def test_a_parameter_that_there_is_not_is_refused(reader: httpx2.Client) -> None:
+    for path in ("/journeys?state=live", f"/customers/{BUYER}?fields=id"):
+        answer = reader.get(path)
+        assert answer.status_code == 400
+        assert "there is no parameter" in answer.json()["title"]
+
+
 def test_only_keys_that_may_read_are_answered(lived: Served) -> None:
     with lived.client("till") as other:
         for path in ("/reports/overview", "/journeys", f"/customers/{BUYER}"):

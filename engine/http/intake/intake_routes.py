@@ -67,7 +67,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         values = _values_of(request)
         return await _take(context, request, key, lambda body: _each(values(body), event_item, "event"))
 
-    @router.put("/customers/{customer_id}", openapi_extra=CUSTOMER, tags=["native"])
+    @router.put("/customers/{customer_id:id}", openapi_extra=CUSTOMER, tags=["native"])
     async def customer(customer_id: str, request: Request) -> Response:
         """Attributes, addresses and consents of a customer; null takes a value away."""
         key = await may_write(request)
@@ -82,7 +82,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
 
         return await _take(context, request, key, understand)
 
-    @router.put("/products/{product_id}", openapi_extra=PRODUCT, tags=["native"])
+    @router.put("/products/{product_id:id}", openapi_extra=PRODUCT, tags=["native"])
     async def product(product_id: str, request: Request) -> Response:
         """The present state of a product."""
         key = await may_write(request)

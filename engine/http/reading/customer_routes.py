@@ -26,7 +26,7 @@ from engine.core.journeys import Journeys
 from engine.http.console.openapi_reading import CUSTOMER_KNOWN
 from engine.http.context import Context
 from engine.http.keys import Keys
-from engine.http.problems import Refusal
+from engine.http.problems import Refusal, refuse_unknown
 from engine.http.reading.etags import answer_unless_known, tag_of
 from engine.http.reading.shared_answers import ReadAnswer
 from engine.runtime import known_customer
@@ -48,10 +48,11 @@ def customer_routes(context: Context, keys: Keys) -> APIRouter:
     router = APIRouter(tags=["reading"])
     may_read = Depends(keys.needs("read"))
 
-    @router.get("/customers/{customer}", responses=CUSTOMER_KNOWN, dependencies=[may_read])
+    @router.get("/customers/{customer:id}", responses=CUSTOMER_KNOWN, dependencies=[may_read])
     async def customer(customer: str, request: Request) -> Response:
         """What is known of a customer, who is named by id, another id, e-mail address or telephone number,
         exactly; 409 lists those who share an address. With `If-None-Match` 304 while nothing has changed."""
+        refuse_unknown(request, ())
         live, now = context.live(), context.clock.now()
         body = await context.look(
             lambda conn: dump(_told(conn, customer, live.config, live.intake.journeys, now)).encode()

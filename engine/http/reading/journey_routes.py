@@ -15,6 +15,7 @@ from engine.core.journeys import Journeys
 from engine.http.console.openapi_reading import JOURNEYS
 from engine.http.context import Context, store_is_silent
 from engine.http.keys import Keys
+from engine.http.problems import refuse_unknown
 from engine.http.reading.etags import answer_unless_known, tag_of
 from engine.http.reading.shared_answers import ReadAnswer, SharedAnswers
 from engine.store.customers import enrollments
@@ -37,6 +38,7 @@ def journey_routes(context: Context, keys: Keys, shared: SharedAnswers) -> APIRo
     async def journeys(request: Request) -> Response:
         """Every published journey with the people inside of it, step by step, and what was published last.
         With `If-None-Match` 304 while nothing has changed."""
+        refuse_unknown(request, ())
         answer = await shared.answer("journeys", lambda: _make(context), KEPT)
         return answer_unless_known(request, answer)
 

@@ -18,7 +18,7 @@ from engine.figures.period import Granularity, Spelling
 from engine.http.console.openapi_reading import REPORT
 from engine.http.context import Context, store_is_silent
 from engine.http.keys import Keys
-from engine.http.problems import Refusal
+from engine.http.problems import Refusal, refuse_unknown
 from engine.http.reading.etags import answer_unless_known, tag_of
 from engine.http.reading.shared_answers import ReadAnswer, SharedAnswers
 
@@ -55,9 +55,7 @@ def report_routes(context: Context, keys: Keys, shared: SharedAnswers) -> APIRou
     ) -> Response:
         """A report by its name, as `report` has them; at most some seconds old. With `If-None-Match` 304
         while its figures are the same."""
-        unknown = sorted(set(request.query_params) - set(PARAMETERS))
-        if unknown:
-            raise Refusal(400, f"there is no parameter {unknown[0]!r}", f"they are: {', '.join(PARAMETERS)}")
+        refuse_unknown(request, PARAMETERS)
         asked = AskedReport(name[:100], of[:200], first[:40], last[:40], length[:40], by)
         answer = await shared.answer((asked, form), lambda: make_report(context, asked, form), KEPT)
         return answer_unless_known(request, answer)

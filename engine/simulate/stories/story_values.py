@@ -14,7 +14,8 @@ from engine.language.wording import unknown
 from engine.problem import Problem
 from engine.values import Money, Type, Value
 
-_AMOUNT = re.compile(r"(-?\d{1,13}(?:\.\d{1,4})?) ([A-Z]{3})", re.ASCII)
+# With every decimal that an event may have: what a shop has sent is data, and no amount that somebody wrote.
+_AMOUNT = re.compile(r"(-?\d{1,15}(?:\.\d{1,30})?) ([A-Z]{3})", re.ASCII)
 
 UNSET = "unset"
 FROM_SCHEMAS = "names come from schemas/"

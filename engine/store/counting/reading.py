@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
@@ -78,6 +78,23 @@ def first_day(conn: Connection, *whats: What) -> dt.date | None:
     """The first day of which anything is counted, or one of these."""
     clause = f" WHERE what IN ({', '.join('?' * len(whats))})" if whats else ""
     found = rows(conn, f"SELECT min(day) FROM daily{clause}", tuple(map(str, whats)))[0][0]  # noqa: S608
+    return date_of(int(found)) if found is not None else None
+
+
+def last_day(
+    conn: Connection, until: dt.date, whats: Collection[What] = (), journey: str = ""
+) -> dt.date | None:
+    """The last day until then of which anything is counted; `whats`: one of these; `journey`: of this one."""
+    clause, values = "", [until.toordinal() - EPOCH]
+    if whats:
+        clause += f" AND what IN ({', '.join('?' * len(whats))})"
+        values += map(str, whats)  # type: ignore[arg-type]
+    if journey:
+        clause += " AND journey = ?"
+        values.append(journey)  # type: ignore[arg-type]
+    # what was counted and taken back again is nothing
+    sql = f"SELECT max(day) FROM daily WHERE day <= ? AND n <> 0{clause}"  # noqa: S608
+    found = rows(conn, sql, tuple(values))[0][0]
     return date_of(int(found)) if found is not None else None
 
 

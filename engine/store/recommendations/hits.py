@@ -4,14 +4,14 @@ customer then bought."""
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
 from engine.core.products.named import products_named
 from engine.store.serialization import load_values
-from engine.store.sql import rows
+from engine.store.sql import rows, stream
 from engine.values import Instant
 
 
@@ -39,44 +39,53 @@ def between(
 ) -> dict[RecommendationOrigin, RecommendationSums]:
     """Of messages that were rendered from a moment until before another one, by list and by its sources.
     `order`: the event that is an order; `within`: so many milliseconds behind the message one counts."""
-    bought = _bought(conn, begin, end, order, within)
     found: defaultdict[RecommendationOrigin, RecommendationSums] = defaultdict(RecommendationSums)
-    seen: set[tuple[RecommendationOrigin, int, str]] = set()
-    shown = rows(
-        conn,
-        "SELECT s.bucket, s.customer, s.send_key, s.name, s.product, s.source, s.at,"
-        " EXISTS (SELECT 1 FROM reaction r WHERE r.bucket = s.bucket AND r.send_key = s.send_key"
-        " AND r.who = 'human' AND r.kind = 'clicked')"
-        " FROM shown_product s WHERE s.at >= ? AND s.at < ?",
-        (begin, end),
-    )
-    for bucket, customer, send_key, name, product, source, at, is_clicked in shown:
-        is_bought = any(
-            at < when <= at + within and product in products
-            for when, products in bought.get((bucket, customer), ())
-        )
+    for name, source, shown in rows(conn, _SHOWN, (begin, end)):
         for origin in (RecommendationOrigin(name), RecommendationOrigin(name, source)):
-            sums = found[origin]
-            sums.shown += 1
-            sums.bought += is_bought
-            if (origin, bucket, send_key) not in seen:
-                seen.add((origin, bucket, send_key))
-                sums.messages += 1
-                sums.clicked += bool(is_clicked)
+            found[origin].shown += shown
+    # a message with two sources of a list is one message of the list
+    for statement in (_MESSAGES_OF_LIST, _MESSAGES_OF_SOURCE):
+        for name, source, messages, clicked in rows(conn, statement, (begin, end)):
+            sums = found[RecommendationOrigin(name, source)]
+            sums.messages, sums.clicked = messages, int(clicked)
+    for name, source in _bought(conn, begin, end, order, within):
+        for origin in (RecommendationOrigin(name), RecommendationOrigin(name, source)):
+            found[origin].bought += 1
     return found
 
 
 def _bought(
     conn: Connection, begin: Instant, end: Instant, order: str, within: int
-) -> Mapping[tuple[int, str], list[tuple[Instant, tuple[str, ...]]]]:
-    """The orders of those to whom something was shown: when, and the products."""
-    found: defaultdict[tuple[int, str], list[tuple[Instant, tuple[str, ...]]]] = defaultdict(list)
-    sql = (
-        "SELECT e.bucket, e.customer, e.occurred_at, CAST(e.fields AS TEXT)"
-        " FROM (SELECT DISTINCT bucket, customer FROM shown_product WHERE at >= ? AND at < ?) s"
-        " CROSS JOIN event e WHERE e.bucket = s.bucket AND e.customer = s.customer AND e.name = ?"
-        " AND e.occurred_at > ? AND e.occurred_at <= ?"
+) -> Iterator[tuple[str, str]]:
+    """List and source of each product that was bought, each once however many orders hold it. Only what is
+    shown to somebody who then orders is read, row by row."""
+    counted, fields, products = None, "", frozenset[str]()
+    for *shown, product, source, text in stream(conn, _ORDERED, (order, within, begin, end)):
+        if text != fields:
+            fields, products = text, frozenset(products_named(load_values(text)))
+        if product in products and shown != counted:
+            counted = shown
+            yield str(shown[-2]), str(source)
+
+
+_SHOWN = "SELECT name, source, count(*) FROM shown_product WHERE at >= ? AND at < ? GROUP BY name, source"
+
+
+def _messages(source: str) -> str:
+    return (
+        f"SELECT m.name, {source}, count(*), sum(CASE WHEN EXISTS (SELECT 1 FROM reaction r"  # noqa: S608
+        " WHERE r.bucket = m.bucket AND r.send_key = m.send_key AND r.who = 'human' AND r.kind = 'clicked')"
+        " THEN 1 ELSE 0 END) FROM (SELECT DISTINCT bucket, send_key, name, source FROM (SELECT bucket,"
+        f" send_key, name, {source} AS source FROM shown_product WHERE at >= ? AND at < ?) s) m GROUP BY 1, 2"
     )
-    for bucket, customer, at, fields in rows(conn, sql, (begin, end, order, begin, end + within)):
-        found[bucket, customer].append((at, products_named(load_values(fields))))
-    return found
+
+
+_MESSAGES_OF_LIST, _MESSAGES_OF_SOURCE = _messages("''"), _messages("source")
+
+# Sorted as the table is: the orders behind one product stand together.
+_ORDERED = (
+    "SELECT s.bucket, s.customer, s.send_key, s.name, s.place, s.product, s.source, CAST(e.fields AS TEXT)"
+    " FROM shown_product s CROSS JOIN event e WHERE e.bucket = s.bucket AND e.customer = s.customer"
+    " AND e.name = ? AND e.occurred_at > s.at AND e.occurred_at <= s.at + ? AND s.at >= ? AND s.at < ?"
+    " ORDER BY s.bucket, s.customer, s.send_key, s.name, s.place"
+)
