@@ -27,6 +27,7 @@ from engine.core.recommendations.rule import Recommendation
 from engine.errors import AuthorError
 from engine.invocation import command, without_project
 from engine.language import nodes
+from engine.language.acceptance import Acceptance, AcceptedWarning, acceptances, judge, told_in_vain
 from engine.language.syntax import JourneyFile, SegmentFile, Story
 from engine.language.yaml.source import read
 from engine.problem import Problem, bounded, in_order
@@ -34,13 +35,20 @@ from engine.project_files import Folder, commit_of
 from engine.project_sources import names_of_files, read_journeys, read_shop, read_world
 from engine.values import Instant, local_date, zone
 
+OF_STORE = frozenset(("W30", "W31"))
+"""Warnings that only `check --store` finds."""
+
+_OF_GIT = "W27"
+_OF_TODAY = "W18"
+
 
 @dataclass(frozen=True, slots=True)
 class Project:
     """A project as it stands in its folder. `journeys` holds those without errors; `files` and `compiled`
     all that could be read. `sources`: text of every file, for showing problems. `hash`: of all of them.
     `broken`: files with errors, and every journey where config.yaml or a schema has some: their stories
-    would only tell the same again."""
+    would only tell the same again. `problems` are without the warnings that their authors have `accepted`;
+    `acceptances`: every comment that says so, for those that other commands find."""
 
     folder: Path
     world: ProjectContext
@@ -54,6 +62,8 @@ class Project:
     hash: str
     broken: frozenset[str] = field(default_factory=frozenset)
     recommendations: Mapping[str, Recommendation] = field(default_factory=dict)
+    accepted: tuple[AcceptedWarning, ...] = ()
+    acceptances: tuple[Acceptance, ...] = ()
 
     @property
     def config(self) -> Config:
@@ -135,10 +145,14 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
         opened.problems = causes_only(opened.problems, opened.sources, segments)
     opened.problems.extend(_channel_problems(opened, world.config))
     opened.problems.extend(_forecast_problems(opened, world.catalogue))
+    comments = _acceptances(opened)
     # after the causes are told from what follows: a file is only broken by a mistake of its own
     # After the whole: what two files say against each other makes a journey unfit to run as well.
     wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
     sound = [journey for journey in compiled.values() if journey.file not in wrong]
+    judged = judge(opened.problems, comments)
+    elsewhere = {*OF_STORE, _OF_GIT, *(() if now is not None else (_OF_TODAY,))}
+    in_vain = told_in_vain(judged, lambda code: code not in elsewhere)
     return Project(
         folder=opened.root,
         world=world,
@@ -146,13 +160,24 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
         files=files,
         compiled=compiled,
         messages=messages,
-        problems=tuple(bounded(opened.problems)),
+        problems=tuple(bounded([*judged.open, *in_vain])),
         sources=opened.sources,
         commit=commit,
         hash=content_hash(*(part for pair in sorted(opened.sources.items()) for part in pair)),
         broken=_untestable(wrong, files),
         recommendations=recommendations,
+        accepted=tuple(judged.accepted),
+        acceptances=tuple(comments),
     )
+
+
+def _acceptances(opened: Folder) -> list[Acceptance]:
+    found: list[Acceptance] = []
+    for file, text in opened.sources.items():
+        of_file, problems = acceptances(text, file)
+        found.extend(of_file)
+        opened.problems.extend(problems)
+    return found
 
 
 def load_config(folder: Path) -> Config:

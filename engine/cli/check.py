@@ -17,6 +17,7 @@ from engine.problem import Problem, render_github, render_problems, to_json
 
 if TYPE_CHECKING:
     from engine.cli.reports.learned import LearnedValue
+    from engine.language.acceptance import AcceptedWarning
     from engine.project import Project
     from engine.simulate.stories.story_report import StoriesReport
 
@@ -40,9 +41,10 @@ def check(
     """Read every file, say what is wrong and how to mend it, then run the stories."""
     from engine.compiler.causes import is_foundation
     from engine.compiler.renames import renamed
+    from engine.language.acceptance import judge, told_in_vain
     from engine.problem import in_order
+    from engine.project import OF_STORE, load
     from engine.project import check as problems_of
-    from engine.project import load
     from engine.project_files import former_files
     from engine.simulate.stories.story_report import run_stories
 
@@ -50,10 +52,15 @@ def check(
     project = load(session.folder, session.clock.now())
     wanted = chosen(paths or [], project.folder)
     former = former_files(project.folder, "journeys")
-    found = [*problems_of(project), *renamed(former, project.files, project.world.segments)]
+    later = renamed(former, project.files, project.world.segments)
     if with_store:
-        found += _of_store(project)
+        later += _of_store(project)
+    judged = judge(later, project.acceptances)
+    found = [*problems_of(project), *judged.open]
+    if with_store and not project.has_errors:
+        found += told_in_vain(judged, OF_STORE.__contains__)
     problems = in_order(problem for problem in found if wanted(problem.span.file))
+    accepted = [each for each in (*project.accepted, *judged.accepted) if wanted(each.problem.span.file)]
     files = [
         file
         for file in project.files.values()
@@ -64,7 +71,7 @@ def check(
     report = run_stories(files, project.journeys, project.world, of_points=is_sound and wanted(CONFIG))
     journeys = sum(is_journey(file) and wanted(file) for file in project.sources)
     learned = _learned(project, wanted)
-    _print(form, problems, project.sources, report, journeys, learned)
+    _print(form, problems, accepted, project.sources, report, journeys, learned)
     if any(problem.is_error for problem in problems) or report.failed:
         raise typer.Exit(PROBLEMS)
 
@@ -93,6 +100,7 @@ def _learned(project: Project, wanted: Callable[[str], bool]) -> list[LearnedVal
 def _print(
     form: CheckFormat,
     problems: Sequence[Problem],
+    accepted: Sequence[AcceptedWarning],
     sources: Any,
     report: StoriesReport,
     journeys: int,
@@ -101,7 +109,11 @@ def _print(
     from engine.simulate.stories.story_report import render_failures, to_data
 
     if form is CheckFormat.json:
-        data = {"problems": [to_json(problem) for problem in problems], "stories": to_data(report)}
+        data = {
+            "problems": [to_json(problem) for problem in problems],
+            "accepted": [{**to_json(each.problem), "reason": each.reason} for each in accepted],
+            "stories": to_data(report),
+        }
         if learned:
             data["learned"] = [
                 {"file": value.file, "line": value.line, "found": value.found, "why": value.why}
@@ -118,7 +130,9 @@ def _print(
             say_block(block + "\n")
     for each in learned:
         say_plain(f"{each.file}:{each.line}: {each.found} ({each.why})")
-    say_block(summary(problems, report, journeys))
+    if code := next((problem.code for problem in problems if not problem.is_error), None):
+        say_plain(f"A warning that is meant so takes a comment above its line:  # accepted {code}: why")
+    say_block(summary(problems, report, journeys, len(accepted)))
 
 
 def failures(report: StoriesReport) -> list[Problem]:
@@ -144,8 +158,8 @@ def _said(problems: Sequence[Problem]) -> str:
     return "\n".join(f"line {problem.span.line}: {problem.what}; {problem.fix}" for problem in problems)
 
 
-def summary(problems: Sequence[Problem], report: StoriesReport, journeys: int) -> str:
-    """The last line: how many journeys, errors, warnings and stories."""
+def summary(problems: Sequence[Problem], report: StoriesReport, journeys: int, accepted: int = 0) -> str:
+    """The last line: how many journeys, errors, warnings, accepted warnings and stories."""
     errors = sum(problem.is_error for problem in problems)
     warnings = len(problems) - errors
     # A story that fails stops a merge like every other error.
@@ -153,6 +167,7 @@ def summary(problems: Sequence[Problem], report: StoriesReport, journeys: int) -
         _count(journeys, "journey"),
         _count(errors + report.failed, "error"),
         _count(warnings, "warning"),
+        *([f"{accepted} accepted"] if accepted else []),
     ]
     return f"{', '.join(parts)}. Stories: {report.passed} passed, {report.failed} failed"
 

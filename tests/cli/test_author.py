@@ -59,6 +59,17 @@ def test_check_shows_every_mistake_in_all_three_forms(small_shop: Shop, golden: 
         assert checked.code == 1
 
 
+def test_an_accepted_warning_is_counted_and_listed_with_its_reason(small_shop: Shop, golden: Golden) -> None:
+    journey = (small_shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    late = journey.replace("at: 10:00", "at: 22:00").partition("\ntests:")[0] + "\n"
+    small_shop.write("journeys/welcome.yaml", late)
+    assert ", 2 warnings." in small_shop.run("check").out
+    accepted = late.replace("at: 22:00", "at: 22:00   # accepted W02: they read at night")
+    small_shop.write("journeys/welcome.yaml", accepted)
+    for form in ("text", "json", "github"):
+        golden(f"golden/check_accepted.{form}.txt", report(small_shop.run("check", "--format", form)))
+
+
 def test_a_failing_story_is_shown_line_by_line(small_shop: Shop, golden: Golden) -> None:
     journey = (small_shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
     small_shop.write("journeys/welcome.yaml", journey.replace("wait: 2 days", "wait: 3 days"))

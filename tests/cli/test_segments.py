@@ -65,3 +65,13 @@ def test_members_go_to_a_file_that_a_spreadsheet_reads_as_text(grouped: Shop) ->
 def test_check_with_the_store_tells_which_segments_say_nothing(grouped: Shop, golden: Golden) -> None:
     golden("golden/check_store.txt", report(grouped.run("check", "--store", "journeys/segments")))
     assert "W30" not in grouped.run("check").out
+
+
+def test_what_the_store_warns_of_can_be_accepted_and_is_only_looked_for_with_it(grouped: Shop) -> None:
+    grouped.write("journeys/segments/idle.yaml", f"# accepted W30, W31: for the spring\n{IDLE}")
+    said = grouped.run("check", "--store", "journeys/segments/idle.yaml").out
+    assert "W3" not in said
+    assert ", 2 accepted. " in said
+    assert "W50" not in grouped.run("check").out  # nobody looked
+    grouped.write("journeys/segments/loyal.yaml", LOYAL.replace("# not once", "# accepted W31: not once"))
+    assert "W50: W31 is accepted here, and nothing tells it" in grouped.run("check", "--store").out

@@ -1,0 +1,211 @@
+"""A warning that is meant so: `# accepted W02: why`, a comment at the line that it is about.
+
+The comment stands at the end of that line or alone above it; in the body of a template it is one of Jinja,
+`{# accepted T21: why #}`, so that no customer reads it. Only warnings can be accepted, and only with a
+reason.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from engine.problem import Problem, Span, in_order, split_lines
+
+_WHOLE_FILE = 0
+
+_CODES = r"[A-Za-z]\d{2,3}(?:\s*(?:,|and)\s*[A-Za-z]\d{2,3})*"
+_FOREIGN = r"accept|accepts|allow|allowed|disable|disabled|ignore|ignored|noqa|silence|silenced|suppress"
+_COMMENT = re.compile(
+    rf"#-?\s*(?P<verb>accepted|{_FOREIGN})\s*:?\s+(?P<codes>{_CODES})\b(?P<rest>.*)", re.IGNORECASE
+)
+_CODE = re.compile(r"[A-Za-z]\d{2,3}")
+_BEFORE_REASON = re.compile(r"[\s:,;(–—-]*(?:because\b|since\b)?[\s:,]*", re.IGNORECASE)
+_ALONE = re.compile(r"\s*(?:#.*|\{#.*#\}\s*)?\Z")
+
+
+@dataclass(frozen=True, slots=True)
+class Acceptance:
+    """One code that a comment accepts. `span`: the code in the comment; `line`: which line it is about, from
+    1; `file_too`: also what is told of the file as a whole, in its first place."""
+
+    code: str
+    reason: str
+    span: Span
+    line: int
+    file_too: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedWarning:
+    """A warning that is told no more, and why its author means it so."""
+
+    problem: Problem
+    reason: str
+
+
+@dataclass(frozen=True, slots=True)
+class Judgement:
+    """What is still told, errors that somebody tried to accept among it; what was accepted; what is accepted
+    and was not told."""
+
+    open: list[Problem]
+    accepted: list[AcceptedWarning]
+    unused: list[Acceptance]
+
+
+@dataclass(frozen=True, slots=True)
+class Insertion:
+    """`text` to put in front of the character at `column` of `line`, both from 1."""
+
+    line: int
+    column: int
+    text: str
+
+
+def acceptances(text: str, file: str) -> tuple[list[Acceptance], list[Problem]]:
+    """Every code that the comments of a file accept, and what is wrong with such comments (E150; W50 for the
+    words of other tools)."""
+    if _COMMENT.search(text) is None:
+        return [], []
+    lines = split_lines(text)
+    is_template, top = not file.endswith((".yaml", ".yml")), _end_of_front(lines)
+    found: list[Acceptance] = []
+    problems: list[Problem] = []
+    for number, line in enumerate(lines, start=1):
+        match = _COMMENT.search(line)
+        if match is None or not _is_comment(line, match.start(), is_template and number > top):
+            continue
+        reason = match["rest"].partition("#}")[0].removesuffix("-") if is_template else match["rest"]
+        reason = reason[_end_of(_BEFORE_REASON, reason) :].rstrip(" )")
+        about = _line_below(lines, number) if line[: match.start()].strip() in ("", "{") else number
+        for code in _CODE.finditer(match["codes"]):
+            span = Span(file, number, match.start("codes") + code.start() + 1, len(code[0]))
+            if problem := _wrong(code[0].upper(), reason, match["verb"].lower(), span):
+                problems.append(problem)
+            else:
+                found.append(Acceptance(code[0].upper(), reason, span, about, is_template))
+    return found, problems
+
+
+def judge(problems: Iterable[Problem], accepted: Sequence[Acceptance]) -> Judgement:
+    """Which of the problems are accepted. An error stays, and the comment that names it is an error too."""
+    at: defaultdict[tuple[str, int, str], list[Acceptance]] = defaultdict(list)
+    for acceptance in accepted:
+        at[acceptance.span.file, acceptance.line, acceptance.code].append(acceptance)
+        if acceptance.file_too:
+            at[acceptance.span.file, _WHOLE_FILE, acceptance.code].append(acceptance)
+    still_open: list[Problem] = []
+    silenced: list[AcceptedWarning] = []
+    met: set[Acceptance] = set()
+    for problem in problems:
+        span = problem.span
+        is_of_file = (span.line, span.column) == (1, 1)
+        takers = at.get((span.file, span.line, problem.code), [])
+        takers = takers or (at.get((span.file, _WHOLE_FILE, problem.code), []) if is_of_file else [])
+        met.update(takers)
+        if takers and not problem.is_error:
+            silenced.append(AcceptedWarning(problem, takers[0].reason))
+            continue
+        still_open.append(problem)
+        still_open.extend(_is_no_warning(taker.code, taker.span) for taker in takers)
+    return Judgement(still_open, silenced, [one for one in accepted if one not in met])
+
+
+def told_in_vain(judged: Judgement, was_looked_for: Callable[[str], bool]) -> list[Problem]:
+    """W50 for each comment that accepts nothing. Nothing while there are errors: behind them other checks
+    have not looked. `was_looked_for`: of a code, since some are found by other commands only."""
+    if any(problem.is_error for problem in judged.open):
+        return []
+    elsewhere: Mapping[tuple[str, str], Problem] = {
+        (problem.span.file, problem.code): problem for problem in reversed(in_order(judged.open))
+    }
+    return [
+        _in_vain(one, elsewhere.get((one.span.file, one.code)))
+        for one in judged.unused
+        if was_looked_for(one.code)
+    ]
+
+
+def accepting(text: str, problem: Problem, reason: str) -> Insertion:
+    """The comment that accepts a warning of a file with this text, as an editor puts it in: alone above the
+    line in YAML and between the fields of a template, at the end of the line in a body."""
+    words = f"accepted {problem.code}: {' '.join(reason.replace('#}', '').split())}"
+    lines, line = split_lines(text), problem.span.line
+    top = _end_of_front(lines)
+    is_template = not problem.span.file.endswith((".yaml", ".yml"))
+    if is_template and line == 1 and top:
+        return Insertion(2, 1, f"# {words}\n")
+    written = lines[line - 1] if line <= len(lines) else ""
+    if is_template and line > top:
+        return Insertion(line, len(written) + 1, f" {{#- {words} #}}")
+    return Insertion(line, 1, f"{written[: len(written) - len(written.lstrip())]}# {words}\n")
+
+
+def _end_of_front(lines: Sequence[str]) -> int:
+    """The line of the `---` that ends the fields of a template; 0 where there are none."""
+    if not lines or lines[0].rstrip() != "---":
+        return 0
+    return next((number for number, line in enumerate(lines[1:], start=2) if line.rstrip() == "---"), 0)
+
+
+def _is_comment(line: str, start: int, in_body: bool) -> bool:
+    before = line[:start]
+    if in_body:
+        return before.endswith("{")
+    if before.rstrip().endswith("{") and "{#" in line:  # of Jinja, in a field of a template
+        return True
+    # inside quotes it is a text like any other
+    return (not before or before[-1].isspace()) and before.count('"') % 2 == 0
+
+
+def _line_below(lines: Sequence[str], number: int) -> int:
+    """The next line with something in it; the last one where there is none."""
+    below = range(number + 1, len(lines) + 1)
+    return next((line for line in below if not _ALONE.match(lines[line - 1])), number)
+
+
+def _end_of(pattern: re.Pattern[str], text: str) -> int:
+    match = pattern.match(text)
+    return match.end() if match else 0
+
+
+# --- what is wrong with a comment ------------------------------------------------------------------
+
+
+def _wrong(code: str, reason: str, verb: str, span: Span) -> Problem | None:
+    if verb != "accepted":
+        return Problem(
+            span, "W50", f'"{verb}" is not how a warning is accepted',
+            "this comment changes nothing", f"write  # accepted {code}: why it is meant so", "warning",
+        )  # fmt: skip
+    if code.startswith("E"):
+        return _is_no_warning(code, span)
+    if not re.search(r"\w", reason):
+        return Problem(
+            span, "E150", f"{code} is accepted without a reason",
+            "the next one who reads this cannot know whether it is still meant so",
+            f"write  # accepted {code}: why it is meant so",
+        )  # fmt: skip
+    return None
+
+
+def _is_no_warning(code: str, span: Span) -> Problem:
+    return Problem(
+        span, "E150", f"{code} is an error, and cannot be accepted",
+        "only a warning can be meant so; what is wrong here cannot run as it is written",
+        "mend it, and remove this comment",
+    )  # fmt: skip
+
+
+def _in_vain(one: Acceptance, same: Problem | None) -> Problem:
+    fix = "remove the comment"
+    if same is not None:
+        fix = f"{one.code} is told in line {same.span.line}: put the comment directly above that line"
+    return Problem(
+        one.span, "W50", f"{one.code} is accepted here, and nothing tells it",
+        "it is mended, or never was told of this line; the comment would hide the next one unseen", fix,
+        "warning",
+    )  # fmt: skip
