@@ -32,6 +32,15 @@ def turns_with_time(condition: Condition, rules: Rules) -> bool:
     return any(timed) or any(_windowed(ref, rules) is not None for ref in refs(condition))
 
 
+def with_windows(written: str, conditions: Iterable[Condition], rules: Rules) -> str:
+    """The text of questions with those of the facts over a stretch of time that they read: these are counted
+    when they are asked for, so another definition of one is another question at once. Of a kept fact it is
+    none: whoever has another value is told."""
+    asked = {ref.name: _windowed(ref, rules) for condition in conditions for ref in refs(condition)}
+    windows = (f"{name}={rule.fingerprint}" for name, rule in sorted(asked.items()) if rule is not None)
+    return " ".join((written, *windows))
+
+
 def next_turn(question: Question, scope: Scope, rules: Rules = NO_RULES) -> Instant | None:
     """The first moment after that of `scope` at which the answer is another one though nothing happens; None:
     never.

@@ -7,11 +7,14 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from engine.plan.in_flight import SegmentPlan
 from engine.runtime.advance.maintenance import expect_turns
+from engine.runtime.publish.planning import plan_deployment
+from engine.store.customers import memberships
 from engine.store.inbox import due_queue
 from engine.store.sql import change
 from engine.values import DAY, HOUR, MINUTE
-from tests.runtime.shop import EVENTS, FILES, MONDAY, Shop
+from tests.runtime.shop import ATTRIBUTES, EVENTS, FILES, MONDAY, Shop, write_project
 
 IDLE = """
 journey: idle
@@ -91,4 +94,36 @@ def test_a_store_of_before_is_looked_at_once(tmp_path: Path) -> None:
         shop.run()
     shop.later(3 * DAY)
     assert shop.outcomes("ada")["idle"] == "exit_if"
+    shop.close()
+
+
+def test_a_fact_that_counts_over_days_from_now_on_counts_for_those_who_are_inside(tmp_path: Path) -> None:
+    def with_fact(bought: str) -> dict[str, str]:
+        leaves = IDLE.replace("policy:", "exit_if: {bought: 0}\npolicy:")
+        leaves = leaves.replace("goal: {event: order_placed}", "goal: {event: cart_updated}")
+        attributes = f"{ATTRIBUTES}  bought: {bought}\n"
+        return {
+            **files(leaves), "schemas/customer.yaml": attributes,
+            "journeys/segments/buyers.yaml": "segment: buyers\nwho: {bought: at least 1}\n",
+        }  # fmt: skip
+
+    def buyers() -> int:
+        with shop.store.read() as conn:
+            return memberships.counts(conn, MONDAY)["buyers"].members
+
+    shop = Shop(tmp_path, with_fact("count of order_placed"))
+    shop.event("ada", "order_placed")
+    shop.event("ada", "subscribed")
+    shop.later(DAY)
+    coming = write_project(tmp_path / "coming", with_fact("count of order_placed in last 1 hours"))
+    with shop.store.read() as conn:
+        plan = plan_deployment(conn, coming, shop.clock.now()).plan
+    assert [(each.journey, each.leaves_early) for each in plan.journeys] == [("idle", 1)]
+    assert plan.segments == (SegmentPlan("buyers", 0, 1),)
+
+    shop.publish(with_fact("count of order_placed in last 3 days"))
+    shop.later(2 * DAY - MINUTE)
+    assert (shop.outcomes("ada")["idle"], buyers()) == (None, 1)
+    shop.later(MINUTE)
+    assert (shop.outcomes("ada")["idle"], buyers()) == ("exit_if", 0)
     shop.close()

@@ -13,7 +13,7 @@ from engine.core.happening import SegmentChanged
 from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.segments import is_member
-from engine.core.turning import turns_with_time
+from engine.core.turning import turns_with_time, with_windows
 from engine.runtime.advance.definitions import in_use
 from engine.store import allowances, idempotency, watermarks
 from engine.store.customers import batches, memberships, whole_base
@@ -125,7 +125,8 @@ def _look(
 ) -> _SegmentLook | None:
     """Who is marked otherwise than the segment says; None where it was looked at less than a night ago."""
     last = watermarks.get(conn, "segment", rule.name)
-    written = definition(rule.question.condition)
+    condition = rule.question.condition
+    written = with_windows(definition(condition), (condition,), journeys.index.rules)
     is_first = last is None or last.hash != written
     if not is_first and not force and last is not None and now - last.until < NIGHT:
         return None
@@ -149,7 +150,9 @@ def expect_turns(conn: sa.Connection, journeys: Journeys, now: Instant) -> None:
     """Has everybody inside a journey looked at whose goal or exit time alone may make true, once for every
     version of its file: from then on the moment is known."""
     for name in sorted(journeys.index.turning):
-        last, written = watermarks.get(conn, "turns", name), journeys.by_name[name].hash
+        last, journey = watermarks.get(conn, "turns", name), journeys.by_name[name]
+        asked = (question.condition for question in (journey.goal.when, journey.exit_if) if question)
+        written = with_windows(journey.hash, asked, journeys.index.rules)
         if last is None or last.hash != written:
             due_queue.put_inside(conn, name, now)
             watermarks.put(conn, "turns", name, now, written)

@@ -13,9 +13,10 @@ from engine.core.decision_context import DecisionContext
 from engine.core.definition import definition
 from engine.core.facts.customer import CustomerState
 from engine.core.goal import leave_if_due
-from engine.core.journey import Journey
+from engine.core.journey import Journey, Question
 from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, MoveRule, migration
+from engine.core.turning import with_windows
 from engine.errors import AuthorError
 from engine.language.parse import parse_journey
 from engine.language.steps.wait import Wait
@@ -116,13 +117,20 @@ def _plan(
     plans = [JourneyPlan(name, people, is_gone=True) for name, people in inside.items() if name not in names]
     for name, people in inside.items():
         before, after = old.by_name.get(name), new.by_name.get(names.get(name, ""))
-        if before is None or after is None or (before.hash, before.name) == (after.hash, after.name):
+        if before is None or after is None:
+            continue
+        asks_anew = _asked(before, old) != _asked(after, new) and after.state != "stopped"
+        if (before.hash, before.name) == (after.hash, after.name) and not asks_anew:
             continue
         seems = {
             was: came
             for was, came in _seems(coming, before, after).items() if f"{after.name}.{was}" not in gone
         }  # fmt: skip
-        plans.append(_journey(people_inside, before, after, new, people, seems))
+        plan = _journey(people_inside, before, after, people, seems)
+        if asks_anew:
+            outcomes = people_inside.outcomes(before, after, new)
+            plan = replace(plan, reaches_goal=outcomes["goal"], leaves_early=outcomes["exit_if"])
+        plans.append(plan)
     plans.sort(key=lambda journey: (not journey.is_gone, -journey.people))
     return DeploymentPlan(tuple(plans), tuple(people_inside.segments(old, new)))
 
@@ -182,16 +190,12 @@ def _journey(
     people_inside: PeopleInFlight,
     before: Journey,
     after: Journey,
-    new: Journeys,
     people: int,
     seems: Mapping[str, str],
 ) -> JourneyPlan:
     moves = migration(before, after)
     places = [_place(place, moves, seems) for place in people_inside.resting_places(before.name)]
-    outcomes: Counter[str | None] = Counter()
-    if _asked(before) != _asked(after) and after.state != "stopped":
-        outcomes = people_inside.outcomes(before, after, new)
-    return JourneyPlan(after.name, people, tuple(places), outcomes["goal"], outcomes["exit_if"])
+    return JourneyPlan(after.name, people, tuple(places))
 
 
 def _place(place: RestingPlace, moves: Migration, seems: Mapping[str, str]) -> PlaceInFlight:
@@ -203,10 +207,20 @@ def _place(place: RestingPlace, moves: Migration, seems: Mapping[str, str]) -> P
     return PlaceInFlight(place.step, place.people, move.rule, to, until, came)
 
 
-def _asked(journey: Journey) -> tuple[object, ...]:
+def _asked(journey: Journey, journeys: Journeys) -> tuple[object, ...]:
     """What is asked of everybody inside: a changed question may hold for them already."""
     goal = journey.goal
-    return goal.events, goal.where, goal.when, goal.within, journey.exit_if
+    return (
+        goal.events, goal.where, goal.when, goal.within, _written(goal.when, journeys),
+        journey.exit_if, _written(journey.exit_if, journeys),
+    )  # fmt: skip
+
+
+def _written(question: Question | None, journeys: Journeys) -> str:
+    if question is None:
+        return ""
+    condition = question.condition
+    return with_windows(definition(condition), (condition,), journeys.index.rules)
 
 
 def _outcomes(
@@ -229,6 +243,6 @@ def _outcomes(
 def _segments(conn: Connection, old: Journeys, new: Journeys, now: Instant) -> Iterator[SegmentPlan]:
     for name, rule in new.segments.items():
         before = old.segments.get(name)
-        if before is None or definition(before.question.condition) != definition(rule.question.condition):
+        if before is None or _written(before.question, old) != _written(rule.question, new):
             enters, leaves = count_wrong_members(conn, rule, new, now)
             yield SegmentPlan(name, enters, leaves)
