@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -193,13 +193,42 @@ def files_at(root: Path, commit: str) -> dict[str, str]:
         is_file = kind == "blob" and mode.startswith("100") and size.isdigit() and int(size) <= LARGEST
         if is_file and name.startswith(AUTHORED):
             blobs.append((name, blob))
-    return {name: text for name, blob in blobs if (text := _git(root, "cat-file", "blob", blob)) is not None}
+    texts = _blobs(root, {blob for _, blob in blobs})
+    return {name: texts[blob] for name, blob in blobs if blob in texts}
+
+
+def _blobs(root: Path, names: Collection[str]) -> dict[str, str]:
+    """The texts of blobs, to the letter: in one process, since a project may have thousands."""
+    answer = _git_bytes(root, "cat-file", "--batch", given="".join(f"{name}\n" for name in names)) or b""
+    texts: dict[str, str] = {}
+    at = 0
+    while (end := answer.find(b"\n", at)) >= 0:
+        name, kind, size = (*answer[at:end].decode("ascii", "replace").split(), "", "")[:3]
+        if kind != "blob":  # a blob that is missing: its line is all that is said
+            at = end + 1
+            continue
+        stop = end + 1 + int(size)
+        texts[name] = answer[end + 1 : stop].decode("utf-8", "replace")
+        at = stop + 1
+    return texts
 
 
 def patch(root: Path, commit: str) -> str:
     """What differs between a commit and the author's files of the folder, line by line, as git says it; files
     that git does not track are left out."""
-    return _git(root, "diff", "--no-color", "--no-ext-diff", "--no-textconv", commit, "--", *AUTHORED) or ""
+    # `core.quotePath` would write names of other languages as numbers
+    words = ("-c", "core.quotePath=false", "diff", "--no-color", "--no-ext-diff", "--no-textconv")
+    return _git(root, *words, commit, "--", *AUTHORED) or ""
+
+
+def is_shallow(root: Path) -> bool:
+    """Whether the clone lacks a part of its past, as those that CI makes do."""
+    return _git(root, "rev-parse", "--is-shallow-repository") == "true"
+
+
+def place_in_repository(root: Path) -> str:
+    """Where the folder stands in its repository: "" at its top, else a path that ends in `/`."""
+    return _git(root, "rev-parse", "--show-prefix") or ""
 
 
 AUTHORED = ("config.yaml", "journeys/", "schemas/", "templates/")
@@ -214,6 +243,12 @@ def _read(path: Path) -> str | None:
 
 
 def _git(root: Path, *words: str) -> str | None:
+    """The answer without the space around it; None where git refuses, or is not there."""
+    answer = _git_bytes(root, *words)
+    return answer.decode("utf-8", "replace").strip() if answer is not None else None
+
+
+def _git_bytes(root: Path, *words: str, given: str = "") -> bytes | None:
     # Nothing else of the environment: GIT_DIR and its like would answer for another repository.
     environment = {
         "PATH": os.environ.get("PATH", ""),
@@ -224,9 +259,8 @@ def _git(root: Path, *words: str) -> str | None:
         # A configured fsmonitor is a program that the repository names: reading must not start it.
         git = subprocess.run(
             ["git", "-c", "core.fsmonitor=false", "-C", str(root), *words],
-            capture_output=True, text=True, timeout=_LONGEST_GIT, check=False, env=environment,
-            errors="replace",
+            capture_output=True, input=given.encode(), timeout=_LONGEST_GIT, check=False, env=environment,
         )  # fmt: skip
     except (OSError, subprocess.TimeoutExpired):
         return None
-    return git.stdout.strip() if git.returncode == 0 else None
+    return git.stdout if git.returncode == 0 else None

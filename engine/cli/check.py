@@ -39,13 +39,14 @@ def check(
     ] = False,
 ) -> None:
     """Read every file, say what is wrong and how to mend it, then run the stories."""
+    from engine.cli.forges.annotations import placed
     from engine.compiler.causes import is_foundation
     from engine.compiler.renames import renamed
     from engine.language.acceptance import judge, told_in_vain
     from engine.problem import in_order
     from engine.project import OF_STORE, load
     from engine.project import check as problems_of
-    from engine.project_files import former_files
+    from engine.project_files import former_files, place_in_repository
     from engine.simulate.stories.story_report import run_stories
 
     session = Session.of(context)
@@ -71,7 +72,12 @@ def check(
     report = run_stories(files, project.journeys, project.world, of_points=is_sound and wanted(CONFIG))
     journeys = sum(is_journey(file) and wanted(file) for file in project.sources)
     learned = _learned(project, wanted)
-    _print(form, problems, accepted, project.sources, report, journeys, learned)
+    if form is CheckFormat.github:
+        within = place_in_repository(project.folder)
+        for problem in (*problems, *failures(report)):
+            say_plain(render_github(placed(problem, within)))
+    else:
+        _print(form, problems, accepted, project.sources, report, journeys, learned)
     if any(problem.is_error for problem in problems) or report.failed:
         raise typer.Exit(PROBLEMS)
 
@@ -120,10 +126,6 @@ def _print(
                 for value in learned
             ]
         say_json(data)
-        return
-    if form is CheckFormat.github:
-        for problem in (*problems, *failures(report)):
-            say_plain(render_github(problem))
         return
     for block in (render_problems(problems, sources), render_failures(report, sources)):
         if block:

@@ -54,11 +54,17 @@ def diff(
 def base_commit(folder: Path, revision: str) -> str:
     """The commit that a change is compared with: where this branch left `revision`, or the main one. Raises
     UsageError where git knows none."""
-    from engine.project_files import base_of, main_base
+    from engine.project_files import base_of, is_shallow, main_base
 
     commit = base_of(folder, revision) if revision else main_base(folder)
     if commit is not None:
         return commit
+    if revision and is_shallow(folder):
+        raise UsageError(
+            f'this clone holds a part of its past, and "{revision}" is not in it',
+            "fetch all of it:  git fetch --unshallow ; in a workflow of GitHub  "
+            'fetch-depth: 0  for the checkout, in GitLab  GIT_DEPTH: "0"',
+        )
     if revision and main_base(folder) is not None:
         raise UsageError(f'git knows no "{revision}" here', "name a commit, a branch or a tag")
     raise UsageError(

@@ -1,20 +1,35 @@
-"""`review`: a change as one comment for its reviewers."""
+"""`review`: a change as one comment for its reviewers, and for a forge its annotations and labels."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
-from engine.cli.output import remark, say_block
+from engine.cli.forges.merge_request import Forge
+from engine.cli.output import remark, say_block, say_json, say_plain
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.cli.review_comment import ReviewedChange
+    from engine.language.acceptance import AcceptedWarning
     from engine.project import Project
     from engine.simulate.replay.comparison import ReplayComparison
+    from engine.simulate.stories.story_report import StoriesReport
+
+
+class ReviewFormat(StrEnum):
+    """`--format` of a review. `github`: annotations as commands of a workflow; `gitlab`: a report of code
+    quality."""
+
+    text = "text"
+    json = "json"
+    github = "github"
+    gitlab = "gitlab"
 
 
 @app.command(rich_help_panel=TRY)
@@ -27,44 +42,92 @@ def review(
         Path | None, typer.Option("--snapshot", help="a file of  snapshot: who is inside, and events to play")
     ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="write the comment to this file")] = None,
+    form: Annotated[
+        ReviewFormat,
+        typer.Option("--format", help="text, json, or annotations for github or gitlab"),
+    ] = ReviewFormat.text,
+    post: Annotated[
+        Forge | None,
+        typer.Option("--post", help="write the comment on github or gitlab, or bring it up to date there"),
+    ] = None,
+    labels: Annotated[
+        bool, typer.Option("--labels/--no-labels", help="with  --post: also say by labels whom it affects")
+    ] = True,
 ) -> None:
     """Write a change as one comment in Markdown: in words, with the people inside, recorded events played
     with both versions, stories, pictures. Leaves with 1 where a story fails, a file has mistakes, or deploy
     would refuse."""
-    from engine.cli.review_comment import comment
+    from engine.cli.forges.posting import base_on, post_review, request_on
+    from engine.cli.review_comment import ReviewLabel, comment
 
     session = Session.of(context)
+    # before the work: outside of a workflow nobody has to wait for the answer that this is none
+    request = request_on(post) if post is not None else None
+    if post is not None and not base:
+        base = base_on(post, session.folder)
     change = _change(session, base, snapshot)
     text = comment(change)
-    if out is None:
-        say_block(text.rstrip("\n"))
-    else:
+    if out is not None:
         try:
             out.write_text(text, encoding="utf-8")
         except OSError as wrong:
             raise UsageError(f"{out} cannot be written: {wrong.strerror}.", "Name another file") from wrong
         remark(f"the comment is in {out}")
-    has_mistakes = change.stories.failed or any(problem.is_error for problem in change.problems)
-    is_refused = change.plan is not None and (change.plan.gone or change.plan.doubts)
-    raise typer.Exit(PROBLEMS if has_mistakes or is_refused else FINE)
+    if post is not None:
+        told = change.labels if labels else None
+        post_review(post, request, text, told, tuple(ReviewLabel))
+    if form is not ReviewFormat.text or (out is None and post is None):
+        _say(change, text, form)
+    raise typer.Exit(PROBLEMS if change.is_refused else FINE)
+
+
+def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
+    from engine.cli.forges.annotations import code_quality, workflow_commands
+    from engine.cli.review_comment import verdict
+    from engine.problem import to_json
+
+    match form:
+        case ReviewFormat.text:
+            say_block(text.rstrip("\n"))
+        case ReviewFormat.github:
+            for line in workflow_commands(change.annotations, change.within):
+                say_plain(line)
+        case ReviewFormat.gitlab:
+            say_json(code_quality(change.annotations, change.within))
+        case ReviewFormat.json:
+            say_json(
+                {
+                    "against": change.against,
+                    "verdict": verdict(change),
+                    "affects": change.differences.affects,
+                    "labels": change.labels,
+                    "passes": not change.is_refused,
+                    "problems": [to_json(problem) for problem in change.annotations],
+                    "stories": {"passed": change.stories.passed, "failed": change.stories.failed},
+                    "comment": text,
+                }
+            )
 
 
 def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChange:
     from engine.cli.diff import base_commit, compare
     from engine.cli.review_comment import ReviewedChange
+    from engine.compiler.renames import renamed
     from engine.diagram.flowchart import flowchart
     from engine.diagram.mermaid import mermaid
+    from engine.language.acceptance import judge
+    from engine.problem import bounded
     from engine.project import load, load_published
-    from engine.project_files import files_at, patch
+    from engine.project_files import files_at, patch, place_in_repository
     from engine.runtime.publish.snapshot_plan import plan_from_snapshot
-    from engine.simulate.stories.story_report import run_stories
     from engine.store.snapshot import read_snapshot
     from engine.values import zone
 
-    project = load(session.folder)
+    now = session.clock.now()
+    project = load(session.folder, now)
     commit = base_commit(project.folder, base)
     before = files_at(project.folder, commit)
-    differences = compare(before, project, session.clock.now())
+    differences = compare(before, project, now)
     changed = {subject.file for subject in differences.subjects} | {each.file for each in differences.unread}
     files = [file for _, file in sorted(project.files.items()) if file.span.file in changed]
     plan = comparison = None
@@ -74,12 +137,55 @@ def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChang
             plan = plan_from_snapshot(counted, published, project, ()).plan
             former = load_published(before, commit)
             comparison = _played(former, project, snapshot) if not former.has_errors else None
+    later = renamed(_journeys(before), project.files, project.world.segments)
+    judged = judge(later, project.acceptances)
+    found = [*project.problems, *judged.open]
+    # by their text: a comment that accepts a warning changes nothing for customers
+    touched = changed | {file for file, text in project.sources.items() if before.get(file) != text}
     return ReviewedChange(
-        differences, plan, comparison, run_stories(files, project.journeys, project.world),
-        [problem for problem in project.problems if problem.is_error or problem.span.file in changed],
+        differences, plan, comparison, _stories(project, changed),
+        bounded(problem for problem in found if problem.is_error or problem.span.file in touched),
+        _newly_accepted([*project.accepted, *judged.accepted], before),
         {file.name.value: mermaid(flowchart(file)) for file in files},
         patch(project.folder, commit), zone(project.config.timezone), project.config.currency,
+        commit, place_in_repository(project.folder),
     )  # fmt: skip
+
+
+def _newly_accepted(accepted: Sequence[AcceptedWarning], before: Mapping[str, str]) -> list[AcceptedWarning]:
+    """Without those that the former version accepts for the same reason."""
+    from engine.language.acceptance import acceptances
+
+    files = {each.problem.span.file for each in accepted}
+    known = {
+        (file, former.code, former.reason)
+        for file in files
+        for former in acceptances(before.get(file, ""), file)[0]
+    }
+    return [
+        each for each in accepted if (each.problem.span.file, each.problem.code, each.reason) not in known
+    ]
+
+
+def _journeys(files: Mapping[str, str]) -> dict[str, str]:
+    return {file: text for file, text in files.items() if file.startswith("journeys/")}
+
+
+def _stories(project: Project, changed: set[str]) -> StoriesReport:
+    """The stories of the journeys that changed, and whichever fail of the others: settings, segments and
+    messages are in them too."""
+    from engine.compiler.causes import is_foundation
+    from engine.simulate.stories.story_report import StoriesReport, run_stories
+
+    # as `check`: in a world that is half written no story means anything
+    is_sound = not any(problem.is_error and is_foundation(problem.span.file) for problem in project.problems)
+    files = [
+        file
+        for _, file in sorted(project.files.items())
+        if file.span.file in changed or (is_sound and file.span.file not in project.broken)
+    ]
+    report = run_stories(files, project.journeys, project.world, of_points=is_sound)
+    return StoriesReport(tuple(each for each in report.journeys if each.file in changed or each.failed))
 
 
 def _played(former: Project, project: Project, snapshot: Path) -> ReplayComparison:

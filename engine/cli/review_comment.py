@@ -7,22 +7,23 @@ import html
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import TYPE_CHECKING
+from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from engine.cli.output import counted
 from engine.cli.plan import RISKS, place_words
+from engine.problem import in_order
 from engine.visible import visible
 
 if TYPE_CHECKING:
+    from engine.language.acceptance import AcceptedWarning
     from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
     from engine.plan.in_flight import DeploymentPlan, JourneyPlan
     from engine.problem import Problem
     from engine.simulate.replay.comparison import JourneyComparison, ReplayComparison
     from engine.simulate.stories.story_report import StoriesReport
-
-MARK = "<!-- perennial review -->"
-"""The first line, by which the comment is found again and brought up to date in its place."""
 
 LARGEST = 65_000
 """Characters of a comment; forges take 65,535."""
@@ -30,22 +31,78 @@ LARGEST = 65_000
 MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS = 16, 3, 6, 10
 """Lines of a part before the folds, so that they are at most 60 in all."""
 
+LONGEST, LARGEST_FOLD = 300, 20_000
+"""Characters of what an author wrote in one line, and of a fold that is a list."""
+
+
+def mark(within: str) -> str:
+    """The first line of a comment, by which it is found again and brought up to date in its place. `within`:
+    where the project stands in its repository, which may hold others."""
+    name = f"perennial review {quote(within.strip('/'))}".strip()
+    return f"<!-- {name} -->"
+
+
+class ReviewLabel(StrEnum):
+    """What a forge says of a change as a whole, beside its title."""
+
+    IN_FLIGHT = "journeys: people in flight"
+    MESSAGES = "journeys: messages change"
+    POLICY = "journeys: policy"
+    NEWCOMERS = "journeys: only newcomers"
+    NOTHING = "journeys: nothing changes"
+
 
 @dataclass(frozen=True, slots=True)
 class ReviewedChange:
     """All that is known of a change. `plan`, `comparison`: None without a snapshot. `stories`: of the
-    journeys that changed; `problems`: of the files that changed; `pictures`: Mermaid by journey; `patch`: the
-    files as git compares them."""
+    journeys that changed; `problems`: of the files that changed; `accepted`: warnings
+    that the change accepts; `pictures`: Mermaid by journey; `patch`: the
+    files as git compares them. `against`: the commit it is compared with. `within`: where the project stands
+    in its repository, "" or ending in `/`."""
 
     differences: ProjectDiff
     plan: DeploymentPlan | None
     comparison: ReplayComparison | None
     stories: StoriesReport
     problems: Sequence[Problem]
+    accepted: Sequence[AcceptedWarning]
     pictures: Mapping[str, str]
     patch: str
     zone: ZoneInfo
     currency: str
+    against: str
+    within: str = ""
+
+    @property
+    def is_refused(self) -> bool:
+        """It must not be merged as it is: a story fails, a file has mistakes, or `deploy` would refuse."""
+        has_mistakes = self.stories.failed > 0 or any(problem.is_error for problem in self.problems)
+        return has_mistakes or (self.plan is not None and bool(self.plan.gone or self.plan.doubts))
+
+    @property
+    def annotations(self) -> list[Problem]:
+        """The mistakes, and the failing stories at their places."""
+        from engine.cli.check import failures
+
+        return in_order([*self.problems, *failures(self.stories)])
+
+    @property
+    def labels(self) -> tuple[ReviewLabel, ...]:
+        """Whom it affects. Newcomers are named only where nobody else is affected."""
+        from engine.plan.difference import Affected
+
+        affected = self.differences.affects
+        weighty = {
+            Affected.IN_FLIGHT: ReviewLabel.IN_FLIGHT,
+            Affected.MESSAGES: ReviewLabel.MESSAGES,
+            Affected.POLICY: ReviewLabel.POLICY,
+        }
+        if found := tuple(weighty[who] for who in affected if who in weighty):
+            return found
+        if Affected.NEWCOMERS in affected:
+            return (ReviewLabel.NEWCOMERS,)
+        # what cannot be read may change anything
+        return () if self.differences.unread else (ReviewLabel.NOTHING,)
 
 
 def comment(change: ReviewedChange) -> str:
@@ -88,7 +145,7 @@ def verdict(change: ReviewedChange) -> str:
 
 
 def _open_parts(change: ReviewedChange) -> Iterator[str]:
-    yield MARK
+    yield mark(change.within)
     yield f"**{_safe(verdict(change))}**\n"
     lines = [line for subject in change.differences.subjects for line in _subject(subject)]
     if lines:
@@ -193,17 +250,23 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
     lines = [line for subject in change.differences.subjects for line in _subject(subject)]
     if (whole := _cut(lines, None, "")) != _cut(lines, MOST_CHANGES, ""):
-        yield "All that changes", whole
+        yield "All that changes", _fitting(whole.splitlines(keepends=True))
     folded = [each for subject in change.differences.subjects for each in subject.folded]
     if folded:
-        yield "Moved or renamed", "".join(f"{_change(each)}\n" for each in folded)
-    if change.problems:
-        problems = (
-            f"- `{_code(problem.span.file)}:{problem.span.line}` {problem.level} {problem.code}: "
-            f"{_safe(problem.what)}. {_safe(problem.fix)}\n"
-            for problem in change.problems
-        )
-        yield f"What check says ({len(change.problems)})", "".join(problems)
+        yield "Moved or renamed", _fitting([f"{_change(each)}\n" for each in folded])
+    if change.problems or change.accepted:
+        # errors first: warnings are what is left out of a long list
+        problems = [
+            f"- `{_code(change.within + problem.span.file)}:{problem.span.line}` {problem.level} "
+            f"{problem.code}: {_safe(problem.what)}. {_safe(problem.fix)}\n"
+            for problem in sorted(change.problems, key=lambda problem: not problem.is_error)
+        ]
+        problems += [
+            f"- `{_code(change.within + each.problem.span.file)}:{each.problem.span.line}` "
+            f"{each.problem.code} is accepted: {_safe(each.reason)}\n"
+            for each in change.accepted
+        ]
+        yield f"What check says ({len(change.problems)})", _fitting(problems)
     if change.stories.journeys:
         yield f"Tests: {change.stories.passed} passed, {change.stories.failed} failed", _tests(change.stories)
     if change.comparison is not None and change.comparison.timelines:
@@ -214,20 +277,34 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
         yield "The files, line by line", _fenced(change.patch, "diff")
 
 
+def _fitting(lines: Sequence[str]) -> str:
+    """As many of them as a fold takes, and how many more there are."""
+    size = 0
+    for place, line in enumerate(lines):
+        size += len(line)
+        if size > LARGEST_FOLD:
+            return "".join(lines[:place]) + f"\n… and {len(lines) - place:,} more\n"
+    return "".join(lines)
+
+
 def _tests(stories: StoriesReport) -> str:
     lines: list[str] = []
     for journey in stories.journeys:
+        if journey.broken and journey.stories:
+            tests = counted(journey.stories, "test")
+            lines.append(f"- **{_safe(journey.journey)} has mistakes**, so its {tests} could not run\n")
         for result in journey.results:
             lines.append(
                 f"- {'passed' if result.passed else '**failed**'}: {_safe(result.story.name.value)}\n"
             )
             if not result.passed:
-                rows = (f"{row.mark} {row.at.label}: {row.expected or row.happened}" for row in result.rows)
+                rows = [f"{row.mark} {row.at.label}: {row.expected or row.happened}" for row in result.rows]
+                rows += [f"! line {each.span.line}: {each.what}; {each.fix}" for each in result.problems]
                 lines.append(_fenced("\n".join(rows), "diff") + "\n")
         if journey.coverage is not None and journey.coverage.unreached:
             steps = ", ".join(step.id for step in journey.coverage.unreached)
             lines.append(f"- no test reaches {_safe(steps)} of {_safe(journey.journey)}\n")
-    return "".join(lines)
+    return _fitting(lines)
 
 
 def _timelines(change: ReviewedChange) -> str:
@@ -255,9 +332,12 @@ def _fenced(text: str, kind: str) -> str:
 def _safe(text: str) -> str:
     """Text of an author in a line of Markdown: it cannot end a table, begin a tag or a link, or name
     somebody."""
-    line = visible(" ".join(text.split()))
-    line = re.sub(r"([\\`*_\[\]|])", r"\\\1", line).replace("<", "&lt;").replace(">", "&gt;")
-    return line.replace("@", "@\u200b")
+    words = " ".join(text.split())
+    line = visible(words if len(words) <= LONGEST else words[:LONGEST] + "…")
+    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
+    line = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
+    # names of people and issues, and addresses, which forges make links of wherever they stand
+    return re.sub(r"(@|#(?=\d)|!(?=\d)|://|www\.(?=\w))", "\\1\u200b", line)
 
 
 def _code(text: str) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+import shutil
 
 import pytest
 
@@ -22,21 +23,27 @@ EVENTS = [
 
 
 @pytest.fixture
-def shop(small_shop: Shop) -> Shop:
-    """A committed project with twelve people in its journey, and a snapshot of them."""
+def files(small_shop: Shop) -> Shop:
+    """A committed project."""
     git(small_shop.folder, "init", "-b", "main")
     git(small_shop.folder, "add", "config.yaml", "journeys", "templates", "schemas")
     git(small_shop.folder, "commit", "-m", "first")
+    return small_shop
+
+
+@pytest.fixture
+def shop(files: Shop) -> Shop:
+    """A committed project with twelve people in its journey, and a snapshot of them."""
     for name, rows, live in (("people.jsonl", PEOPLE, ()), ("events.jsonl", EVENTS, ("--live",))):
         lines = "".join(json.dumps(row) + "\n" for row in rows)
-        assert small_shop.run("import", *live, str(small_shop.write(name, lines))).code == 0
+        assert files.run("import", *live, str(files.write(name, lines))).code == 0
     for moment in ("2026-11-20T10:01:00", "2026-11-22T09:00:00"):
-        small_shop.go_to(f"{moment}+00:00")
-        small_shop.play()
+        files.go_to(f"{moment}+00:00")
+        files.play()
         if moment.startswith("2026-11-20"):
-            assert small_shop.run("snapshot", "--out", str(small_shop.folder / "early.jsonl.gz")).code == 0
-    assert small_shop.run("snapshot", "--out", str(small_shop.folder / "snapshot.jsonl.gz")).code == 0
-    return small_shop
+            assert files.run("snapshot", "--out", str(files.folder / "early.jsonl.gz")).code == 0
+    assert files.run("snapshot", "--out", str(files.folder / "snapshot.jsonl.gz")).code == 0
+    return files
 
 
 def without_hashes(text: str) -> str:
@@ -59,18 +66,18 @@ def test_people_inside_are_in_it_and_a_failing_story_ends_with_1(shop: Shop) -> 
     assert "**failed**" in said.out
 
 
-def test_without_a_snapshot_it_says_what_it_cannot_know(shop: Shop, golden: Golden) -> None:
-    assert shop.run("review").out.splitlines()[1] == "**Nothing changes for customers.**"
-    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: soon")
-    golden("golden/review_mistake.txt", without_hashes(report(shop.run("review", "--base", "main"))))
+def test_without_a_snapshot_it_says_what_it_cannot_know(files: Shop, golden: Golden) -> None:
+    assert files.run("review").out.splitlines()[1] == "**Nothing changes for customers.**"
+    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: soon")
+    golden("golden/review_mistake.txt", without_hashes(report(files.run("review", "--base", "main"))))
 
 
-def test_words_of_an_author_stay_words(shop: Shop) -> None:
+def test_words_of_an_author_stay_words(files: Shop) -> None:
     hostile = "</details> | `x` [a](http://b.example) @everybody **b**"
-    text = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    text = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
     about = next(line for line in text.splitlines() if line.startswith("about:"))
-    shop.write("journeys/welcome.yaml", text.replace(about, f"about: '{hostile}'"))
-    said = shop.run("review").out.partition("<details>")[0]
+    files.write("journeys/welcome.yaml", text.replace(about, f"about: '{hostile}'"))
+    said = files.run("review").out.partition("<details>")[0]
     assert "everybody" in said
     assert "</details>" not in said
     assert "`x`" not in said
@@ -90,3 +97,106 @@ def test_a_large_change_stays_readable_and_fits(shop: Shop) -> None:
     assert "all of it is in the first fold" in said
     assert "<summary>All that changes</summary>" in said
     assert "Too long for a comment" in said
+
+
+def test_annotations_of_github_stand_at_their_lines_and_those_too_many_are_counted(
+    files: Shop, golden: Golden
+) -> None:
+    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
+    golden("golden/review_github.txt", report(files.run("review", "--format", "github")))
+    welcome = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    steps = "".join(f"  - send: missing_{number}\n" for number in range(37))
+    files.write("journeys/welcome.yaml", welcome.replace("steps:\n", f"steps:\n{steps}"))
+    lines = files.run("review", "--format", "github").out.splitlines()
+    assert len([line for line in lines if line.startswith("::error ")]) == 10
+    assert re.fullmatch(r"::notice::\d\d more stand in the comment, under what check says", lines[-1])
+
+
+def test_a_name_of_a_file_is_no_command_of_a_workflow(files: Shop) -> None:
+    name = "a,line=1::\n::set-output name=x::y%0A"
+    files.write(f"journeys/{name}.yaml", "journey: [")
+    lines = files.run("review", "--format", "github").out.splitlines()
+    assert lines
+    assert all(line.startswith(("::error file=", "::warning file=")) for line in lines)
+    assert not any("::set-output" in line.partition("::error")[2] for line in lines)
+
+
+def test_a_project_below_the_top_names_files_as_the_repository_does(files: Shop) -> None:
+    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: soon")
+    (files.folder / ".git").rename(files.folder.parent / ".git")
+    top = files.folder.parent
+    git(top, "rm", "-r", "--cached", "-q", ".")
+    git(top, "add", "small/config.yaml", "small/journeys", "small/templates", "small/schemas")
+    git(top, "commit", "-m", "moved")
+    assert (
+        "::error file=small/journeys/welcome.yaml,line=12,col=11,"
+        in files.run("review", "--base", "HEAD", "--format", "github").out
+    )
+    said = json.loads(files.run("review", "--base", "HEAD~1", "--format", "gitlab").out)
+    assert {row["location"]["path"] for row in said} == {"small/journeys/welcome.yaml"}
+    assert files.run("review", "--base", "HEAD").out.startswith("<!-- perennial review small -->\n")
+
+
+def test_a_report_of_code_quality_knows_a_mistake_again_when_it_moves(files: Shop, golden: Golden) -> None:
+    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: soon")
+    first = files.run("review", "--format", "gitlab")
+    golden("golden/review_gitlab.txt", report(first))
+    replace(files, "journeys/welcome.yaml", "steps:\n", "\n\nsteps:\n")
+    again = files.run("review", "--format", "gitlab")
+    prints = [[row["fingerprint"] for row in json.loads(said.out)] for said in (first, again)]
+    assert prints[0] == prints[1] != []
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "labels"),
+    [
+        ("journeys/welcome.yaml", "wait: 2 days", "wait: 1 day", ["journeys: people in flight"]),
+        ("journeys/welcome.yaml", "again: never", "again: always", ["journeys: only newcomers"]),
+        ("journeys/welcome.yaml", "about: Say", "about: Do say", ["journeys: nothing changes"]),
+        ("journeys/welcome.yaml", "journey:", "journey: [", []),
+        ("templates/welcome_hello.email.mjml", "Hello", "Hi", ["journeys: messages change"]),
+        ("config.yaml", "21:00-09:00", "22:00-09:00", ["journeys: policy"]),
+    ],
+)
+def test_labels_say_whom_it_affects(files: Shop, file: str, old: str, new: str, labels: list[str]) -> None:
+    replace(files, file, old, new)
+    said = json.loads(files.run("review", "--format", "json").out)
+    assert said["labels"] == labels
+
+
+def test_a_journey_fails_by_what_it_is_told_in_settings(files: Shop) -> None:
+    replace(files, "config.yaml", "quiet: 21:00-09:00", "quiet: 09:00-21:00")
+    said = json.loads(files.run("review", "--format", "json").out)
+    assert not said["passes"]
+    assert {problem["code"] for problem in said["problems"]} == {"E59"}
+    assert {problem["file"] for problem in said["problems"]} == {"journeys/welcome.yaml"}
+
+
+def test_a_clone_without_its_past_is_said_to_be_one(files: Shop) -> None:
+    git(files.folder, "commit", "--allow-empty", "-m", "second")
+    bare = files.folder.parent / "bare.git"
+    git(files.folder, "clone", "--bare", str(files.folder), str(bare))
+    shutil.rmtree(files.folder)
+    git(files.folder.parent, "clone", "--depth", "1", f"file://{bare}", str(files.folder))
+    said = files.run("review", "--base", "HEAD~1")
+    assert said.code == 2
+    assert "fetch-depth: 0" in said.err
+
+
+def test_a_warning_that_a_change_accepts_is_shown_with_its_reason(files: Shop) -> None:
+    journey = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    late = journey.replace("at: 10:00", "at: 22:00").partition("\ntests:")[0] + "\n"
+    files.write("journeys/welcome.yaml", late)
+    git(files.folder, "commit", "-am", "late")
+    assert "W02" not in files.run("review").out
+    files.write(
+        "journeys/welcome.yaml", late.replace("at: 22:00", "at: 22:00   # accepted W02: they read at night")
+    )
+    said = files.run("review").out
+    assert "**Nothing changes for customers.**" in said
+    assert "W02 is accepted: they read at night" in said
+    git(files.folder, "commit", "-am", "accepted")
+    files.write(
+        "journeys/welcome.yaml", (files.folder / "journeys/welcome.yaml").read_text() + "\n# a word\n"
+    )
+    assert "accepted" not in files.run("review").out.partition("The files")[0]

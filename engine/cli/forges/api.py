@@ -1,0 +1,123 @@
+"""Requests to the REST interface of a forge: bounded, page after page, and tried again where it fails."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from typing import Any, TypeVar
+
+import httpx2
+import orjson
+
+from engine.backoff import Backoff
+from engine.errors import UsageError, WorldError
+
+SECONDS = 20.0
+LARGEST_ANSWER = 64_000_000
+"""Bytes; a page of comments may have a hundred of 65,535 characters each."""
+
+PAGE, MOST_PAGES = 100, 50
+TRIES = 4
+_WAITS = Backoff(first=1_000, longest=8_000)
+_LONGEST_WAIT = 60.0
+_TOO_MANY, _SERVER = 429, 500
+
+_Result = TypeVar("_Result")
+
+
+class ForgeError(WorldError):
+    """A forge refused (`permanent`), or could not be asked. `after`: seconds until it wants to be asked
+    again; None where it does not say."""
+
+    def __init__(self, what: str, *, permanent: bool, after: float | None = None) -> None:
+        super().__init__(what, permanent=permanent)
+        self.after = after
+
+
+class ForgeApi:
+    """One forge at its address, such as `https://api.github.com`. `headers` hold the token: redirections are
+    not followed, or it would go to somebody else."""
+
+    def __init__(self, address: str, headers: Mapping[str, str]) -> None:
+        try:
+            host = httpx2.URL(address).host if address.startswith(("https://", "http://")) else ""
+        except httpx2.InvalidURL:
+            host = ""
+        if not host:
+            raise UsageError(f'"{address}" is no address of a forge', "write one that begins with https://")
+        self._address = address.rstrip("/")
+        self._headers = {"User-Agent": "perennial", **headers}
+
+    def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
+        """The answer as it was parsed; None where there is none. Raises ForgeError."""
+        return self._ask(method, path, body)[0]
+
+    def pages(self, path: str) -> Iterator[Mapping[str, Any]]:
+        """All rows of a list; both forges divide them alike. Raises ForgeError."""
+        for page in range(1, MOST_PAGES + 1):
+            rows, links = self._ask("GET", f"{path}?per_page={PAGE}&page={page}", None)
+            if not isinstance(rows, list):
+                raise ForgeError(f"{path} is no list", permanent=True)
+            yield from (row for row in rows if isinstance(row, dict))
+            if 'rel="next"' not in links:
+                return
+
+    def _ask(self, method: str, path: str, body: Mapping[str, Any] | None) -> tuple[Any, str]:
+        content = orjson.dumps(body) if body is not None else None
+        headers = self._headers | ({"Content-Type": "application/json"} if content else {})
+        try:
+            # a connection for each: there are a handful, and nobody has to close anything
+            with httpx2.stream(
+                method, self._address + path, content=content, headers=headers, timeout=SECONDS,
+                follow_redirects=False,
+            ) as answer:  # fmt: skip
+                taken = bytearray()
+                for chunk in answer.iter_bytes():
+                    taken += chunk
+                    if len(taken) > LARGEST_ANSWER:
+                        raise ForgeError(f"the answer to {path} does not end", permanent=True)
+        except httpx2.HTTPError as wrong:
+            raise ForgeError(
+                f"{self._address} cannot be asked ({type(wrong).__name__})", permanent=False
+            ) from wrong
+        if answer.is_success:
+            return _parsed(bytes(taken)), answer.headers.get("link", "")
+        raise _refusal(answer, bytes(taken), f"{method} {path.partition('?')[0]}")
+
+
+def patiently(work: Callable[[], _Result]) -> _Result:
+    """Does it again, a few times, where the forge failed or had too much to do. `work` must not mind that:
+    what failed may have been done. Raises ForgeError."""
+    for failures in range(1, TRIES + 1):
+        try:
+            return work()
+        except ForgeError as wrong:
+            if wrong.permanent or failures == TRIES:
+                raise
+            wait = wrong.after if wrong.after is not None else _WAITS.wait(failures) / 1000
+            threading.Event().wait(min(wait, _LONGEST_WAIT))
+    raise AssertionError("the last try returns or raises")
+
+
+def _refusal(answer: httpx2.Response, body: bytes, asked: str) -> ForgeError:
+    said = _parsed(body)
+    why = said.get("message") or said.get("error") or "" if isinstance(said, dict) else ""
+    after = answer.headers.get("retry-after", "")
+    # GitHub says 403 to a token that may not, and to one that asked too often
+    is_limit = answer.status_code == _TOO_MANY or (
+        bool(after) or answer.headers.get("x-ratelimit-remaining") == "0"
+    )
+    return ForgeError(
+        f"{asked}: {answer.status_code} {str(why)[:200]}".rstrip(),
+        permanent=answer.status_code < _SERVER and not is_limit,
+        after=float(after) if after.isdigit() else None,
+    )
+
+
+def _parsed(body: bytes) -> Any:
+    if not body:
+        return None
+    try:
+        return orjson.loads(body)
+    except orjson.JSONDecodeError:
+        return None
