@@ -1,10 +1,10 @@
-"""`diagram`: a journey as a flowchart, from its file as it stands."""
+"""`diagram`: a journey as a flowchart, with what a change does to it, who is where, or the way of one run."""
 
 from __future__ import annotations
 
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -13,6 +13,11 @@ from engine.cli.output import remark, say_block
 from engine.cli.test import chosen
 from engine.errors import UsageError
 from engine.invocation import command
+
+if TYPE_CHECKING:
+    from engine.diagram.nodes import Flowchart
+    from engine.language.syntax import JourneyFile
+    from engine.project import Project
 
 
 class DiagramFormat(StrEnum):
@@ -28,6 +33,24 @@ class DiagramFormat(StrEnum):
 def diagram(
     context: typer.Context,
     journey: Annotated[str, typer.Argument(help="A journey, by name or file.")],
+    against: Annotated[
+        str,
+        typer.Option(
+            "--against",
+            help="mark what differs from this commit, branch or tag; main: where the branch left it",
+        ),
+    ] = "",
+    people: Annotated[bool, typer.Option("--people", help="how many people rest at each step now")] = False,
+    snapshot: Annotated[
+        Path | None, typer.Option("--snapshot", help="the people, as a file of  snapshot  counted them")
+    ] = None,
+    run: Annotated[
+        str,
+        typer.Option("--run", metavar="CUSTOMER", help="the way of their run: an id, an e-mail, a telephone"),
+    ] = "",
+    on: Annotated[
+        str, typer.Option("--on", help="with --run: the one that began on this day; else the last")
+    ] = "",
     output: Annotated[
         DiagramFormat | None,
         typer.Option("--format", help="How it is drawn; without it, as the ending of --out says, else text."),
@@ -37,40 +60,47 @@ def diagram(
     ] = None,
 ) -> None:
     """Draw a journey: as a tree for the terminal, as Mermaid for a pull request or a wiki, as SVG for a
-    page."""
+    page; with what a change does to it, who is where, or the way of one run."""
     from rich.console import Console
 
-    from engine.diagram.flowchart import flowchart
     from engine.diagram.mermaid import mermaid
     from engine.diagram.svg import svg
     from engine.diagram.terminal import tree
     from engine.project import load
 
-    project = load(Session.of(context).folder)
-    drawn = [flowchart(file) for file in chosen(project, [journey])]
-    if len(drawn) != 1:
-        names = ", ".join(each.name for each in drawn)
+    if run and against:
+        raise UsageError("a run and a change are two pictures:", "leave --run or --against away")
+    if people and snapshot is not None:
+        raise UsageError("the people are those of the store or of a snapshot:", "leave one of both away")
+    session = Session.of(context)
+    project = load(session.folder)
+    files = chosen(project, [journey])
+    if len(files) != 1:
+        names = ", ".join(file.name.value for file in files)
         raise UsageError(
-            f'"{journey}" is {"more than one journey: " + names if drawn else "a file with mistakes"}:',
-            "name one of them" if drawn else f"see  {command(f'check {journey}')}",
+            f'"{journey}" is {"more than one journey: " + names if files else "a file with mistakes"}:',
+            "name one of them" if files else f"see  {command(f'check {journey}')}",
         )
+    drawn = _overlaid(_drawn(project, files[0], against), files[0], session, people, snapshot)
+    if run:
+        drawn = _with_run(drawn, files[0].name.value, session, run, on)
     endings = {".svg": DiagramFormat.svg, ".mmd": DiagramFormat.mermaid, ".json": DiagramFormat.json}
     form = output or (endings.get(out.suffix, DiagramFormat.text) if out else DiagramFormat.text)
     match form:
         case DiagramFormat.mermaid:
-            text = mermaid(drawn[0])
+            text = mermaid(drawn)
         case DiagramFormat.svg:
-            text = svg(drawn[0])
+            text = svg(drawn)
         case DiagramFormat.json:
-            text = _json(drawn[0])
+            text = _json(drawn)
         case DiagramFormat.text:
             # Not the console of other answers: it never wraps, and a tree has to know its width.
             console = Console(highlight=False) if out is None else Console(width=120, color_system=None)
             if out is None:
-                console.print(tree(drawn[0]))
+                console.print(tree(drawn))
                 return
             with console.capture() as written:
-                console.print(tree(drawn[0]))
+                console.print(tree(drawn))
             text = written.get()
     if out is None:
         say_block(text.rstrip("\n"))
@@ -80,6 +110,48 @@ def diagram(
     except OSError as wrong:
         raise UsageError(f"{out} cannot be written ({wrong.strerror}):", "name another file") from wrong
     remark(f"wrote {out}")
+
+
+def _drawn(project: Project, file: JourneyFile, against: str) -> Flowchart:
+    from engine.cli.diff import base_commit
+    from engine.cli.reports.drawn import former_of
+    from engine.diagram.flowchart import flowchart
+    from engine.plan.changed_flowchart import changed_flowchart
+    from engine.plan.project_diff import journeys_of
+    from engine.project_files import files_at
+
+    if not against:
+        return flowchart(file)
+    before = journeys_of(files_at(project.folder, base_commit(project.folder, against)))
+    return changed_flowchart(former_of(file, before), file)
+
+
+def _overlaid(
+    drawn: Flowchart, file: JourneyFile, session: Session, people: bool, snapshot: Path | None
+) -> Flowchart:
+    from engine.cli.reports.drawn import inside_in, inside_now
+    from engine.cli.stores import look_into_store
+    from engine.diagram.overlays import with_people
+    from engine.store.snapshot import read_snapshot
+
+    if snapshot is not None:
+        inside = inside_in(read_snapshot(snapshot)[0], file)
+    elif people:
+        with look_into_store(session.folder) as conn:
+            inside = inside_now(conn, file)
+    else:
+        return drawn
+    return with_people(drawn, inside.people, inside.holdout, inside.steps)
+
+
+def _with_run(drawn: Flowchart, journey: str, session: Session, customer: str, on: str) -> Flowchart:
+    from engine.cli.reports.drawn import path_of, run_of
+    from engine.cli.stores import known_person, look_into_store
+    from engine.diagram.overlays import with_run
+
+    with look_into_store(session.folder) as conn:
+        person = known_person(conn, customer, session)
+        return with_run(drawn, path_of(conn, person, run_of(conn, person, journey, on)))
 
 
 def _json(value: object) -> str:

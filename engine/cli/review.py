@@ -111,11 +111,11 @@ def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
 
 def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChange:
     from engine.cli.diff import base_commit, compare
+    from engine.cli.reports.drawn import picture_of_change
     from engine.cli.review_comment import ReviewedChange
     from engine.compiler.renames import renamed
-    from engine.diagram.flowchart import flowchart
-    from engine.diagram.mermaid import mermaid
     from engine.language.acceptance import judge
+    from engine.plan.project_diff import journeys_of
     from engine.problem import bounded
     from engine.project import load, load_published
     from engine.project_files import files_at, patch, place_in_repository
@@ -130,7 +130,8 @@ def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChang
     differences = compare(before, project, now)
     changed = {subject.file for subject in differences.subjects} | {each.file for each in differences.unread}
     files = [file for _, file in sorted(project.files.items()) if file.span.file in changed]
-    plan = comparison = None
+    former_journeys = journeys_of(before)
+    plan = comparison = counted = None
     if snapshot is not None:
         counted, published = read_snapshot(snapshot)
         if not project.has_errors:
@@ -146,7 +147,7 @@ def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChang
         differences, plan, comparison, _stories(project, changed),
         bounded(problem for problem in found if problem.is_error or problem.span.file in touched),
         _newly_accepted([*project.accepted, *judged.accepted], before),
-        {file.name.value: mermaid(flowchart(file)) for file in files},
+        {file.name.value: picture_of_change(file, former_journeys, counted) for file in files},
         patch(project.folder, commit), zone(project.config.timezone), project.config.currency,
         commit, place_in_repository(project.folder),
     )  # fmt: skip

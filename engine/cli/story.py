@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime as dt
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -10,7 +9,6 @@ import typer
 from engine.cli.app import LOOK, Session, app
 from engine.cli.output import asides, remark, say_block
 from engine.errors import UsageError
-from engine.invocation import command
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
@@ -33,6 +31,7 @@ def story(
 ) -> None:
     """Print a run of a customer as a test of its journey: what was given, what happened, what was decided.
     Nobody is named in it. It is tried at once, and what comes out otherwise is said on stderr."""
+    from engine.cli.reports.drawn import day_of, run_of
     from engine.cli.stores import known_person, look_into_store
     from engine.project import load
     from engine.simulate.stories.story_of_run import story_of_run
@@ -46,9 +45,9 @@ def story(
         raise UsageError(f'there is no journey "{journey}"', near)
     with look_into_store(session.folder) as conn:
         person = known_person(conn, customer, session)
-        run = _run(conn, person, journey, on)
+        run = run_of(conn, person, journey, on)
         timeline = _timeline(conn, person)
-    called = name or f"a run of {_day(run, person)}"
+    called = name or f"a run of {day_of(run, person)}"
     text = story_of_run(
         run, timeline, compiled, project.journeys, project.catalogue, person.zone, called, session.clock.now()
     )
@@ -64,35 +63,13 @@ def story(
 
 def _coming(tried: StoryResult, run: Enrollment, person: KnownCustomer) -> list[str]:
     """What the story says of the time after now: the run is not over."""
+    from engine.cli.reports.drawn import day_of
     from engine.values import to_datetime
 
     here = to_datetime(person.now, person.zone)
-    now = ((here.date() - _day(run, person)).days, here.hour * 60 + here.minute)
+    now = ((here.date() - day_of(run, person)).days, here.hour * 60 + here.minute)
     later = (row for row in tried.rows if row.mark == "+" and (row.at.day, row.at.minute) > now)
     return [f"{row.at.label}: {row.happened}" for row in later]
-
-
-def _day(run: Enrollment, person: KnownCustomer) -> dt.date:
-    """The day on which a run began, where the customer timelines."""
-    from engine.values import local_date
-
-    return local_date(run.started_at, person.zone)
-
-
-def _run(conn: Connection, person: KnownCustomer, journey: str, on: str) -> Enrollment:
-    from engine.store.customers import enrollments
-    from engine.store.meta import bucket_of
-
-    everything = enrollments.of_customer(conn, bucket_of(conn, person.id), person.id)
-    runs = [run for run in everything if run.journey == journey]
-    if not runs:
-        raise UsageError(f'this customer was never in "{journey}":', command(f"show {person.id}"))
-    if not on:
-        return runs[-1]
-    by_day = {_day(run, person).isoformat(): run for run in runs}
-    if on not in by_day:
-        raise UsageError(f"no run of {journey} began on {on}:", f"they began on {', '.join(by_day)}")
-    return by_day[on]
 
 
 def _timeline(conn: Connection, person: KnownCustomer) -> RecordedTimeline:

@@ -1,77 +1,54 @@
-"""What is drawn of a journey: nodes in the order in which people reach them, with the ways out of each.
-
-The flowchart has no crossing lines, because a journey has no jumps: a step with sides stands above them, and
-whoever comes out of a side goes on below.
-"""
+"""The flowchart of a journey, from its syntax."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
-from typing import Literal, assert_never
+from typing import assert_never
 
+from engine.compiler.walk import StepIds
+from engine.diagram.nodes import (
+    FlowBranch,
+    Flowchart,
+    FlowNode,
+    HeadNote,
+    HeadPart,
+    Lane,
+    Shape,
+    leads_on,
+)
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.language.quantities import WEEKDAYS
-from engine.language.steps.send import Send
+from engine.language.steps.send import LIKELY, Send
 from engine.language.steps.wait import Wait
-
-Shape = Literal["start", "message", "wait", "question", "change", "exit", "finish"]
-
-
-@dataclass(frozen=True, slots=True)
-class FlowBranch:
-    """One way out of a node; without nodes it leads straight on."""
-
-    label: str
-    nodes: tuple[FlowNode, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class FlowNode:
-    """One step, or the start, or the end. `step`: its id, "" where nobody can rest; `line`: in the file."""
-
-    shape: Shape
-    text: str
-    step: str = ""
-    line: int = 0
-    sides: tuple[FlowBranch, ...] = ()
-
-    @property
-    def ends(self) -> bool:
-        """Nobody comes out of it below."""
-        if self.shape in ("exit", "finish"):
-            return True
-        return bool(self.sides) and all(side.nodes and side.nodes[-1].ends for side in self.sides)
-
-
-@dataclass(frozen=True, slots=True)
-class Flowchart:
-    """A journey as it is drawn. `notes`: what holds all the time, such as the goal, each with its name."""
-
-    name: str
-    about: str
-    notes: tuple[tuple[str, str], ...]
-    nodes: tuple[FlowNode, ...]
 
 
 def flowchart(file: syntax.JourneyFile) -> Flowchart:
     """The flowchart of a journey as it is written; parts that could not be read are left out."""
-    steps = _nodes(file.steps)
+    return with_ends(file, _nodes(file.steps, StepIds()))
+
+
+def with_ends(file: syntax.JourneyFile, steps: tuple[FlowNode, ...]) -> Flowchart:
+    """The flowchart of a journey around the nodes of its steps."""
     # A finish that nobody can reach would be a promise: every way ends in an exit there.
-    finish = () if steps and steps[-1].ends else (FlowNode("finish", "finish"),)
+    finish = (FlowNode("finish", "finish"),) if leads_on(steps) else ()
     # Several starts lead to the same first step, so they are one node with a line for each.
     starts = "\n".join(start_words(start) for start in file.starts) or "start"
     start = FlowNode("start", starts, line=file.starts[0].span.line if file.starts else 0)
     return Flowchart(file.name.value, _text(file.about), tuple(_notes(file)), (start, *steps, *finish))
 
 
-def every_node(nodes: tuple[FlowNode, ...]) -> Iterator[FlowNode]:
-    """All nodes, those on the sides too, from top to bottom."""
-    for node in nodes:
-        yield node
-        for side in node.sides:
-            yield from every_node(side.nodes)
+def flow_node(step: syntax.Step, step_id: str, sides: tuple[FlowBranch, ...]) -> FlowNode:
+    """The node of one step. `step_id`: as runs keep it."""
+    text, lanes = step.words(), tuple[Lane, ...]()
+    if isinstance(step, Send) and (lanes := tuple(_lanes(step))):
+        # its channels stand in the lanes
+        text = f"send {step.template.value}" + (f" via {LIKELY}" if step.likely is not None else "")
+    return FlowNode(
+        _shape(step), text,
+        step.resting_id.value if step.resting_id is not None else "", step.span.line, sides, step_id,
+        step.was.value if step.was is not None else "", lanes,
+    )  # fmt: skip
 
 
 def start_words(start: syntax.Start) -> str:
@@ -110,49 +87,60 @@ def _date_words(start: syntax.DateStart) -> str:
     return start.date.value
 
 
-def _notes(file: syntax.JourneyFile) -> Iterator[tuple[str, str]]:
+def _notes(file: syntax.JourneyFile) -> Iterator[HeadNote]:
     if file.who is not None:
-        yield "who", condition_text(file.who)
+        yield HeadNote(HeadPart.WHO, condition_text(file.who))
     if file.again is not None:
         after = f" after {file.again.after.text.value}" if file.again.after is not None else ""
-        yield (
-            "again",
-            f"restart, then{after}"
-            if file.again.how == "restart" and after
-            else (after.strip() or file.again.how),
-        )
+        is_both = file.again.how == "restart" and after
+        words = f"restart, then{after}" if is_both else after.strip() or file.again.how
+        yield HeadNote(HeadPart.AGAIN, words)
     if file.goal is not None:
         events = " or ".join(event.value for event in file.goal.events)
         where = f" where {condition_text(file.goal.where)}" if file.goal.where is not None else ""
         when = condition_text(file.goal.when) if file.goal.when is not None else ""
-        yield "goal", f"{events}{where}" or when
+        yield HeadNote(HeadPart.GOAL, f"{events}{where}" or when)
     if file.exit_if is not None:
-        yield "leaves early", condition_text(file.exit_if)
-    for name, value in (("policy", file.policy), ("priority", file.priority), ("state", file.state)):
+        yield HeadNote(HeadPart.LEAVES_EARLY, condition_text(file.exit_if))
+    for part, value in (
+        (HeadPart.POLICY, file.policy),
+        (HeadPart.PRIORITY, file.priority),
+        (HeadPart.STATE, file.state),
+    ):
         if value is not None:
-            yield name, value.value
+            yield HeadNote(part, value.value)
     if file.holdout:
-        yield "holdout", f"{file.holdout}%"
+        yield HeadNote(HeadPart.HOLDOUT, f"{file.holdout}%")
 
 
 def _text(text: syntax.Text | None) -> str:
     return text.value if text is not None else ""
 
 
-def _nodes(steps: tuple[syntax.Step, ...]) -> tuple[FlowNode, ...]:
-    return tuple(
-        FlowNode(
-            _shape(step),
-            step.words(),
-            step.resting_id.value if step.resting_id is not None else "",
-            step.span.line,
-            tuple(
-                FlowBranch(label, _nodes(side))
-                for label, side in zip(step.side_labels(), step.sides(), strict=True)
-            ),
+def _nodes(steps: tuple[syntax.Step, ...], ids: StepIds) -> tuple[FlowNode, ...]:
+    nodes = []
+    for step in steps:
+        step_id = ids.next(step)  # before those of its sides, as in the row
+        sides = tuple(
+            FlowBranch(label, _nodes(side, ids))
+            for label, side in zip(step.side_labels(), step.sides(), strict=True)
         )
-        for step in steps
-    )
+        nodes.append(flow_node(step, step_id, sides))
+    return tuple(nodes)
+
+
+def _lanes(send: Send) -> Iterator[Lane]:
+    if not send.is_cascade:
+        return
+    later = send.next_after.text.value if send.next_after is not None else ""
+    if send.auto is not None:
+        later = f"a learned time{f', else {later},' if later else ''}"
+    unless = f"{later} later, unless {send.until.value if send.until is not None else 'clicked'}"
+    for place, channel in enumerate(send.via):
+        if send.likely is not None:
+            yield Lane(channel.value, 0)
+        else:
+            yield Lane(channel.value, place + 1, unless if place else "")
 
 
 def _shape(step: syntax.Step) -> Shape:

@@ -6,46 +6,48 @@ height, so that one walk measures and a second one places; nothing can overlap.
 
 from __future__ import annotations
 
-import textwrap
-from collections.abc import Mapping
 from dataclasses import dataclass
 from html import escape
 
-from engine.diagram.flowchart import FlowBranch, Flowchart, FlowNode, Shape
+from engine.diagram.card import BandRow, band
+from engine.diagram.nodes import FlowBranch, Flowchart, FlowNode
+from engine.diagram.svg_card import CARD_STYLE, CARD_STYLE_DARK, LINE, WIDE, Card, drawn_card, measured_card
+from engine.diagram.text_width import shortened, wrapped
+from engine.visible import visible
 
-WIDE, GAP, STEM, LINE, PAD = 216, 28, 26, 18, 12
-"""Pixels: a node, between sides, the line between nodes, a line of text, around the flowchart."""
-LETTERS = 30
-"""Of a line of text inside a node."""
+GAP, STEM, PAD, EMPTY = 36, 26, 16, 160
+"""Pixels: between sides, the line between nodes, around the flowchart, a side without nodes."""
 
-_STYLE = """
-text{font:13px system-ui,sans-serif;fill:#1d2733}
-.title{font-size:18px;font-weight:600}.note,.label,.step{fill:#5b6875;font-size:12px}.label{font-style:italic}
-.way{fill:none;stroke:#8a97a5;stroke-width:1.5}
-.node{stroke:#8a97a5;fill:#fff;stroke-width:1.2}.start,.finish{fill:#e3f4e8;stroke:#3c8d58}
-.message{fill:#e4eefb;stroke:#3a6fb0}.wait{fill:#fdf3d7;stroke:#b08a2a}
-.question{fill:#f3e8f8;stroke:#8b54a3}.exit{fill:#fbe6e4;stroke:#b0483c}
-@media (prefers-color-scheme:dark){
-svg{background:#161b22}text{fill:#e3e9f0}.note,.label,.step{fill:#9aa7b5}.node{fill:#222a33}
-.start,.finish{fill:#17351f}.message{fill:#16304f}.wait{fill:#3f340f}.question{fill:#392344}.exit{fill:#451d19}}
+NARROWEST, NAMES = 480, 92
+"""Pixels: the whole picture, and the names in the band."""
+
+_STYLE = f"""
+text{{font:13px system-ui,sans-serif;fill:#1d2733;unicode-bidi:plaintext}}
+.title{{font-size:18px;font-weight:600}}.label{{font-style:italic}}
+.about,.label,.step,.name{{fill:#5b6875;font-size:12px}}
+.band{{fill:#f3f5f8;stroke:#c5ced8}}.way{{fill:none;stroke:#8a97a5;stroke-width:1.5}}
+.way.walked{{stroke:#1d7a43;stroke-width:4}}.way.beside{{stroke-dasharray:4 4}}
+.label.walked{{font-weight:600}}
+.label.removed{{text-decoration:line-through}}{CARD_STYLE}
+@media (prefers-color-scheme:dark){{
+svg{{background:#161b22}}text{{fill:#e3e9f0}}.about,.label,.step,.name{{fill:#9aa7b5}}
+.band{{fill:#1d242c;stroke:#39434e}}.way.walked{{stroke:#4cc27e}}{CARD_STYLE_DARK}}}
 """
-_CORNERS: Mapping[Shape, int] = {"start": 18, "finish": 18, "exit": 18}
 
 
 @dataclass(frozen=True, slots=True)
 class _Block:
     """A node with its sides, measured. `height`: with its sides, up to where the next node may come."""
 
-    node: FlowNode
-    lines: tuple[str, ...]
+    card: Card
     sides: tuple[tuple[FlowBranch, _Column], ...]
     wide: int
     height: int
 
     @property
-    def tall(self) -> int:
-        """Of the node alone."""
-        return len(self.lines) * LINE + 14
+    def node(self) -> FlowNode:
+        """What is drawn."""
+        return self.card.node
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,25 +62,16 @@ class _Column:
 def svg(flowchart: Flowchart) -> str:
     """The SVG document; titles of the nodes name the line in the file."""
     column = _measured(flowchart.nodes)
-    notes = [
-        line
-        for words in (flowchart.about, *(f"{name}: {words}" for name, words in flowchart.notes))
-        if words
-        for line in textwrap.wrap(words, max(60, column.wide // 7))
-    ]
-    top = PAD + 24 + len(notes) * LINE + STEM
-    wide = max(column.wide, 60 * 7) + 2 * PAD
-    drawing: list[str] = [f'<text class="title" x="{PAD}" y="{PAD + 16}">{escape(flowchart.name)}</text>']
-    drawing += [
-        f'<text class="note" x="{PAD}" y="{PAD + 20 + (number + 1) * LINE}">{escape(line)}</text>'
-        for number, line in enumerate(notes)
-    ]
-    _place(column, wide // 2, top, drawing)
+    wide = max(column.wide + 2 * PAD, NARROWEST)
+    drawing = _Drawing(of_run=flowchart.run is not None)
+    top = drawing.head(flowchart, wide)
+    drawing.column(column, wide // 2, top)
     height = top + column.height + PAD
+    name = escape(visible(flowchart.name))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{height}" '
-        f'viewBox="0 0 {wide} {height}" role="img" aria-label="journey {escape(flowchart.name)}">\n'
-        f"<style>{_STYLE}</style>\n" + "\n".join(drawing) + "\n</svg>\n"
+        f'viewBox="0 0 {wide} {height}" role="img" aria-label="journey {name}">\n'
+        f"<style>{_STYLE}</style>\n" + "\n".join(drawing.parts) + "\n</svg>\n"
     )
 
 
@@ -86,61 +79,108 @@ def _measured(nodes: tuple[FlowNode, ...]) -> _Column:
     blocks = tuple(_block(node) for node in nodes)
     return _Column(
         blocks,
-        max((block.wide for block in blocks), default=WIDE // 2),
+        max((block.wide for block in blocks), default=EMPTY),
         sum(block.height for block in blocks) + STEM * max(0, len(blocks) - 1),
     )
 
 
 def _block(node: FlowNode) -> _Block:
-    lines = [line for text in node.text.split("\n") for line in textwrap.wrap(text, LETTERS) or [""]]
-    if node.step and node.step not in node.text:
-        lines += textwrap.wrap(node.step, LETTERS)
+    card = measured_card(node)
     sides = tuple((side, _measured(side.nodes)) for side in node.sides)
-    tall = len(lines) * LINE + 14
     if not sides:
-        return _Block(node, tuple(lines), (), WIDE, tall)
+        return _Block(card, (), WIDE, card.height)
     wide = sum(column.wide for _, column in sides) + GAP * (len(sides) - 1)
     # A label has a line of its own on the way down, and the ways come together again under the sides.
-    height = tall + 2 * STEM + max(column.height for _, column in sides) + STEM
-    return _Block(node, tuple(lines), sides, max(WIDE, wide), height)
+    height = card.height + 2 * STEM + max(column.height for _, column in sides) + STEM
+    return _Block(card, sides, max(WIDE, wide), height)
 
 
-def _place(column: _Column, middle: int, top: int, drawing: list[str]) -> None:
-    """Draws a column around `middle`, from `top` down."""
-    for number, block in enumerate(column.blocks):
-        _node(block, middle, top, drawing)
-        if block.sides:
-            _sides(block, middle, top + block.tall, top + block.height, drawing)
-        bottom = top + block.height
-        if number < len(column.blocks) - 1 and not block.node.ends:
-            drawing.append(f'<path class="way" d="M{middle} {bottom}V{bottom + STEM}"/>')
-        top = bottom + STEM
+class _Drawing:
+    def __init__(self, *, of_run: bool) -> None:
+        self.parts: list[str] = []
+        self._of_run = of_run
 
+    def head(self, flowchart: Flowchart, wide: int) -> int:
+        """The name, and in a band what holds all the time. Returns where the steps begin."""
+        y = PAD + 16
+        title = shortened(visible(flowchart.name), wide - 2 * PAD, 18)
+        self._text("title", PAD, y, title)
+        # A line of text as wide as a large picture cannot be read.
+        room = min(wide, 900) - 2 * PAD
+        for line in wrapped(visible(flowchart.about), room, 12) if flowchart.about else ():
+            y += LINE
+            self._text("about", PAD, y, line)
+        rows = [
+            (row if place == 0 else BandRow("", line, row.mark), line)
+            for row in band(flowchart)
+            for place, line in enumerate(wrapped(visible(row.words), room - NAMES - 24))
+        ]
+        if rows:
+            y += 12
+            height = len(rows) * LINE + 14
+            self.parts.append(
+                f'<rect class="band" x="{PAD}" y="{y}" width="{room}" height="{height}" rx="8"/>'
+            )
+            for place, (row, line) in enumerate(rows):
+                at = y + 7 + place * LINE + 13
+                self._text("name", PAD + 12, at, row.name)
+                self._text("mark" if row.mark is not None else "fact", PAD + 12 + NAMES, at, line)
+            y += height
+        return y + STEM
 
-def _node(block: _Block, middle: int, top: int, drawing: list[str]) -> None:
-    node, left = block.node, middle - WIDE // 2
-    drawing.append(
-        f"<g><title>{escape(node.text)}{f' (line {node.line})' if node.line else ''}</title>"
-        f'<rect class="node {node.shape}" x="{left}" y="{top}" width="{WIDE}" height="{block.tall}" '
-        f'rx="{_CORNERS.get(node.shape, 4)}"/>'
-    )
-    for number, line in enumerate(block.lines):
-        kind = ' class="step"' if line == node.step and node.step not in node.text else ""
-        y = top + 7 + (number + 1) * LINE - 5
-        drawing.append(f'<text{kind} x="{middle}" y="{y}" text-anchor="middle">{escape(line)}</text>')
-    drawing.append("</g>")
+    def column(self, column: _Column, middle: int, top: int) -> None:
+        """Blocks around `middle`, from `top` down."""
+        is_open, before = True, None
+        gone: list[tuple[int, _Block]] = []  # since the last step that is there, with the top of each
+        for block in column.blocks:
+            node = block.node
+            if before is not None and (is_open or node.is_gone):
+                is_beside = before.is_gone or node.is_gone
+                is_walked = before.is_passed and node.is_passed
+                self._way(f"M{middle} {top - STEM}V{top}", beside=is_beside, walked=is_walked)
+            self.parts.append(drawn_card(block.card, middle, top, of_run=self._of_run))
+            if block.sides:
+                self._sides(block, middle, top + block.card.height, top + block.height)
+            if node.is_gone:
+                gone.append((top, block))
+            else:
+                self._way_around(gone if is_open else [], middle)
+                gone, is_open = [], not node.ends
+            top, before = top + block.height + STEM, node
+        self._way_around(gone if is_open else [], middle)
 
+    def _way_around(self, gone: list[tuple[int, _Block]], middle: int) -> None:
+        """The way past steps that are gone: nobody goes through them."""
+        if not gone:
+            return
+        top, bottom = gone[0][0], gone[-1][0] + gone[-1][1].height
+        left, half = middle - max(block.wide for _, block in gone) // 2 - 14, STEM // 2
+        self._way(f"M{middle} {top - STEM}V{top - half}H{left}V{bottom + half}H{middle}V{bottom + STEM}")
 
-def _sides(block: _Block, middle: int, top: int, bottom: int, drawing: list[str]) -> None:
-    left = middle - (sum(column.wide for _, column in block.sides) + GAP * (len(block.sides) - 1)) // 2
-    for side, column in block.sides:
-        center = left + column.wide // 2
-        begin = top + 2 * STEM
-        drawing.append(f'<path class="way" d="M{middle} {top}V{top + STEM // 2}H{center}V{begin}"/>')
-        label = textwrap.shorten(side.label, max(12, column.wide // 7), placeholder="…")
-        drawing.append(f'<text class="label" x="{center + 6}" y="{top + STEM + 8}">{escape(label)}</text>')
-        _place(column, center, begin, drawing)
-        if not (side.nodes and side.nodes[-1].ends):
-            end = begin + column.height
-            drawing.append(f'<path class="way" d="M{center} {end}V{bottom - STEM // 2}H{middle}V{bottom}"/>')
-        left += column.wide + GAP
+    def _sides(self, block: _Block, middle: int, top: int, bottom: int) -> None:
+        left = middle - (sum(column.wide for _, column in block.sides) + GAP * (len(block.sides) - 1)) // 2
+        for side, column in block.sides:
+            center = left + column.wide // 2
+            begin = top + 2 * STEM
+            way = f"M{middle} {top}V{top + STEM // 2}H{center}V{begin}"
+            self._way(way, beside=side.is_gone, walked=side.passed)
+            label = f"{side.mark.sign} {side.label}" if side.mark is not None else side.label
+            kind = (
+                f"label{f' {side.mark}' if side.mark is not None else ''}{' walked' if side.passed else ''}"
+            )
+            text = shortened(visible(label), column.wide // 2 + GAP - 10, 12)
+            self._text(kind, center + 6, top + STEM + 8, text, label)
+            self.column(column, center, begin)
+            if side.leads_on:
+                way = f"M{center} {begin + column.height}V{bottom - STEM // 2}H{middle}V{bottom}"
+                self._way(way, walked=side.passed)
+            left += column.wide + GAP
+
+    def _way(self, line: str, *, beside: bool = False, walked: bool = False) -> None:
+        kind = f"way{' beside' if beside else ''}{' walked' if walked else ''}"
+        self.parts.append(f'<path class="{kind}" d="{line}"/>')
+
+    def _text(self, kind: str, x: int, y: int, text: str, title: str = "") -> None:
+        if text:
+            inside = f"<title>{escape(visible(title))}</title>" if title and title != text else ""
+            self.parts.append(f'<text class="{kind}" x="{x}" y="{y}">{inside}{escape(text)}</text>')

@@ -5,7 +5,9 @@ from __future__ import annotations
 from rich.text import Text
 from rich.tree import Tree
 
-from engine.diagram.flowchart import Flowchart, FlowNode, Shape
+from engine.diagram.card import CardPart, band, card_lines
+from engine.diagram.nodes import FlowBranch, Flowchart, FlowNode, Mark, Shape
+from engine.visible import visible
 
 _STYLES: dict[Shape, str] = {
     "start": "bold green",
@@ -15,29 +17,61 @@ _STYLES: dict[Shape, str] = {
     "change": "",
     "exit": "red",
     "finish": "bold green",
+    "folded": "dim",
 }
+_MARKS = {Mark.ADDED: "green", Mark.REMOVED: "red", Mark.CHANGED: "yellow", Mark.MOVED: "cyan"}
+_ASIDE = {CardPart.LANE: "cyan", CardPart.PEOPLE: "bold", CardPart.VISIT: "green"}
 
 
 def tree(flowchart: Flowchart) -> Tree:
     """A tree that rich prints: a side hangs under its step, what comes after stands below."""
-    root = Tree(Text(flowchart.name, "bold"), guide_style="dim")
+    root = Tree(Text(visible(flowchart.name), "bold"), guide_style="dim")
     if flowchart.about:
-        root.add(Text(flowchart.about, "dim"))
-    for name, words in flowchart.notes:
-        root.add(Text.assemble((f"{name}: ", "dim"), words))
+        root.add(Text(visible(flowchart.about), "dim"))
+    for row in band(flowchart):
+        style = _MARKS[row.mark] if row.mark is not None else ""
+        words = Text(visible(row.words), style)
+        root.add(Text.assemble((f"{row.name}: ", "dim"), words) if row.name else words)
     _hang(root, flowchart.nodes)
     return root
 
 
 def _hang(tree: Tree, nodes: tuple[FlowNode, ...]) -> None:
     for node in nodes:
-        text = Text(node.text, _STYLES[node.shape])
-        # The id is what `show`, stories and plans call the place by; of most messages it is in the text.
-        if node.step and node.step not in node.text:
-            text.append(f"  ({node.step})", "dim")
-        branch = tree.add(text)
+        branch = tree.add(_line(node))
+        for line in card_lines(node):
+            if line.part in _ASIDE:
+                branch.add(Text(visible(line.text), _ASIDE[line.part]))
         for side in node.sides:
-            leaf = branch.add(Text(side.label, "italic"))
+            leaf = branch.add(_label(side))
             _hang(leaf, side.nodes)
-            if not side.nodes:
+            if not side.nodes and not side.is_gone:
                 leaf.add(Text("goes on below", "dim"))
+
+
+def _line(node: FlowNode) -> Text:
+    """The step itself, in front of it how it differs, behind it its name."""
+    lines = list(card_lines(node))
+    words = "\n".join(visible(line.text) for line in lines if line.part is CardPart.WORDS)
+    line = Text()
+    for mark in node.marks[:1]:
+        line.append(f"{mark.mark.sign} ", f"bold {_MARKS[mark.mark]}")
+    line.append(words, f"strike {_STYLES[node.shape]}" if _is_removed(node) else _STYLES[node.shape])
+    for step in (line.text for line in lines if line.part is CardPart.STEP):
+        line.append(f"  ({step})", "dim")
+    for mark in node.marks:
+        line.append(f"\n{visible(mark.text)}", _MARKS[mark.mark])
+    return line
+
+
+def _is_removed(node: FlowNode) -> bool:
+    return any(part.mark is Mark.REMOVED for part in node.marks)
+
+
+def _label(side: FlowBranch) -> Text:
+    """What leads into a side."""
+    line = Text(f"{side.mark.sign} " if side.mark is not None else "", "bold")
+    line.append(visible(side.label), "bold italic" if side.passed else "italic")
+    if side.passed:
+        line.append("  (went this way)", "green")
+    return line

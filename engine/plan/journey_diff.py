@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Iterator, Mapping
+from typing import NamedTuple
 
 from engine.compiler.fingerprint import meaning
 from engine.diagram.flowchart import start_words
+from engine.diagram.nodes import HeadPart
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.plan.condition_diff import condition_changes
@@ -27,7 +29,11 @@ def journey_diff(before: syntax.JourneyFile | None, now: syntax.JourneyFile | No
     if now is None or before is None:
         return _came_or_went(before, now)
     steps, folded = step_diff(before.steps, now.steps)
-    changes = [*_head(before, now), *steps, *_stories(before.tests or (), now.tests or ())]
+    changes = [
+        *(each.difference for each in head_differences(before, now)),
+        *steps,
+        *_stories(before.tests or (), now.tests or ()),
+    ]
     if before.name.value != now.name.value:
         words = f"the journey {before.name.value} is called {now.name.value}"
         folded.insert(0, Difference(Sign.CHANGED, words, Affected.NOTHING, _STAY, now.name.span))
@@ -72,43 +78,64 @@ def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | N
 # --- the head ------------------------------------------------------------------------------------
 
 
-def _head(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Iterator[Difference]:
-    yield from _starts(before.starts, now.starts)
+class HeadDifference(NamedTuple):
+    """A difference of the head, and of which part of it."""
+
+    part: HeadPart
+    difference: Difference
+
+
+def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Iterator[HeadDifference]:
+    """What is different about the head of a journey."""
+    for start in _starts(before.starts, now.starts):
+        yield HeadDifference(HeadPart.START, start)
     if words := condition_changes(before.who, now.who):
-        yield Difference(Sign.CHANGED, f"who: {words}", Affected.NEWCOMERS, _STAY, now.span)
+        change = Difference(Sign.CHANGED, f"who: {words}", Affected.NEWCOMERS, _STAY, now.span)
+        yield HeadDifference(HeadPart.WHO, change)
     if meaning(before.again) != meaning(now.again):
         words = f"again: {_again(before.again)} -> {_again(now.again)}"
-        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+        change = Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+        yield HeadDifference(HeadPart.AGAIN, change)
     if meaning(before.goal) != meaning(now.goal):
         words = f"goal: {_goal(before.goal)} -> {_goal(now.goal)}"
         rule = "asked of everybody inside at their next event or step; who has reached it leaves"
-        yield Difference(
-            Sign.CHANGED, words, Affected.IN_FLIGHT, rule, now.goal.span if now.goal else now.span
-        )
+        place = now.goal.span if now.goal else now.span
+        change = Difference(Sign.CHANGED, words, Affected.IN_FLIGHT, rule, place)
+        yield HeadDifference(HeadPart.GOAL, change)
     if words := condition_changes(before.exit_if, now.exit_if):
         rule = "asked of everybody inside at their next event or step; whom it holds leaves"
-        yield Difference(Sign.CHANGED, f"exit_if: {words}", Affected.IN_FLIGHT, rule, now.span)
-    for key, was, is_now in (
-        ("policy", before.policy, now.policy),
-        ("priority", before.priority, now.priority),
+        change = Difference(Sign.CHANGED, f"exit_if: {words}", Affected.IN_FLIGHT, rule, now.span)
+        yield HeadDifference(HeadPart.LEAVES_EARLY, change)
+    for part, was, is_now in (
+        (HeadPart.POLICY, before.policy, now.policy),
+        (HeadPart.PRIORITY, before.priority, now.priority),
     ):
         if _value(was) != _value(is_now):
-            words = f"{key}: {_value(was) or 'as by default'} -> {_value(is_now) or 'as by default'}"
+            words = f"{part}: {_value(was) or 'as by default'} -> {_value(is_now) or 'as by default'}"
             rule = "at once, for everything that is not handed over yet"
-            yield Difference(Sign.CHANGED, words, Affected.POLICY, rule, is_now.span if is_now else now.span)
+            place = is_now.span if is_now else now.span
+            yield HeadDifference(part, Difference(Sign.CHANGED, words, Affected.POLICY, rule, place))
     if before.holdout != now.holdout:
         words = f"holdout: {before.holdout}% -> {now.holdout}%"
-        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+        change = Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+        yield HeadDifference(HeadPart.HOLDOUT, change)
     moments = tuple(each.words() if each is not None else "none" for each in (before.decide, now.decide))
     if moments[0] != moments[1]:
         words = f"holdout: decide {moments[0]} -> {moments[1]}"
-        yield Difference(Sign.CHANGED, words, Affected.NOTHING, DECIDE_RULE, now.span)
+        change = Difference(Sign.CHANGED, words, Affected.NOTHING, DECIDE_RULE, now.span)
+        yield HeadDifference(HeadPart.HOLDOUT, change)
     states = _value(before.state) or "live", _value(now.state) or "live"
     if states[0] != states[1]:
         affected = Affected.IN_FLIGHT if {"paused", "stopped"} & set(states) else Affected.NEWCOMERS
         words = f"state: {states[0]} -> {states[1]}"
-        yield Difference(Sign.CHANGED, words, affected, _STATES.get(states[1], ""), now.span)
-    yield from _texts(("about", before.about, now.about), ("owner", before.owner, now.owner))
+        change = Difference(Sign.CHANGED, words, affected, _STATES.get(states[1], ""), now.span)
+        yield HeadDifference(HeadPart.STATE, change)
+    for part, before_text, text in (
+        (HeadPart.ABOUT, before.about, now.about),
+        (HeadPart.OWNER, before.owner, now.owner),
+    ):
+        for change in _texts((part, before_text, text)):
+            yield HeadDifference(part, change)
 
 
 def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> Iterator[Difference]:

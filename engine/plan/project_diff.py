@@ -46,6 +46,11 @@ def _settings(file: str, before: str, now: str, unread: dict[str, str]) -> Subje
     return settings_diff(file, *trees)
 
 
+def journeys_of(files: _Files) -> dict[str, JourneyFile]:
+    """The journeys among the files of a version that can be read, by name."""
+    return _parsed(files, _is_journey, parse_journey, {})
+
+
 def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff | None]:
     former = _parsed(before, _is_journey, parse_journey, unread)
     present = _parsed(now, _is_journey, parse_journey, unread)

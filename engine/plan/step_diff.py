@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from engine.compiler.fingerprint import meaning
-from engine.compiler.walk import flatten
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.language.quantities import WEEKDAYS
@@ -18,17 +17,10 @@ from engine.language.steps.send import Send
 from engine.language.steps.split import Split, SplitPath
 from engine.language.steps.wait import Awaited, Wait
 from engine.language.steps.with_values import ChosenValue
+from engine.plan.compared_steps import ComparedSteps, place_words
 from engine.plan.condition_diff import condition_changes
 from engine.plan.difference import Affected, Consequence, Difference, Sign
-from engine.plan.step_matching import (
-    PlacedStep,
-    in_order,
-    kept,
-    lookalikes,
-    name_of,
-    placed,
-    with_changed_words,
-)
+from engine.plan.step_matching import PlacedStep, lookalikes, name_of
 
 _KEYS: Mapping[str, str] = {
     "template": "send", "values": "with", "chosen": "with", "awaited": "for", "paths": "into", "pool": "code",
@@ -57,52 +49,39 @@ class StepDiff(NamedTuple):
 
 def step_diff(before: Sequence[syntax.Step], now: Sequence[syntax.Step]) -> StepDiff:
     """Of two lists of steps."""
-    former, present = placed(before), placed(now)
-    same_for_people = kept(former, present)
-    same = with_changed_words(former, present, same_for_people)
-    by_new = {new: old for old, new in same.items()}
-    stayed = in_order(former, present, same)
-    gone = [place for place in former if place.index not in same]
-    seems = {came: former[old] for old, came in lookalikes(former, present, same).items()}
+    steps = ComparedSteps.of(before, now)
+    former_of = steps.former_of()
+    alike = lookalikes(steps.former, steps.present, steps.same)
+    seems = {came: steps.former[old] for old, came in alike.items()}
     changes: list[Difference] = []
     folded: list[Difference] = []
-    for place in present:
-        if place.index not in by_new:
+    for place in steps.present:
+        was = former_of.get(place.index)
+        if was is None:
             changes.append(_added(place, seems.get(place.index)))
             continue
-        was = former[by_new[place.index]]
-        changes += _differences(was.step, place.step)
+        changes += (
+            Difference(Sign.CHANGED, f"{name_of(was.step)}: {part.words}", *part.consequence, place.step.span)
+            for part in part_changes(was.step, place.step)
+        )
         if place.is_named and was.id != place.id:
             words = f"{place.step.verb} {was.id} is called {place.id}"
             folded.append(
                 Difference(Sign.CHANGED, words, Affected.NOTHING, "who rests there stays", place.step.span)
             )
-        if place.index not in stayed:
+        if place.index not in steps.stayed:
             folded.append(
                 Difference(
-                    Sign.MOVED, f"{name_of(place.step)}: moved {_where(place, present)}", Affected.IN_FLIGHT,
+                    Sign.MOVED, f"{name_of(place.step)}: moved {place_words(place, steps.present)}",
+                    Affected.IN_FLIGHT,
                     "who rests there goes with it; nothing is sent twice", place.step.span,
                 )
             )  # fmt: skip
-    later = [flat.later for flat in flatten(tuple(before))]
-    for place in gone:
-        still_there = (same_for_people[at] for at in later[place.index] if at in same_for_people)
-        goes_on = next((present[at] for at in still_there), None)
-        changes.append(_removed(place, goes_on))
+    changes += (_removed(place, steps.goes_on(place)) for place in steps.gone())
     return StepDiff(changes, folded)
 
 
 # --- what is different ---------------------------------------------------------------------------
-
-
-def _where(place: PlacedStep, present: Sequence[PlacedStep]) -> str:
-    """`behind send hello`, `to the beginning of if orders_count: 0: yes`."""
-    in_front = [
-        other for other in present[: place.index] if (other.parent, other.side) == (place.parent, place.side)
-    ]
-    if in_front:
-        return f"behind {name_of(in_front[-1].step)}"
-    return f"to the beginning of {place.path}" if place.path else "to the beginning"
 
 
 def _added(place: PlacedStep, seems: PlacedStep | None) -> Difference:
@@ -116,19 +95,25 @@ def _added(place: PlacedStep, seems: PlacedStep | None) -> Difference:
 
 
 def _removed(place: PlacedStep, goes_on: PlacedStep | None) -> Difference:
-    """`goes_on`: the first later step that is still there for whoever rests at this one."""
     where = f"{place.path} > " if place.path else ""
-    rule = "nobody gets there any more"
-    if place.rests:
-        rule = (
-            f"who rests there goes on to {name_of(goes_on.step)}"
-            if goes_on is not None
-            else "who rests there has come to the end"
-        )
-        if isinstance(place.step, Wait):
-            rule += ", not before the moment the removed wait would have ended"
     affected = Affected.MESSAGES if isinstance(place.step, Send) else Affected.IN_FLIGHT
+    rule = rule_of_gone(place, goes_on)
     return Difference(Sign.REMOVED, where + _full(place.step), affected, rule, place.step.span)
+
+
+def rule_of_gone(place: PlacedStep, goes_on: PlacedStep | None) -> str:
+    """What becomes of whoever rests at a step that is gone. `goes_on`: the first later step that is still
+    there for them."""
+    if not place.rests:
+        return "nobody gets there any more"
+    rule = (
+        f"who rests there goes on to {name_of(goes_on.step)}"
+        if goes_on is not None
+        else "who rests there has come to the end"
+    )
+    if isinstance(place.step, Wait):
+        rule += ", not before the moment the removed wait would have ended"
+    return rule
 
 
 def _full(step: syntax.Step) -> str:
@@ -137,7 +122,15 @@ def _full(step: syntax.Step) -> str:
     return step.words() + named
 
 
-def _differences(before: syntax.Step, now: syntax.Step) -> Iterator[Difference]:
+class PartChange(NamedTuple):
+    """One key of a step that says something else, in words, and for whom that counts."""
+
+    words: str
+    consequence: Consequence
+
+
+def part_changes(before: syntax.Step, now: syntax.Step) -> Iterator[PartChange]:
+    """What is different about a step, without the steps inside."""
     former, told = _parts(before), set[str]()
     for name, part in _parts(now).items():
         was, key = former.get(name, _Part(None)), _KEYS.get(name, name)
@@ -148,7 +141,7 @@ def _differences(before: syntax.Step, now: syntax.Step) -> Iterator[Difference]:
             words = condition_changes(was.content, part.content)
         else:
             words = f"{key} {_words(was.content) or 'none'} -> {_words(part.content) or 'none'}"
-        yield Difference(Sign.CHANGED, f"{name_of(before)}: {words}", *_consequence(now, name), now.span)
+        yield PartChange(words, _consequence(now, name))
 
 
 @dataclass(frozen=True, slots=True)

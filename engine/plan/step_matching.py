@@ -67,20 +67,24 @@ def _place(
     for step in steps:
         index = len(row)
         row.append(PlacedStep(step, ids.next(step), index, parent, side, path))
-        for key, inner, label in zip(_sides(step), step.sides(), step.side_labels(), strict=True):
+        for key, inner, label in zip(side_keys(step), step.sides(), step.side_labels(), strict=True):
             inside = f"{path} > {name_of(step)}: {label}" if path else f"{name_of(step)}: {label}"
             _place(inner, index, key, inside, row, ids)
 
 
-def _sides(step: syntax.Step) -> tuple[str, ...]:
-    """What tells the sides of a step apart in every version."""
+def side_keys(step: syntax.Step) -> tuple[str, ...]:
+    """What tells the sides of a step apart in every version, for each of its sides."""
     match step:
         case Split():
-            return tuple(path.name.value for path in step.paths)
+            keys = [path.name.value for path in step.paths]
         case Choose():
-            return tuple(meaning(path.forms) for path in step.paths)
+            # The way past all paths is the one that an `else` takes.
+            keys = [meaning(path.forms) for path in step.paths]
+            keys += [meaning(())] * (len(step.sides()) - len(keys))
         case _:
-            return tuple(str(number) for number in range(len(step.sides())))
+            keys = [str(number) for number in range(len(step.sides()))]
+    # Paths that a mistake made alike stay two.
+    return tuple(f"{key} {keys[:place].count(key)}".removesuffix(" 0") for place, key in enumerate(keys))
 
 
 def kept(former: Sequence[PlacedStep], present: Sequence[PlacedStep]) -> dict[int, int]:

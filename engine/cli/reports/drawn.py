@@ -1,0 +1,126 @@
+"""What the store or a snapshot knows of a journey that is drawn: who rests where, and the way of one run."""
+
+from __future__ import annotations
+
+import datetime as dt
+from collections.abc import Mapping
+
+from sqlalchemy import Connection
+
+from engine.cli.reports.customer import resting
+from engine.cli.reports.lines import sentence
+from engine.cli.reports.times import local
+from engine.core.effects import Trace, TraceKind
+from engine.core.enrollment import Enrollment, Relocating
+from engine.diagram.mermaid import mermaid
+from engine.diagram.nodes import Visit, every_node
+from engine.diagram.only_changed import only_changed
+from engine.diagram.overlays import RunPath, with_people
+from engine.errors import UsageError
+from engine.invocation import command
+from engine.language.syntax import JourneyFile
+from engine.plan.changed_flowchart import changed_flowchart
+from engine.runtime.known_customer import KnownCustomer
+from engine.store.customers import enrollments
+from engine.store.customers.enrollments import Inside
+from engine.store.journeys import traces
+from engine.store.meta import bucket_of
+from engine.store.snapshot import Snapshot
+from engine.values import Instant, iso, local_date
+
+MOST_NODES = 60
+"""Of a picture in a comment: of a larger one, only what changed is drawn with its surroundings."""
+
+NOBODY = Inside(0, {}, 0)
+
+_ASIDE: frozenset[TraceKind] = frozenset(("learned", "plan"))
+"""What a step thinks before it does something: the next line says what came of it."""
+
+
+def names_of(file: JourneyFile) -> tuple[str, ...]:
+    """The name of a journey, and its former one, under which people may still be inside."""
+    return tuple(name.value for name in (file.name, file.was) if name is not None)
+
+
+def former_of(file: JourneyFile, former: Mapping[str, JourneyFile]) -> JourneyFile | None:
+    """The journey as it was in another version; None: it is new."""
+    return next((former[name] for name in names_of(file) if name in former), None)
+
+
+def inside_now(conn: Connection, file: JourneyFile) -> Inside:
+    """Who is inside a journey, as `status` counts them."""
+    found = (enrollments.inside(conn, name).get(name) for name in names_of(file))
+    return next(filter(None, found), NOBODY)
+
+
+def inside_in(counted: Snapshot, file: JourneyFile) -> Inside:
+    """As `inside_now`, when a snapshot was made."""
+    journey = next((counted.journeys[name] for name in names_of(file) if name in counted.journeys), None)
+    if journey is None:
+        return NOBODY
+    steps = {place.step: place.people for place in journey.places}
+    return Inside(journey.people, steps, journey.people - sum(steps.values()))
+
+
+def picture_of_change(file: JourneyFile, former: Mapping[str, JourneyFile], counted: Snapshot | None) -> str:
+    """What a change does to one journey, in Mermaid, with the people of a snapshot. `former`: the journeys of
+    the version before, by name."""
+    drawn = changed_flowchart(former_of(file, former), file)
+    if counted is not None:
+        inside = inside_in(counted, file)
+        drawn = with_people(drawn, inside.people, inside.holdout, inside.steps)
+    if sum(1 for _ in every_node(drawn.nodes)) > MOST_NODES:
+        drawn = only_changed(drawn)
+    return mermaid(drawn)
+
+
+def run_of(conn: Connection, person: KnownCustomer, journey: str, on: str) -> Enrollment:
+    """The run of a customer that began `on` a day of theirs (ISO 8601), "": the last one. Raises UsageError
+    where there is none."""
+    everything = enrollments.of_customer(conn, bucket_of(conn, person.id), person.id)
+    runs = [run for run in everything if run.journey == journey]
+    if not runs:
+        raise UsageError(f'this customer was never in "{journey}":', command(f"show {person.id}"))
+    if not on:
+        return runs[-1]
+    by_day = {day_of(run, person).isoformat(): run for run in runs}
+    if on not in by_day:
+        raise UsageError(f"no run of {journey} began on {on}:", f"they began on {', '.join(by_day)}")
+    return by_day[on]
+
+
+def day_of(run: Enrollment, person: KnownCustomer) -> dt.date:
+    """The day on which a run began, where the customer lives."""
+    return local_date(run.started_at, person.zone)
+
+
+def path_of(conn: Connection, person: KnownCustomer, run: Enrollment) -> RunPath:
+    """What a run did, from its trace."""
+    lines = [record.line for record in traces.of_customer(conn, person.id)]
+    mine = [line for line in lines if line.enrollment == run.id and line.kind not in _ASIDE]
+    began = _visit(run.started_at, "enters", person)
+    words = f"of {person.id}, began {began.local}"
+    if run.ended_at is not None:
+        words += f", ended {local(run.ended_at, person.zone)}: {run.outcome}"
+    else:
+        words += f", {resting(run, person)}"
+    if run.goal_at is not None:
+        words += f", goal reached {local(run.goal_at, person.zone)}"
+    rests_at = ""
+    if run.is_open and run.state is not None:
+        rests_at = (run.state.step or "") if isinstance(run.state, Relocating) else run.state.step
+    until = f" until {local(run.due.at, person.zone)}" if run.due is not None else ""
+    return RunPath(
+        words, began,
+        tuple((line.step, _told(line, person)) for line in mine if line.step),
+        rests_at, f"rests here{until}" if rests_at else "",
+        _visit(run.ended_at, "", person) if run.ended_at is not None and run.outcome == "finish" else None,
+    )  # fmt: skip
+
+
+def _told(line: Trace, person: KnownCustomer) -> Visit:
+    return _visit(line.at, sentence(line, person.zone), person)
+
+
+def _visit(at: Instant, words: str, person: KnownCustomer) -> Visit:
+    return Visit(iso(at), local(at, person.zone), words)

@@ -1,0 +1,91 @@
+"""`diagram` with what lies over a journey: a change, the people inside, the way of one run."""
+
+from __future__ import annotations
+
+import json
+import re
+from xml.etree import ElementTree as ET
+
+import pytest
+
+from tests.cli.conftest import Shop, report
+from tests.cli.test_diff import replace
+from tests.cli.test_renames import git
+from tests.cli.test_review import EVENTS, PEOPLE
+from tests.conftest import Golden
+
+
+@pytest.fixture
+def shop(small_shop: Shop) -> Shop:
+    """A committed project with twelve people in its journey, two of whom have come to its end."""
+    git(small_shop.folder, "init", "-b", "main")
+    git(small_shop.folder, "add", "config.yaml", "journeys", "templates", "schemas")
+    git(small_shop.folder, "commit", "-m", "first")
+
+    def take(rows: list[dict[str, object]], *live: str) -> None:
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        file = small_shop.write("rows.jsonl", lines)
+        assert small_shop.run("import", *live, str(file)).code == 0
+
+    take([dict(row) for row in PEOPLE])
+    take([dict(row) for row in EVENTS[:2]], "--live")
+    for moment in ("2026-11-20T10:01:00", "2026-11-22T09:00:00", "2026-11-23T12:00:00"):
+        small_shop.go_to(f"{moment}+00:00")
+        small_shop.play()
+    take([{**row, "at": f"2026-11-23T11:00:{n:02}Z"} for n, row in enumerate(EVENTS[2:])], "--live")
+    small_shop.play()
+    assert small_shop.run("snapshot", "--out", str(small_shop.folder / "snapshot.jsonl.gz")).code == 0
+    return small_shop
+
+
+def test_the_people_are_those_of_status(shop: Shop, golden: Golden) -> None:
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 3 days")
+    said = shop.run("diagram", "welcome", "--people", "--against", "main")
+    golden("golden/diagram_people.txt", report(said))
+    status = json.loads(shop.run("status", "--format", "json").out)["inside"]["welcome"]
+    drawn = json.loads(shop.run("diagram", "welcome", "--people", "--format", "json").out)
+    people = {node["step"]: node["people"] for node in drawn["nodes"] if node["people"]}
+    assert people == {step: many for step, many in status["steps"].items() if step}
+    assert drawn["people"]["people"] == status["people"]
+    from_file = shop.run(
+        "diagram", "welcome", "--snapshot", str(shop.folder / "snapshot.jsonl.gz"), "--format", "json"
+    )
+    assert json.loads(from_file.out) == drawn
+
+
+def test_a_run_is_drawn_with_its_moments(shop: Shop, golden: Golden) -> None:
+    golden("golden/diagram_run_ended.txt", report(shop.run("diagram", "welcome", "--run", "c01")))
+    golden("golden/diagram_run_rests.txt", report(shop.run("diagram", "welcome", "--run", "c07@example.com")))
+    drawn = json.loads(shop.run("diagram", "welcome", "--run", "c07", "--format", "json").out)
+    rests = [node["step"] for node in drawn["nodes"] if node["rests"]]
+    assert len(rests) == 1
+    for node in drawn["nodes"]:
+        for visit in node["visits"]:
+            assert re.fullmatch(r"2026-11-23T1[12]:[\d:.]+(\+00:00|Z)", visit["at"])
+    text = shop.run("diagram", "welcome", "--run", "c07", "--format", "svg").out
+    assert "rests here until" in " ".join(ET.fromstring(text).itertext())
+    said = shop.run("diagram", "welcome", "--run", "c07", "--format", "mermaid").out
+    assert "==>" in said
+    assert ":::passed" in said
+
+
+def test_what_a_run_did_at_a_step_that_the_file_lacks_is_told(shop: Shop) -> None:
+    text = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    name = re.search(r"id: (\w+)", text)
+    assert name is not None
+    shop.write("journeys/welcome.yaml", text.replace(f"id: {name[1]}", "id: of_today"))
+    said = shop.run("diagram", "welcome", "--run", "c01").out
+    assert f"at {name[1]}, which is not in this picture" in said
+
+
+def test_what_cannot_be_drawn_is_the_callers_mistake(shop: Shop) -> None:
+    for words, why in (
+        (("--run", "c07", "--against", "main"), "a run and a change are two pictures"),
+        (("--people", "--snapshot", "x"), "those of the store or of a snapshot"),
+        (("--run", "nobody"), "nobody"),
+        (("--run", "c07", "--on", "2020-01-01"), "no run of welcome began on 2020-01-01"),
+        (("--against", "nonsense"), "git knows no"),
+        (("--snapshot", "nowhere.gz"), "there is no file"),
+    ):
+        said = shop.run("diagram", "welcome", *words)
+        assert (said.code, why in said.err) == (2, True), report(said)
