@@ -7,12 +7,12 @@ from typing import assert_never
 
 from engine.compiler.walk import StepIds
 from engine.diagram.nodes import (
+    ChannelLane,
     FlowBranch,
     Flowchart,
     FlowNode,
     HeadNote,
     HeadPart,
-    Lane,
     Shape,
     leads_on,
 )
@@ -40,7 +40,7 @@ def with_ends(file: syntax.JourneyFile, steps: tuple[FlowNode, ...]) -> Flowchar
 
 def flow_node(step: syntax.Step, step_id: str, sides: tuple[FlowBranch, ...]) -> FlowNode:
     """The node of one step. `step_id`: as runs keep it."""
-    text, lanes = step.words(), tuple[Lane, ...]()
+    text, lanes = step.words(), tuple[ChannelLane, ...]()
     if isinstance(step, Send) and (lanes := tuple(_lanes(step))):
         # its channels stand in the lanes
         text = f"send {step.template.value}" + (f" via {LIKELY}" if step.likely is not None else "")
@@ -129,7 +129,7 @@ def _nodes(steps: tuple[syntax.Step, ...], ids: StepIds) -> tuple[FlowNode, ...]
     return tuple(nodes)
 
 
-def _lanes(send: Send) -> Iterator[Lane]:
+def _lanes(send: Send) -> Iterator[ChannelLane]:
     if not send.is_cascade:
         return
     later = send.next_after.text.value if send.next_after is not None else ""
@@ -138,9 +138,9 @@ def _lanes(send: Send) -> Iterator[Lane]:
     unless = f"{later} later, unless {send.until.value if send.until is not None else 'clicked'}"
     for place, channel in enumerate(send.via):
         if send.likely is not None:
-            yield Lane(channel.value, 0)
+            yield ChannelLane(channel.value, 0)
         else:
-            yield Lane(channel.value, place + 1, unless if place else "")
+            yield ChannelLane(channel.value, place + 1, unless if place else "")
 
 
 def _shape(step: syntax.Step) -> Shape:

@@ -42,7 +42,7 @@ class MarkedPart:
 
 
 @dataclass(frozen=True, slots=True)
-class Lane:
+class ChannelLane:
     """One channel of a cascade. `place`: its place in the order, from 1; 0 where the order is found for each
     customer. `words`: when it is tried."""
 
@@ -105,7 +105,7 @@ class FlowNode:
     sides: tuple[FlowBranch, ...] = ()
     id: str = ""
     was: str = ""
-    lanes: tuple[Lane, ...] = ()
+    lanes: tuple[ChannelLane, ...] = ()
     marks: tuple[MarkedPart, ...] = ()
     is_gone: bool = False
     people: int = 0
