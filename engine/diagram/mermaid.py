@@ -33,6 +33,7 @@ _ESCAPES = str.maketrans({
     # `#quot;` and its like are Mermaid's own entities; "end" is its keyword, but not inside quotes.
     '"': "#quot;", "#": "#35;", "<": "#lt;", ">": "#gt;", "&": "#amp;", "`": "#96;", "\n": "<br/>",
 })  # fmt: skip
+_LISTS = {"-": "#45;", "+": "#43;", "*": "#42;"}
 
 Open = tuple[FlowNode, str, str]
 """A line that leads on: from this node, its name in the text, with this label."""
@@ -120,4 +121,6 @@ def _words(node: FlowNode) -> str:
 
 
 def _escaped(text: str) -> str:
-    return visible(text).translate(_ESCAPES)
+    escaped = visible(text).translate(_ESCAPES)
+    # a label that begins so would be a list of Markdown, which Mermaid refuses to draw
+    return _LISTS[escaped[0]] + escaped[1:] if escaped[:1] in _LISTS else escaped
