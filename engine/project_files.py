@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import posixpath
 import subprocess
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -184,17 +185,30 @@ def main_base(root: Path) -> str | None:
 
 def files_at(root: Path, commit: str) -> dict[str, str]:
     """The author's files of the folder as a commit has them. Path in the project -> text; what is larger than
-    a file may be, and links, are left out."""
+    a file may be is left out, and so is a link that does not lead to one of the files."""
     listed = _git(root, "ls-tree", "-r", "-l", "-z", commit) or ""
-    blobs: list[tuple[str, str]] = []
+    files: dict[str, str] = {}
+    links: dict[str, str] = {}
     for line in listed.split("\0"):
         head, _, name = line.partition("\t")
         mode, kind, blob, size = (*head.split(), "", "", "", "")[:4]
-        is_file = kind == "blob" and mode.startswith("100") and size.isdigit() and int(size) <= LARGEST
-        if is_file and name.startswith(AUTHORED):
-            blobs.append((name, blob))
-    texts = _blobs(root, {blob for _, blob in blobs})
-    return {name: texts[blob] for name, blob in blobs if blob in texts}
+        if kind == "blob" and size.isdigit() and int(size) <= LARGEST:
+            (links if mode == _LINK else files)[name] = blob
+    # a file may be a link to another one, as it may in the folder
+    leads: dict[str, str] = {}
+    targets = _blobs(root, set(links.values()))
+    for name in (*files, *links):
+        place = name
+        for _ in range(_MOST_LINKS):
+            if place not in links:
+                break
+            place = posixpath.normpath(
+                posixpath.join(posixpath.dirname(place), targets.get(links[place], ""))
+            )
+        if name.startswith(AUTHORED) and place in files:
+            leads[name] = files[place]
+    texts = _blobs(root, set(leads.values()))
+    return {name: texts[blob] for name, blob in leads.items() if blob in texts}
 
 
 def _blobs(root: Path, names: Collection[str]) -> dict[str, str]:
@@ -231,6 +245,10 @@ def place_in_repository(root: Path) -> str:
     return _git(root, "rev-parse", "--show-prefix") or ""
 
 
+_LINK = "120000"
+"""The mode of a symbolic link, whose text is where it leads."""
+
+_MOST_LINKS = 10
 AUTHORED = ("config.yaml", "journeys/", "schemas/", "templates/")
 """What of a repository is the project."""
 

@@ -3,10 +3,8 @@ they are."""
 
 from __future__ import annotations
 
-import os
 import re
 import shlex
-import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -17,6 +15,15 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import WRITE, Session, app
+from engine.cli.new_project import (
+    HOOK,
+    OF_A_REPOSITORY,
+    OF_EVERY_FOLDER,
+    GitHere,
+    first_commit,
+    git_here,
+    program_source,
+)
 from engine.cli.output import say
 from engine.errors import UsageError
 from engine.invocation import command, without_project
@@ -29,8 +36,6 @@ new = typer.Typer(
 app.add_typer(new, name="new", rich_help_panel=WRITE)
 
 _NAME = re.compile(r"[a-z][a-z0-9_]*")
-_WHO = ("user.name", "user.email")
-_OTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 _STARTERS = resources.files("engine.cli") / "starters"
 
 
@@ -156,9 +161,13 @@ def template(
 def project(
     folder: Annotated[Path, typer.Argument(help="a folder that does not exist yet, or is empty")],
 ) -> None:
-    """Write a whole small project: config, schemas, one journey with a test, one template."""
+    """Write a whole small project with its repository: config, schemas, one journey with tests, one template,
+    reviews on GitHub and GitLab, owners, a hook before each commit, settings for editors."""
+    if folder.exists() and not folder.is_dir():
+        raise UsageError(f'"{folder}" is a file:', "name a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f'"{folder}" is not empty:', "name a new folder")
+    here, source = git_here(folder), program_source()
     files = {
         folder / "config.yaml": _starter("config.yaml"),
         folder / "schemas" / "customer.yaml": _starter("customer.yaml"),
@@ -166,44 +175,40 @@ def project(
         folder / "schemas" / "product.yaml": _starter("product.yaml"),
         folder / "journeys" / "welcome.yaml": _starter("journeys/welcome.yaml").replace("NAME", "welcome"),
         folder / "templates" / "welcome_hello.email.mjml": _mail(_LETTERS[JourneyKind.welcome]),
-        folder / ".gitignore": "data/\n",
     }
+    beside = OF_EVERY_FOLDER if here is GitHere.INSIDE else {**OF_EVERY_FOLDER, **OF_A_REPOSITORY}
+    files |= {folder / path: source.in_workflow(_starter(f"project/{name}")) for path, name in beside.items()}
     _write(files)
+    files |= _schemas(folder)
     for path in files:
         say(f"wrote {path}")
-    say(_first_commit(folder))
+    match here:
+        case GitHere.MISSING:
+            say("git is not installed: decisions will name no commit until the project is in a repository")
+        case GitHere.INSIDE:
+            say(
+                "it is inside a git repository: commit it there, and decisions name the commit. "
+                "Workflows, owners and hooks belong to its top: docs/review.md"
+            )
+        case GitHere.NEW:
+            (folder / HOOK).chmod(0o755)
+            say(first_commit(folder))
+    if here is not GitHere.INSIDE and not source.is_known:
+        say(
+            "before the first review, write where Perennial lives into .github/workflows/review.yml or "
+            ".gitlab/review.yml"
+        )
     say(f"try it with  {without_project(f'--project {shlex.quote(str(folder))} check')}")
 
 
-def _first_commit(folder: Path) -> str:
-    """Puts the new files under version control: every decision names the commit that it was made by. What
-    was done, in words."""
-    git = ["git", "-C", str(folder)]
-    inside = _runs([*git, "rev-parse", "--is-inside-work-tree"])
-    if inside is None:
-        return "git is not installed: decisions will name no commit until the project is in a repository"
-    if inside.returncode == 0:
-        return "it is inside a git repository: commit it there, and decisions name the commit"
-    identity: list[str] = []
-    if not all((known := _runs([*git, "config", name])) and known.stdout for name in _WHO):
-        # of this one commit alone: the author's own name comes with the next
-        identity = ["-c", "user.name=Perennial", "-c", "user.email=perennial@localhost"]
-    for words in (["init", "-q"], ["add", "."], ["commit", "-q", "-m", "A new project"]):
-        done = _runs(["git", "-c", "commit.gpgsign=false", *identity, "-C", str(folder), *words])
-        if done is None or done.returncode:
-            why = (done.stderr.strip().splitlines() or [""])[-1] if done is not None else ""
-            return f"git could not make the first commit ({why}): make it yourself, decisions name it then"
-    return "made a git repository with a first commit: decisions name the commit that they were made by"
+def _schemas(folder: Path) -> dict[Path, str]:
+    """Writes those that editors complete with."""
+    from engine.compiler.schema import schema_files
+    from engine.project import load_world
 
-
-def _runs(words: list[str]) -> subprocess.CompletedProcess[str] | None:
-    """None: there is no such program, or it does not end."""
-    # a hook of git that starts us names its own repository, which is another one
-    env = {name: value for name, value in os.environ.items() if name not in _OTHER_REPOSITORY}
-    try:
-        return subprocess.run(words, capture_output=True, text=True, check=False, timeout=30, env=env)
-    except (OSError, subprocess.TimeoutExpired):
-        return None
+    files = {folder / file: text for file, text in schema_files(load_world(folder)).items()}
+    _write(files)
+    return files
 
 
 def _project(context: typer.Context, name: str) -> Path:

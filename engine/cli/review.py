@@ -100,6 +100,7 @@ def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
                     "against": change.against,
                     "verdict": verdict(change),
                     "affects": change.differences.affects,
+                    "unread": change.differences.unread,
                     "labels": change.labels,
                     "passes": not change.is_refused,
                     "problems": [to_json(problem) for problem in change.annotations],
@@ -149,7 +150,7 @@ def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChang
         _newly_accepted([*project.accepted, *judged.accepted], before),
         {file.name.value: picture_of_change(file, former_journeys, counted) for file in files},
         patch(project.folder, commit), zone(project.config.timezone), project.config.currency,
-        commit, place_in_repository(project.folder),
+        commit, snapshot is not None, place_in_repository(project.folder),
     )  # fmt: skip
 
 

@@ -54,9 +54,9 @@ class ReviewLabel(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class ReviewedChange:
-    """All that is known of a change. `plan`, `comparison`: None without a snapshot. `stories`: of the
-    journeys that changed; `problems`: of the files that changed; `accepted`: warnings
-    that the change accepts; `pictures`: Mermaid by journey; `patch`: the
+    """All that is known of a change. `plan`, `comparison`: None without a snapshot, and where files have
+    mistakes. `stories`: of the journeys that changed, and of those where one fails; `problems`: of the files
+    that changed; `accepted`: warnings that the change accepts; `pictures`: Mermaid by journey; `patch`: the
     files as git compares them. `against`: the commit it is compared with. `within`: where the project stands
     in its repository, "" or ending in `/`."""
 
@@ -71,6 +71,7 @@ class ReviewedChange:
     zone: ZoneInfo
     currency: str
     against: str
+    has_snapshot: bool = False
     within: str = ""
 
     @property
@@ -129,7 +130,14 @@ def verdict(change: ReviewedChange) -> str:
     names = [subject.name for subject in change.differences.subjects]
     some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     affects = [str(who) for who in change.differences.affects if str(who) != "nobody"]
-    parts = [f"{some}: changes {', '.join(affects)}" if affects else f"{some}: nothing changes for customers"]
+    parts = []
+    if names:
+        parts.append(
+            f"{some}: changes {', '.join(affects)}" if affects else f"{some}: nothing changes for customers"
+        )
+    if unread := [each.file for each in change.differences.unread]:
+        rest = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
+        parts.append(f"{unread[0]}{rest} cannot be compared")
     if change.plan is not None and (inside := sum(journey.people for journey in change.plan.journeys)):
         parts.append(f"{inside:,} people inside")
     errors = sum(problem.is_error for problem in change.problems)
@@ -148,10 +156,15 @@ def _open_parts(change: ReviewedChange) -> Iterator[str]:
     yield mark(change.within)
     yield f"**{_safe(verdict(change))}**\n"
     lines = [line for subject in change.differences.subjects for line in _subject(subject)]
+    lines += [
+        f"- `{_code(each.file)}` cannot be compared: {_safe(each.why)}" for each in change.differences.unread
+    ]
     if lines:
         yield "### What changes\n\n" + _cut(lines, MOST_CHANGES, "all of it is in the first fold")
     if change.plan is not None:
         yield from _people(change.plan, change.zone)
+    elif change.has_snapshot:
+        yield "_What becomes of the people inside is not known while files have mistakes._\n"
     else:
         yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
     if change.comparison is not None:

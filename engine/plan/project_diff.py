@@ -32,7 +32,13 @@ def project_diff(before: _Files, now: _Files, messages: Sequence[SubjectDiff] = 
     ]  # fmt: skip
     order = list(Affected)
     told = sorted(filter(None, subjects), key=lambda subject: order.index(subject.affects[0]))
-    return ProjectDiff(tuple(told), tuple(UnreadFile(file, why) for file, why in sorted(unread.items())))
+    # one that is as it was hides nothing
+    hiding = sorted((file, why) for file, why in unread.items() if _text(before, file) != _text(now, file))
+    return ProjectDiff(tuple(told), tuple(UnreadFile(file, why) for file, why in hiding))
+
+
+def _text(files: _Files, file: str) -> str:
+    return files.get(file, "").removeprefix("\ufeff").replace("\r\n", "\n").strip()
 
 
 def _settings(file: str, before: str, now: str, unread: dict[str, str]) -> SubjectDiff | None:
@@ -55,10 +61,12 @@ def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[Subje
     former = _parsed(before, _is_journey, parse_journey, unread)
     present = _parsed(now, _is_journey, parse_journey, unread)
     renamed = {file.was.value: name for name, file in present.items() if file.was is not None}
-    diffs = [
-        journey_diff(former.get(name) or (former.get(file.was.value) if file.was is not None else None), file)
-        for name, file in present.items()
-    ]
+    diffs = []
+    for name, file in present.items():
+        was = former.get(name) or (former.get(file.was.value) if file.was is not None else None)
+        # where the former version cannot be read, the journey is not new
+        if was is not None or file.span.file not in unread:
+            diffs.append(journey_diff(was, file))
     diffs += [
         journey_diff(file, None)
         for name, file in former.items()
@@ -70,8 +78,13 @@ def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[Subje
 def _segments(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff | None]:
     former = _parsed(before, _is_segment, parse_segment, unread)
     present = _parsed(now, _is_segment, parse_segment, unread)
-    names = [*present, *(name for name in former if name not in present)]
-    return [segment_diff(former.get(name), present.get(name)) for name in names]
+    diffs = []
+    for name in [*present, *(name for name in former if name not in present)]:
+        was, is_now = former.get(name), present.get(name)
+        one = was or is_now
+        if (was is not None and is_now is not None) or (one is not None and one.span.file not in unread):
+            diffs.append(segment_diff(was, is_now))
+    return diffs
 
 
 def _is_journey(file: str) -> bool:

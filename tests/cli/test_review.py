@@ -200,3 +200,36 @@ def test_a_warning_that_a_change_accepts_is_shown_with_its_reason(files: Shop) -
         "journeys/welcome.yaml", (files.folder / "journeys/welcome.yaml").read_text() + "\n# a word\n"
     )
     assert "accepted" not in files.run("review").out.partition("The files")[0]
+
+
+def test_a_file_that_is_a_link_to_another_one_is_no_change(files: Shop) -> None:
+    (files.folder / "templates/welcome_again.email.mjml").symlink_to("welcome_hello.email.mjml")
+    (files.folder / "templates/welcome_out.email.mjml").symlink_to("/etc/hostname")
+    git(files.folder, "add", "templates")
+    git(files.folder, "commit", "-m", "links")
+    replace(files, "config.yaml", "name: My Shop", "name: Our Shop")
+    said = json.loads(files.run("diff", "HEAD", "--format", "json").out)
+    told = {
+        subject["name"]: subject["changes"] for subject in said["subjects"] if subject["kind"] == "message"
+    }
+    assert told["welcome_again"] == told["welcome_hello"]
+
+
+def test_what_cannot_be_read_in_one_version_is_neither_new_nor_gone(files: Shop) -> None:
+    segment = "segment: buyers\nabout: All who bought.\nwho:\n  orders_count: at least 1\n"
+    files.write("journeys/segments/buyers.yaml", segment)
+    git(files.folder, "add", "journeys")
+    git(files.folder, "commit", "-m", "segment")
+    for name in ("journeys/welcome.yaml", "journeys/segments/buyers.yaml"):
+        text = (files.folder / name).read_bytes()
+        files.write(name, b"a: [\n" + text)
+        said = json.loads(files.run("review", "--base", "HEAD", "--format", "json").out)
+        assert said["affects"] == said["labels"] == []
+        assert f"**{name} cannot be compared. 1 error." in said["comment"]
+        git(files.folder, "commit", "-am", "broken")
+        assert json.loads(files.run("review", "--base", "HEAD", "--format", "json").out)["unread"] == []
+        files.write(name, text)
+        said = json.loads(files.run("review", "--base", "HEAD", "--format", "json").out)
+        assert said["affects"] == []
+        assert [each["file"] for each in said["unread"]] == [name]
+        git(files.folder, "commit", "-am", "mended")

@@ -1,0 +1,188 @@
+"""A repository of journeys is walked commit by commit: `review` never fails, never shows a change for layout,
+and its counts agree with versions that are played by themselves."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections import Counter, defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from engine.project import load
+from engine.simulate.replay.replay import ReplayOptions, replay
+from tests.cli.conftest import Answer, Shop
+from tests.cli.journey_history import Commit, History, Meaning
+from tests.cli.test_renames import git
+
+_ROW = re.compile(r"^\| (\w+): send (\w+) via (\w+) \| ([\d,]+) \| ([\d,]+) \| [-+\d,]+ \|$", re.MULTILINE)
+_CHANGED = re.compile(r"something happens differently to \*\*([\d,]+)\*\*")
+_ACTS = re.compile(r"(?<!\\)\]\(|^\s*/[a-z]|<(?!!-- perennial)|(?<!\\)`x", re.MULTILINE)
+
+
+@dataclass(frozen=True)
+class Played:
+    """One version over the events: messages by journey, template and channel, and what happened to whom."""
+
+    messages: Counter[tuple[str, str, str]]
+    customers: dict[str, list[str]]
+
+
+def played(shop: Shop, events: Path, out: Path) -> Played | None:
+    """The files as they lie there, played for themselves; None where they cannot be."""
+    project = load(shop.folder)
+    if project.has_errors:
+        return None
+    replay(project.journeys, project.world, [events], None, ReplayOptions(strict=True, out=out, jobs=1))
+    messages: Counter[tuple[str, str, str]] = Counter()
+    customers = defaultdict(list)
+    for file in sorted(out.glob("*.jsonl")):
+        for line in file.read_text(encoding="utf-8").splitlines():
+            row = json.loads(line)
+            customers[row["customer"]].append(f"{file.name} {json.dumps(row, sort_keys=True)}")
+            if file.name == "messages.jsonl":
+                messages[row["journey"], row["template"], row["channel"]] += 1
+    return Played(messages, {name: sorted(rows) for name, rows in customers.items()})
+
+
+def events_of(names: tuple[str, ...]) -> Iterator[str]:
+    """A month of forty customers who do everything that starts or ends something."""
+    for number in range(40):
+        name = names[number % len(names)]
+        second = names[(number * 7 + 3) % len(names)]
+        day, hour = number % 28 + 1, number % 24
+        fields = {"total": 20 + number, "order_id": f"o{number}", "cart_id": f"k{number}", "source": "shop"}
+        for event, at in ((names[0], f"{day:02}T{hour:02}"), (name, f"{day:02}T23"), (second, "29T12")):
+            row = {"customer_id": f"c{number:02}", "event": event, "at": f"2026-10-{at}:00:00Z"}
+            yield json.dumps({**row, "properties": fields}) + "\n"
+
+
+def walk(shop: Shop, seed: int, commits: int, events: Path, snapshot: Path) -> Counter[str]:
+    """Reviews each commit against the one before. How many of each meaning there were."""
+    seen: Counter[str] = Counter()
+    history = History(shop.folder, seed)
+    out = shop.folder.parent / "played"
+    before = played(shop, events, out / "0")
+    for number, commit in enumerate(history.commits(commits), start=1):
+        now = played(shop, events, out / str(number))
+        what = f"seed {seed}, commit {number}: {commit.subject}"
+        answer = shop.run("review", "--base", "HEAD~1", "--snapshot", str(snapshot), "--format", "json")
+        seen += look(what, answer, commit, (before, now), is_whole=not history.broken)
+        before, history.is_sound = now, now is not None
+    return seen
+
+
+def look(
+    what: str,
+    answer: Answer,
+    commit: Commit,
+    versions: tuple[Played | None, Played | None],
+    *,
+    is_whole: bool,
+) -> Counter[str]:
+    """One review. `is_whole`: no file is broken."""
+    assert answer.code in (0, 1), f"{what}\n{answer.err}"
+    said = json.loads(answer.out)
+    text = said["comment"]
+    head = text.partition("<details>")[0]
+    what = f"{what}\n{head}"
+    assert answer.code == (0 if said["passes"] else 1), what
+    assert len(text) < 65_535, what
+    assert len(head.splitlines()) <= 60, what
+    assert not _ACTS.search(head), what
+    if commit.meaning is Meaning.NOTHING:
+        assert said["affects"] == [], what
+    if commit.meaning is Meaning.NOTHING and not said["unread"]:
+        assert "### What changes" not in text, what
+        assert "Nothing changes for customers" in text, what
+    elif commit.meaning is Meaning.SOMETHING and is_whole:
+        assert "### What changes" in text, what
+        assert commit.says in text, what
+    before, now = versions
+    is_played = before is not None and now is not None
+    assert "### Recorded events" in text or not is_played, what
+    assert "### Recorded events" not in text or now is not None, what
+    if before is not None and now is not None:
+        compare(what, text, before, now)
+    return Counter({commit.meaning: 1, "passes": said["passes"], "played": is_played})
+
+
+def compare(what: str, text: str, before: Played, now: Played) -> None:
+    """The comment counts what these two versions did."""
+    told = _CHANGED.search(text)
+    assert told is not None, what
+    everybody = before.customers.keys() | now.customers.keys()
+    changed = sum(before.customers.get(name) != now.customers.get(name) for name in everybody)
+    assert int(told[1].replace(",", "")) == changed, what
+    rows = {
+        (journey, template, channel): (int(first.replace(",", "")), int(second.replace(",", "")))
+        for journey, template, channel, first, second in _ROW.findall(text.replace("\\", ""))
+    }
+    differing = {
+        key: (before.messages[key], now.messages[key])
+        for key in before.messages.keys() | now.messages.keys()
+        if before.messages[key] != now.messages[key]
+    }
+    if "more lines" in text:
+        assert rows.items() <= differing.items(), what
+    else:
+        assert rows == differing, what
+
+
+def shop_with_events(shop: Shop, names: tuple[str, ...], tmp_path: Path) -> tuple[Path, Path]:
+    """Commits the project, and plays a month so that people are inside; the events and a snapshot."""
+    git(shop.folder, "init", "-b", "main")
+    git(shop.folder, "config", "core.autocrlf", "false")
+    git(shop.folder, "add", "config.yaml", "journeys", "templates", "schemas")
+    git(shop.folder, "commit", "-m", "first")
+    (shop.folder / ".git/info/exclude").write_text("data/\nout/\n")
+    rows = (
+        {"customer_id": f"c{n:02}", "email": f"c{n:02}@example.com", "consent": {"email": "given"}}
+        for n in range(40)
+    )
+    people = "".join(json.dumps(row) + "\n" for row in rows)
+    events = tmp_path / "events.jsonl"
+    events.write_text("".join(sorted(events_of(names), key=lambda row: json.loads(row)["at"])))
+    (tmp_path / "people.jsonl").write_text(people)
+    for words in (("import", str(tmp_path / "people.jsonl")), ("import", "--live", str(events))):
+        assert shop.run(*words).code == 0
+    shop.play()
+    snapshot = tmp_path / "snapshot.jsonl.gz"
+    assert shop.run("snapshot", "--out", str(snapshot), "--last", "60 days").code == 0
+    return snapshot, snapshot
+
+
+SMALL = ("subscribed", "cart_updated", "order_placed")
+SAMPLE = ("subscribed", "cart_updated", "order_placed", "product_viewed", "site_visited", "review_written")
+
+
+def test_some_weeks_of_a_small_shop(small_shop: Shop, tmp_path: Path) -> None:
+    for name in ("birthday_gift", "cart_reminder", "thank_you", "winback"):
+        assert small_shop.run("new", "journey", name).code == 0
+    events, snapshot = shop_with_events(small_shop, SMALL, tmp_path)
+    seen = walk(small_shop, 1, 40, events, snapshot)
+    assert seen[Meaning.NOTHING] >= 5
+    assert seen["played"] >= 15
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("seed", [2, 3])
+def test_a_year_of_the_sample_shop(shop: Shop, tmp_path: Path, seed: int) -> None:
+    events, snapshot = shop_with_events(shop, SAMPLE, tmp_path)
+    seen = walk(shop, seed, 300, events, snapshot)
+    assert seen["played"] >= 60
+    assert seen["passes"] >= 20
+
+
+@pytest.mark.soak
+@pytest.mark.timeout(7200)
+@pytest.mark.parametrize("seed", range(4, 10))
+def test_a_year_of_a_small_shop(small_shop: Shop, tmp_path: Path, seed: int) -> None:
+    for name in ("birthday_gift", "cart_reminder", "thank_you", "winback"):
+        assert small_shop.run("new", "journey", name).code == 0
+    events, snapshot = shop_with_events(small_shop, SMALL, tmp_path)
+    assert walk(small_shop, seed, 300, events, snapshot)["played"] >= 60
