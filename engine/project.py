@@ -139,7 +139,7 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
         wrong = frozenset(problem.span.file for problem in opened.problems if problem.is_error)
         written = tuple(files.values())
         opened.problems.extend(
-            check_whole(ProjectCheckInput(written, world, messages, opened.sources, wrong))
+            check_whole(ProjectCheckInput(written, world, messages, opened.sources, wrong, compiled, rules))
         )
         segments = names_of_files(opened, "journeys/segments/")
         opened.problems = causes_only(opened.problems, opened.sources, segments)

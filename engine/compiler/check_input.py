@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message_set import MessageSet
-from engine.core.journey import Journey
+from engine.core.journey import Journey, SegmentRule
 from engine.core.policy import Policy
 from engine.language.steps.send import Send
 from engine.language.syntax import JourneyFile
@@ -58,6 +58,9 @@ class ProjectCheckInput:
     sources: Mapping[str, str]
     broken: frozenset[str] = frozenset()
     """Files with errors: what a template reads is not held against what they seem to give it."""
+    compiled: Mapping[str, Journey] = field(default_factory=dict)
+    """Journeys by name, those without errors of form."""
+    segments: Mapping[str, SegmentRule] = field(default_factory=dict)
 
     def place_in_config(self, word: str, behind: str = "") -> Span:
         """Where a word stands in config.yaml, behind what the pattern `behind` finds; its first line where it

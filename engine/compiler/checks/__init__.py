@@ -7,6 +7,7 @@ from engine.compiler.checks import (
     asked_too_early,
     catalogue_feed,
     codes,
+    competing,
     config_journeys,
     consent,
     decisions,
@@ -71,6 +72,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     points.check,
     struck_prices.check,
     catalogue_feed.check,
+    competing.check,
 )
 
 
