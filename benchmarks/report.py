@@ -102,15 +102,16 @@ def _spent(store: Store, question: Callable[[Connection], object]) -> Spent:
 def fill_customers(store: Store, people: int) -> None:
     """So many, of whom one in five has no consent."""
     marks, among = dump_marks(CustomerMarks(), ""), _buckets(store)
+    # each of another text, as addresses are: SQLite keeps a document that it has parsed
     reach = (
-        '{"email":{"address":"c@shop.example","consents":{"marketing":"given"}}}',
-        '{"email":{"address":"c@shop.example"}}',
+        '{"email":{"address":"c%07d@shop.example","consents":{"marketing":"given"}}}',
+        '{"email":{"address":"c%07d@shop.example"}}',
     )
     for begin in range(0, people, _CHUNK):
         records = [
             {"bucket": meta.bucket(f"c{number:07}", among), "id": f"c{number:07}", "zone": "UTC",
              "zone_why": "project", "applied": 0, "created_at": 0, **dict.fromkeys(_DOCUMENTS, "{}"),
-             "reach": reach[number % 5 == 0], "marks": marks}
+             "reach": reach[number % 5 == 0] % number, "marks": marks}
             for number in range(begin, min(begin + _CHUNK, people))
         ]  # fmt: skip
         store.write(partial(insert_many, table="customer", records=records))

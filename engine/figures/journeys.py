@@ -51,7 +51,7 @@ def all_journeys(
     """A line for each journey that did anything, and one for all of them."""
     renamed = names_now(conn, journeys.by_name)
     now, then = _by_journey(conn, period, renamed), _by_journey(conn, before, renamed)
-    inside = {name: each.taking_part for name, each in enrollments.inside(conn).items()}
+    inside = enrollments.taking_part(conn)
     trends = _trends(conn, period, renamed)
     names = sorted({*now, *then, *inside})
     lines = [
@@ -78,8 +78,7 @@ def one_journey(
     names = _old_names(name, renamed)
     by_step = [_by_step(conn, each, names) for each in (period, before)]
     now, then = (added(steps.values()) for steps in by_step)
-    known = enrollments.inside(conn, name).get(name)
-    inside = known.taking_part if known is not None else 0
+    inside = enrollments.taking_part(conn, name).get(name, 0)
     trend = _trends(conn, period, renamed, names).get(name, ())
     whole = row(name, ONE, Totals(now, inside), Totals(then), trend)
     return (

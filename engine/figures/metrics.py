@@ -13,7 +13,7 @@ from engine.store.counting.customer_counts import BoughtAgain, DayCounts
 from engine.store.counting.daily_counts import GoalKind, What
 from engine.store.counting.reading import Sum
 
-Unit = Literal["count", "share", "money", "number", "days"]
+Unit = Literal["count", "share", "money", "number", "days", "parameter"]
 Value = int | Decimal | None
 
 
@@ -113,7 +113,7 @@ def quotient(
 
 
 _DECIDED = "on the day of the decision"
-_LEFT = "on the day on which the message was handed over"
+_LEFT = "on the day on which the message was handed over, or refused before that"
 
 STARTED = counted(
     "started", "starts", What.STARTED, "runs that began",
@@ -152,21 +152,27 @@ SKIPPED = counted(
 )  # fmt: skip
 SENT = counted(
     "sent", "sent", What.SENT,
-    "messages that were handed over to their channel; another try of one is none", "messages", _LEFT,
+    "messages that were handed over to their channel, and those that it or the server of the recipient "
+    "refused before that; another try of one is none", "messages", _LEFT,
 )  # fmt: skip
 DELIVERED = counted(
     "delivered", "delivered", What.DELIVERED,
     "messages that the provider or the server of the recipient has taken, and that did not come back",
     "messages", _LEFT,
 )  # fmt: skip
-BOUNCED = counted("bounced", "bounced", What.BOUNCED, "messages that came back", "messages", _LEFT)
+BOUNCED = counted(
+    "bounced", "bounced", What.BOUNCED,
+    "messages that came back, and those that the server of the recipient refused at once because the address "
+    "does not exist", "messages", _LEFT,
+)  # fmt: skip
 BOUNCE_RATE = quotient("bounce_rate", "bounce rate", "share", BOUNCED, SENT, "messages", _LEFT)
 COMPLAINED = counted(
     "complained", "complained", What.COMPLAINED, "delivered messages that were called spam", "messages", _LEFT
 )
 FAILED = counted(
     "failed", "failed", What.FAILED,
-    "messages that the provider refused, or that were taken back after a first try", "messages", _LEFT,
+    "messages that the provider refused, that could not be handed over, or that were taken back after a "
+    "first try", "messages", _LEFT,
 )  # fmt: skip
 UNKNOWN = SumMetric(
     "unknown", "unknown", "count", "messages of which nobody knows whether they left; those that count as "
@@ -189,8 +195,9 @@ UNSUBSCRIBED = counted(
 )  # fmt: skip
 COST = SumMetric(
     "cost", "cost", "money",
-    "parts of messages x `price` of their channel in config.yaml, as it was when they were handed over",
-    "parts of messages", _LEFT, "", lambda totals: totals.money(What.SENT),
+    "parts of messages x `price` of their channel in config.yaml, as it was when they were handed over; what "
+    "was refused before that costs nothing", "parts of messages", _LEFT, "",
+    lambda totals: totals.money(What.SENT),
 )  # fmt: skip
 
 ORDERS = counted(

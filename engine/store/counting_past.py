@@ -23,7 +23,7 @@ from engine.store.counting import attribution, daily_counts, repeat_orders
 from engine.store.counting.daily_counts import Counted, ShopFacts, What
 from engine.store.counting.decided import count_line
 from engine.store.customers import events
-from engine.store.messages.counted import CLASSES
+from engine.store.messages.counted import CLASSES, REFUSED
 from engine.store.serialization import dump, load
 from engine.store.sql import rows
 from engine.values import MINUTE, Instant
@@ -100,7 +100,9 @@ def _count_messages(
 ) -> None:
     """Messages as they are now, with what people did with them; priced as today, since nobody knows what they
     cost then."""
-    for moment, journey, step, channel, state, n, parts, *reacted in rows(conn, _MESSAGES):
+    for moment, journey, step, channel, state, n, parts, *reacted in (
+        *rows(conn, _MESSAGES), *rows(conn, _REFUSED),
+    ):  # fmt: skip
         day = daily_counts.day_in(Instant(moment * _MOMENT), shop)
         of = [(What.SENT, n), *((what, n) for what in CLASSES.get(state, ()))]
         of += zip((What.OPENED, What.CLICKED, What.REPLIED), map(int, reacted), strict=True)
@@ -120,6 +122,13 @@ _MESSAGES = (
     f"SELECT handed_at / {_MOMENT}, journey, step, channel, state, count(*), sum(parts), "  # noqa: S608
     + ", ".join(map(_reacted, ("", " AND r.kind = 'clicked'", " AND r.kind = 'replied'")))
     + " FROM outbox o WHERE handed_at IS NOT NULL GROUP BY 1, 2, 3, 4, 5"
+)
+
+
+_REFUSED = (
+    f"SELECT settled_at / {_MOMENT}, journey, step, channel, state, count(*), 0, 0, 0, 0 FROM outbox"  # noqa: S608
+    f" WHERE handed_at IS NULL AND state IN ({', '.join(map(repr, REFUSED))}) AND settled_at IS NOT NULL"
+    " GROUP BY 1, 2, 3, 4, 5"
 )
 
 

@@ -75,6 +75,7 @@ says = st.tuples(
 clicks = st.tuples(st.just("click"), st.integers(0, 7), st.sampled_from(("one link", "another")))
 passes = st.tuples(st.just("later"), st.sampled_from((-90, 25, 61, 150, 1500)), st.just(""))
 leaves = st.tuples(st.just("hand over"), st.sampled_from(("accepted", "unknown", "failed", "")), st.just(""))
+refuses = st.tuples(st.just("refuse"), st.sampled_from(("bounced", "failed")), st.just(""))
 orders = st.tuples(st.just("order"), st.sampled_from(PEOPLE), st.sampled_from((0, 0, 1, 20, 130, 1000, 2200)))
 returns = st.tuples(
     st.sampled_from(("cancel", "return", "return")),
@@ -87,7 +88,9 @@ others = st.tuples(
     st.sampled_from(PEOPLE),
 )
 histories = st.lists(
-    st.one_of(happens, orders, orders, returns, says, clicks, clicks, passes, passes, leaves, others),
+    st.one_of(
+        happens, orders, orders, returns, says, clicks, clicks, passes, passes, leaves, refuses, others
+    ),
     min_size=3,
     max_size=30,
 )
@@ -158,6 +161,9 @@ class Life:
             case "hand over":
                 shop.store.write(lambda conn: self.hand_over(conn, what, now))
                 shop.run()
+            case "refuse":
+                shop.store.write(lambda conn: self.refuse(conn, MessageState(what), now))
+                shop.run()
             case "join":
                 journeys = shop.publication.journeys
                 shop.store.write(lambda conn: aliases.join(conn, what, name, journeys, now))
@@ -189,6 +195,11 @@ class Life:
                 outcomes.settle(conn, message.send_key, message.customer, state, now, settle_at=now)
             else:
                 queue.defer(conn, message, Instant(now + MINUTE))
+
+    def refuse(self, conn: Connection, state: MessageState, now: Instant) -> None:
+        """The server of the recipient refuses a message before it is handed over."""
+        for message in queue.claim(conn, "push", "test", now, MINUTE, 1):
+            outcomes.settle(conn, message.send_key, message.customer, state, now, fence=message.fence)
 
     def fail(self, conn: Connection) -> None:
         """What is counted in a transaction that fails is not counted."""
@@ -227,7 +238,7 @@ def lived(history: list[tuple[str, Any, str]]) -> None:
         note(f"{counted - anew} too often, {anew - counted} too seldom")
         assert without_steps(counted) == anew
         sent = sum(n for line, n in counted.items() if line[4] == "sent")
-        assert sum(cost.values()) == 7900 * sent
+        assert sum(cost.values()) == 7900 * (sent - refused_at_once(a_life.shop))
         if not any(op[0] == "deploy" for op in history):
             with a_life.shop.store.read() as conn:
                 reached = counted_anew.reached_anew(conn, "Europe/Berlin")
@@ -240,6 +251,13 @@ def lived(history: list[tuple[str, Any, str]]) -> None:
         again, _, cost_again = table(a_life.shop)
         assert without_steps(again) == anew
         assert sum(cost_again.values()) == sum(cost.values())
+
+
+def refused_at_once(shop: Shop) -> int:
+    """Messages that count as sent and cost nothing."""
+    sql = "SELECT count(*) FROM outbox WHERE handed_at IS NULL AND state IN ('bounced', 'failed')"
+    with shop.store.read() as conn:
+        return int(conn.exec_driver_sql(sql).scalar_one())
 
 
 def assert_money(shop: Shop) -> None:

@@ -53,7 +53,7 @@ class Figures:
             conn, first, last, columns, of_journeys=True
         ).items():
             found[str(journey), str(channel)][str(what), str(why)] = total
-        inside = {name: each.taking_part for name, each in enrollments.inside(conn).items()}
+        inside = enrollments.taking_part(conn)
         parts = {place: Totals(each) for place, each in sorted(found.items())}
         return cls(parts, inside, currency, backlog.waiting(conn))
 

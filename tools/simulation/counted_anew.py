@@ -103,8 +103,10 @@ def _of_messages(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
     people = "SELECT bucket, send_key, kind FROM reaction WHERE who = 'human'"
     for bucket, key, kind in conn.exec_driver_sql(people):
         kinds.setdefault((bucket, key), set()).add(kind)
-    messages = "SELECT bucket, send_key, journey, step, channel, state, handed_at FROM outbox"
-    for bucket, key, journey, step, channel, state, at in conn.exec_driver_sql(messages):
+    messages = "SELECT bucket, send_key, journey, step, channel, state, handed_at, settled_at FROM outbox"
+    for bucket, key, journey, step, channel, state, handed_at, settled_at in conn.exec_driver_sql(messages):
+        is_refused = handed_at is None and state in ("bounced", "failed")
+        at = settled_at if is_refused else handed_at
         if at is None:
             continue
         day = _day(at, zone)

@@ -12,7 +12,7 @@ from itertools import pairwise
 from sqlalchemy import Connection
 
 from engine.store.counting.daily_counts import EPOCH, What
-from engine.store.counting.reading import Sum
+from engine.store.counting.reading import Sum, without_index
 from engine.store.serialization import dump
 from engine.store.sql import rows
 
@@ -63,6 +63,9 @@ _RANGES = (
     " CAST({cell2} AS BIGINT) AS last FROM {lines}) "
 )
 _INSIDE = " FROM r CROSS JOIN daily d WHERE d.day >= r.first AND d.day <= r.last"
+_PLACE = 1 << 20
+"""More than there are days: a place and a number of days go into one number, by which is grouped in half the
+time that two take."""
 _GAP = "CAST(d.why AS INTEGER)"
 _PLAIN = (
     f"{_RANGES} SELECT r.place, d.what, sum(d.n), sum(CASE WHEN d.why = '' THEN d.money ELSE 0 END) {_INSIDE}"
@@ -180,13 +183,17 @@ class CustomerCounts:
 
     def _read_returned(self, conn: Connection, stretches: Sequence[DayRange]) -> list[list[_Returned]]:
         found: list[list[_Returned]] = [[] for _ in stretches]
+        group = (
+            f"(r.place * {_PLACE} + d.day + {EPOCH} - {_GAP}) * 2 + CASE WHEN {_GAP} <= ? THEN 1 ELSE 0 END"
+        )
         sql = (
-            f"{_RANGES} SELECT r.place, d.day - {_GAP}, CASE WHEN {_GAP} <= ? THEN 1 ELSE 0 END, sum(d.n),"
-            f" sum(d.n * {_GAP}) {_INSIDE} AND d.what = ? GROUP BY 1, 2, 3"
+            f"{_RANGES} SELECT {group}, sum(d.n), sum(d.n * {_GAP}) {_INSIDE} AND {without_index(conn)} = ?"
+            " GROUP BY 1"
         )
         wanted = (_lines(stretches), self._soon, What.ORDER_AGAIN.value)
-        for place, before, is_soon, n, days in rows(conn, sql, wanted):
-            found[place].append(_Returned(before, bool(is_soon), int(n), int(days)))
+        for group_, n, days in rows(conn, sql, wanted):
+            place, before = divmod(int(group_) // 2, _PLACE)
+            found[place].append(_Returned(before - EPOCH, bool(group_ % 2), int(n), int(days)))
         return found
 
     def _read_second(self, conn: Connection, stretches: Sequence[DayRange]) -> list[list[_Second]]:
@@ -194,9 +201,10 @@ class CustomerCounts:
         second = f"d.day + {_GAP}"
         sums = [f"sum(CASE WHEN {each.condition(second)} THEN d.n ELSE 0 END)" for each in self._periods]
         sums += [f"sum(CASE WHEN {second} <= {each.last} THEN d.n ELSE 0 END)" for each in self._periods]
-        columns = ", ".join((f"r.place, {_GAP}, sum(d.n)", *sums))
-        sql = f"{_RANGES} SELECT {columns} {_INSIDE} AND d.what = ? GROUP BY 1, 2"
-        for place, gap, n, *of_periods in rows(conn, sql, (_lines(stretches), What.SECOND_ORDER.value)):
+        columns = ", ".join((f"r.place * {_PLACE} + {_GAP}", "sum(d.n)", *sums))
+        sql = f"{_RANGES} SELECT {columns} {_INSIDE} AND {without_index(conn)} = ? GROUP BY 1"
+        for group, n, *of_periods in rows(conn, sql, (_lines(stretches), What.SECOND_ORDER.value)):
+            place, gap = divmod(int(group), _PLACE)
             counts = tuple(map(int, of_periods))
             half = len(self._periods)
             found[place].append(_Second(gap, int(n), counts[:half], counts[half:]))

@@ -21,6 +21,17 @@ class Sum(NamedTuple):
     money: int
 
 
+def without_index(conn: Connection) -> str:
+    """The column `what` of `daily d`, for a question about a good part of the rows of its days: SQLite would
+    look up each of them by the index of this column, which takes longer than to read all of the days.
+    PostgreSQL counts what costs less by itself."""
+    return "+d.what" if conn.dialect.name == "sqlite" else "d.what"
+
+
+_MANY = 5
+"""Kinds of counts that are most rows of a day."""
+
+
 def sums(
     conn: Connection,
     first: dt.date,
@@ -43,11 +54,12 @@ def sums(
         clause += " AND journey <> ''"
     if what is not None:
         whats = [what] if isinstance(what, What) else what
-        clause += f" AND what IN ({', '.join('?' * len(whats))})"
+        column = without_index(conn) if len(whats) > _MANY else "what"
+        clause += f" AND {column} IN ({', '.join('?' * len(whats))})"
         values += map(str, whats)  # type: ignore[arg-type]
     found = rows(
         conn,
-        f"SELECT {columns}, sum(n), sum(money) FROM daily WHERE day >= ? AND day <= ?{clause}"  # noqa: S608
+        f"SELECT {columns}, sum(n), sum(money) FROM daily d WHERE day >= ? AND day <= ?{clause}"  # noqa: S608
         f" GROUP BY {columns}",
         tuple(values),
     )

@@ -93,20 +93,34 @@ class Inside:
         return self.people - self.holdout
 
 
+def taking_part(conn: Connection, journey: str | None = None) -> dict[str, int]:
+    """As `inside`, without steps and at a tenth of its cost: how many people are inside of each journey,
+    without those who are only compared with. `journey`: only this one."""
+    clause, values = (" AND journey = ?", (journey,)) if journey is not None else ("", ())
+    found = rows(
+        conn,
+        "SELECT journey, sum(CASE WHEN holdout THEN 0 ELSE 1 END) FROM enrollment"  # noqa: S608
+        f" WHERE ended_at IS NULL{clause} GROUP BY journey ORDER BY journey",
+        values,
+    )
+    return {name: int(people) for name, people in found}
+
+
 def inside(conn: Connection, journey: str | None = None) -> dict[str, Inside]:
     """The journeys that somebody is inside of, by name: what every page, command and report tells of them.
     `journey`: only this one."""
     clause, values = (" AND journey = ?", (journey,)) if journey is not None else ("", ())
     found = rows(
         conn,
-        "SELECT journey, holdout, coalesce(step, ''), count(*) FROM enrollment"  # noqa: S608
-        f" WHERE ended_at IS NULL{clause} GROUP BY 1, 2, 3 ORDER BY 1, 3",
+        # by step first: no index is in that order, and the rows are then read as they lie
+        "SELECT coalesce(step, ''), journey, holdout, count(*) FROM enrollment"  # noqa: S608
+        f" WHERE ended_at IS NULL{clause} GROUP BY 1, 2, 3 ORDER BY 2, 1",
         values,
     )
     people: Counter[str] = Counter()
     held: Counter[str] = Counter()
     steps: defaultdict[str, dict[str, int]] = defaultdict(dict)
-    for name, is_held, step, number in found:
+    for step, name, is_held, number in found:
         people[name] += number
         if is_held:
             held[name] += number

@@ -1,5 +1,6 @@
 """What is counted of messages, all of it on the day of their hand-over: a message counts as what it is at
-present, and once for each thing that people did with it.
+present, and once for each thing that people did with it. What was refused before any hand-over, as mail is in
+the dialogue with the server of its recipient, counts on the day of the refusal.
 
 So the counts of a day are what a look at its messages would count, and each is a part of those that were
 sent.
@@ -34,6 +35,10 @@ CLASSES: Mapping[str, tuple[What, ...]] = {
 }
 """State of a message that was handed over -> what it counts as; in all others it is on its way."""
 
+REFUSED = ("bounced", "failed")
+"""States in which a message counts although it was never handed over: it was to leave, and was not taken.
+Nothing leads out of them."""
+
 KEEPS = "was = CASE WHEN o.handed_at IS NULL THEN '' ELSE o.state END"
 """What a move sets, so that its own answer can say what it changed."""
 
@@ -43,12 +48,15 @@ COLUMNS = "handed_at, was, journey, step, channel, parts"
 WIDTH = 6
 
 
-def count_moves(conn: Connection, state: str, moved: Iterable[Sequence[Any]]) -> None:
-    """Counts messages that are in `state` now, from their `COLUMNS`."""
+def count_moves(conn: Connection, state: str, moved: Iterable[Sequence[Any]], now: Instant) -> None:
+    """Counts messages that are in `state` since `now`, from their `COLUMNS`."""
     sums: Counter[tuple[Instant, str, str, str, str, int]] = Counter()
     for handed_at, was, journey, step, channel, parts in moved:
-        if handed_at is not None:  # what has not left is counted by its journey
+        if handed_at is not None:
             sums[handed_at, was or "", journey, step, channel, parts] += 1
+        elif state in REFUSED:  # nobody charges for what was not taken
+            sums[now, "", journey, step, channel, 0] += 1
+        # all else that has not left is counted by its journey
     now_is = CLASSES.get(state, ())
     for (handed_at, was, journey, step, channel, parts), n in sums.items():
         if not was:

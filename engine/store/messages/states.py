@@ -240,7 +240,7 @@ def transition(
     moved = rows(conn, statement, (*(own[stamp] for stamp in stamps), *values, *lines, *messages.values))
     if not moved or not _is_counted(TRANSITIONS[by][to], to):
         return moved
-    counted.count_moves(conn, to.value, [row[-counted.WIDTH :] for row in moved])
+    counted.count_moves(conn, to.value, [row[-counted.WIDTH :] for row in moved], now)
     return [row[: -counted.WIDTH] for row in moved]
 
 

@@ -238,7 +238,10 @@ class EnrollmentRow(SQLModel, table=True):
     __table_args__ = (
         Index("enrollment_open", "bucket", "customer", "journey", "key", unique=True,
               sqlite_where=OPEN, postgresql_where=OPEN),
-        Index("enrollment_journey", "journey", "bucket", sqlite_where=OPEN, postgresql_where=OPEN),
+        # everything that a count of those inside asks for; `ended_at`, of which nothing is left here, since
+        # SQLite looks at the row for what a condition names
+        Index("enrollment_journey", "journey", "bucket", "customer", "holdout", "ended_at",
+              sqlite_where=OPEN, postgresql_where=OPEN),
         Index("enrollment_product", "product", "bucket", "customer",
               sqlite_where=text("ended_at IS NULL AND product IS NOT NULL"),
               postgresql_where=text("ended_at IS NULL AND product IS NOT NULL")),
