@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import LOOK, Session, app
-from engine.cli.output import say_block, say_head, say_json, say_plain, say_rows, say_table
+from engine.cli.output import say_block, say_head, say_plain, say_rows, say_table
 from engine.figures.period import Granularity
 from engine.invocation import command
 
@@ -76,11 +76,10 @@ def report(
             raise UsageError(
                 "report forecast is of all facts that look ahead, as of one day:", "--as-of 2026-03-31"
             )
-        if form is ReportFormat.html or out is not None or mail:
-            raise UsageError("report forecast is no page:", command("report forecast --format json"))
-        _forecasts(session, as_of, form)
-        return
-    if as_of:
+        if form is ReportFormat.text and out is None and not mail:
+            _forecasts(session, as_of)
+            return
+    elif as_of:
         raise UsageError("--as-of is of report forecast alone:", "the others take --from and --to")
     if mail and (form is not ReportFormat.text or out is not None):
         raise UsageError("a mail holds the page and the text:", "leave --format and --out away")
@@ -91,7 +90,7 @@ def report(
             "write  reports: {mail: [owner@shop.example]}",
         )
     with look_into_store(session.folder) as conn:
-        answer = _made(session, conn, config, AskedReport(name, of, first, last, length, by), size)
+        answer = _made(session, conn, config, AskedReport(name, of, first, last, length, by), size, as_of)
         secret = meta.secret(conn)
     if mail:
         _mail(session, config, secret, answer)
@@ -176,10 +175,12 @@ def _mail(session: Session, config: Config, secret: str, report: FiguresReport) 
         raise WorldError(f"the report was not mailed to {'; '.join(failed)}", permanent=False)
 
 
-def _forecasts(session: Session, as_of: str, form: ReportFormat) -> None:
-    """What is kept of the last night, or made anew as of a day."""
+def _forecasts(session: Session, as_of: str) -> None:
+    """What is kept of the last night, or made anew as of a day: in sentences, which say more at a glance than
+    the tables of its page."""
     from engine.cli.reports import forecasts as told
     from engine.cli.stores import journeys_of, look_into_store
+    from engine.figures.forecasts import NO_FACT, not_yet
     from engine.runtime.advance import forecasting
 
     with look_into_store(session.folder) as conn:
@@ -191,23 +192,13 @@ def _forecasts(session: Session, as_of: str, form: ReportFormat) -> None:
             found = [known[rule.name] for rule in journeys.facts if rule.name in known]
         waiting = [rule.name for rule in journeys.facts if rule.is_forecast]
     answer = told.ForecastsReport.of(found, journeys.timezone, journeys.currency)
-    if form is ReportFormat.json:
-        say_json(answer)
-        return
-    if form is ReportFormat.csv:
-        say_block(told.as_csv(found).rstrip("\n"))
-        return
     for forecast in found:
         say_head(told.title(forecast))
         say_rows(answer.lines(forecast))
     if not waiting:
-        say_plain(
-            "No fact looks ahead: write  chance of order_placed in next 90 days  in schemas/customer.yaml"
-        )
+        say_plain(NO_FACT)
     elif not found:
-        say_plain(
-            f"Not made yet: {', '.join(waiting)}. A daemon makes them at night, and at once after a deploy."
-        )
+        say_plain(not_yet(waiting))
 
 
 def _past_day(text: str, session: Session, timezone: str) -> dt.date:
@@ -225,17 +216,25 @@ def _past_day(text: str, session: Session, timezone: str) -> dt.date:
     return day
 
 
-def _made(session: Session, conn: Connection, config: Config, asked: AskedReport, size: str) -> FiguresReport:
+def _made(
+    session: Session, conn: Connection, config: Config, asked: AskedReport, size: str, as_of: str
+) -> FiguresReport:
+    from dataclasses import replace
+
     from engine.cli.stores import journeys_of
     from engine.errors import UsageError
     from engine.figures import period, reports
     from engine.figures.asking import understood
     from engine.figures.experiments.sizing import asked_share
     from engine.figures.request import ReportRequest
+    from engine.runtime.advance import forecasting
 
     now, journeys = session.clock.now(), journeys_of(conn, session)
     if not size:
-        wanted = understood(conn, asked, journeys, now, config.reports.lost, others=("forecast",))
+        wanted = understood(conn, asked, journeys, now, config.reports.lost)
+        if as_of:
+            day = _past_day(as_of, session, journeys.timezone)
+            wanted = replace(wanted, forecasts=tuple(forecasting.as_if(conn, journeys, day)))
         return reports.report(conn, wanted, journeys, now)
     if asked.name != reports.EXPERIMENTS or asked.of or asked.last or asked.length or asked.by:
         raise UsageError(

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -43,14 +42,12 @@ def understood(
     now: Instant,
     lost_after: int,
     spelling: Spelling = Spelling.OPTION,
-    others: Iterable[str] = (),
 ) -> ReportRequest:
-    """What is meant. `lost_after`: days without an order after which a customer is lost; `others`: reports
-    that are made elsewhere. Raises UsageError in the spelling of whoever asks, UnknownReportError for
-    names."""
+    """What is meant. `lost_after`: days without an order after which a customer is lost. Raises UsageError in
+    the spelling of whoever asks, UnknownReportError for names."""
     name, of = asked.name, asked.of
     if name not in reports.NAMES:
-        known = (*reports.NAMES, *others)
+        known = tuple(reports.NAMES)
         raise UnknownReportError(
             f"there is no report {name!r}:", did_you_mean(name, known, f"the reports are {', '.join(known)}")
         )
@@ -71,5 +68,8 @@ def understood(
         )
     today, days = reports.today(now, journeys), (asked.first, asked.last, asked.length)
     is_usual = not any(days)
+    if not kind.has_period and (not is_usual or asked.by is not None):
+        cure = "--as-of 2026-03-31" if spelling is Spelling.OPTION else "leave  from, to, last  and  by  out"
+        raise UsageError(f"report {name} is of all facts that look ahead, as of one day:", cure)
     wanted = reports.usual_period(name, today) if is_usual else period.asked(today, *days, spelling=spelling)
     return ReportRequest(name, wanted, of, asked.by, is_usual=is_usual, lost_after=lost_after)

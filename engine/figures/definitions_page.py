@@ -7,6 +7,7 @@ from engine.figures.codes import CODES
 from engine.figures.customer_metrics import CUSTOMER_METRICS
 from engine.figures.deployments import CONTROLLED, DEPLOYMENTS
 from engine.figures.experiments.metrics import EXPERIMENT, SIZE
+from engine.figures.forecasts import FORECAST_METRICS
 from engine.figures.forecasts_beside import FORECASTS_BESIDE
 from engine.figures.forecasts_page import FORECASTS
 from engine.figures.metrics import METRICS, Metric
@@ -137,6 +138,14 @@ Counted from the orders and the messages of one customer.
 """
 
 
+_FORECAST = """
+## What facts that look ahead expect
+
+The figures of `report forecast`; how they are made says [the next part](#forecasts).
+
+"""
+
+
 def page() -> str:
     """The whole page."""
     parts: tuple[tuple[str, tuple[Metric, ...]], ...] = (
@@ -152,6 +161,7 @@ def page() -> str:
         (_AUDIT, AUDIT),
         (_YEAR, (*YEAR, IN_CATEGORY)),
         (_EXPERIMENTS, (*EXPERIMENT, *SIZE)),
+        (_FORECAST, FORECAST_METRICS),
     )
     return "".join(words + _ROWS + "".join(map(_line, metrics)) for words, metrics in parts) + FORECASTS
 

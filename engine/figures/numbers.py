@@ -19,6 +19,8 @@ def shown(value: Value, unit: Unit) -> str:
         return f"{value:,.4f}" if 0 < abs(Decimal(value)) < 1 else f"{value:,.2f}"
     if unit == "number":
         return f"{value:,.2f}"
+    if unit == "parameter":
+        return f"{float(value):.4g}"
     if unit == "days":
         return f"{value:,.1f} days"
     return f"{value:,}"

@@ -20,6 +20,8 @@ from engine.figures.content import ReportContent, ReportScope
 from engine.figures.deployments import deployments
 from engine.figures.experiments.sizing import sizes
 from engine.figures.experiments.tables import experiments, verdicts_of
+from engine.figures.forecasts import forecast
+from engine.figures.forecasts import usual_period as forecasts_until
 from engine.figures.forecasts_beside import forecasts_beside
 from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.numbers import time_shown
@@ -42,6 +44,7 @@ from engine.values import Instant, iso, local_date, zone
 OVERVIEW = "overview"
 EXPERIMENTS = "experiments"
 COHORTS = "cohorts"
+FORECAST = "forecast"
 
 
 class ReportNote(Enum):
@@ -74,7 +77,8 @@ class ReportTopic(StrEnum):
 @dataclass(frozen=True, slots=True)
 class ReportKind:
     """One of the reports. `about`: what it holds, in words. `usual`: the days where nobody says which.
-    `counts`: which daily counts it is made of, all of them where it holds none; None: of something else."""
+    `counts`: which daily counts it is made of, all of them where it holds none; None: of something else.
+    `has_period`: it can be asked of some days."""
 
     about: str
     title: str
@@ -83,6 +87,7 @@ class ReportKind:
     of: ReportTopic = ReportTopic.ALL
     usual: Callable[[dt.date], Period] = asked
     counts: frozenset[What] | None = None
+    has_period: bool = True
 
 
 def _overview(scope: ReportScope) -> ReportContent:
@@ -193,6 +198,10 @@ KINDS: Mapping[str, ReportKind] = {
     "year": ReportKind(
         "the year of one customer (with the id)", "The year", year, of=ReportTopic.CUSTOMER,
         usual=year_until,
+    ),
+    FORECAST: ReportKind(
+        "facts that look ahead: what was expected of the last days, and what came", "Forecasts", forecast,
+        usual=forecasts_until, has_period=False,
     ),
 }  # fmt: skip
 

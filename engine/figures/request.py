@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.core.facts.forecasts import Forecast
 from engine.figures.period import Granularity, Period
 
 
@@ -12,7 +13,7 @@ class ReportRequest:
     """One report. `of`: the name of what it is about, where it is about one; `by`: also in parts; `is_usual`:
     nobody has said which days. `lost_after`: days without an order after which a customer is lost. `rise`: of
     experiments, how many people it takes to see a rise from `base` (both as parts of one; None: from what the
-    control shows)."""
+    control shows). `forecasts`: made anew as of another day; None: those of the last night."""
 
     name: str
     period: Period
@@ -22,6 +23,7 @@ class ReportRequest:
     lost_after: int = 365
     rise: float | None = None
     base: float | None = None
+    forecasts: tuple[Forecast, ...] | None = None
 
     @property
     def periods(self) -> tuple[Period, Period, Period]:

@@ -63,8 +63,30 @@ def test_report_tells_how_well_each_has_done_and_what_it_is_made_of(shop: Shop, 
     golden("golden/report_forecast.txt", report(shop.run("report", "forecast")))
     golden("golden/report_forecast.csv.txt", report(shop.run("report", "forecast", "--format", "csv")))
     told = json.loads(shop.run("report", "forecast", "--format", "json").out)
-    assert [each["fact"] for each in told["forecasts"]] == ["returns", "value_ahead"]
-    assert told["forecasts"][0]["calibration"]["counted"] == 640
+    chances, sums, fifths, coming, spending = (table["rows"] for table in told["tables"])
+    assert [row["fact"] for row in chances] == ["returns, as of 2026-11-19"]
+    assert (chances[0]["forecast_came"], chances[0]["forecast_expected"]) == (640, 612.4)
+    assert sums[0]["forecast_counted"] == 48_004.6
+    assert [row["forecast_fifth_came"] for row in fifths] == [520 / 1_100, 120 / 1_100]
+    assert coming[0]["forecast_r"] == 0.2426
+    assert spending[0]["note"] == "q at the edge of what is searched"
+    assert told["period"] == {"from": "2026-11-19", "to": "2026-11-19"}
+    shop.run("report", "forecast", "--out", str(shop.folder / "reports"))
+    assert "BG/NBD" in (shop.folder / "reports/forecast.html").read_text(encoding="utf-8")
+
+
+def test_models_that_do_not_fit_are_called_so(shop: Shop, golden: Golden) -> None:
+    with_facts(shop)
+    calibration = RETURNS.calibration
+    assert calibration is not None
+    assert not calibration.is_off
+    half = replace(calibration, counted=257)
+    assert half.is_off
+    assert not replace(half, deviation=200.0).is_off
+    keep(shop, replace(RETURNS, calibration=half))
+    golden("golden/report_forecast_off.txt", report(shop.run("report", "forecast")))
+    told = json.loads(shop.run("report", "forecast", "--format", "json").out)
+    assert "not to be relied on" in told["tables"][0]["rows"][0]["note"]
 
 
 def test_why_nobody_has_a_value_is_said(shop: Shop, golden: Golden) -> None:

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from engine.cli.reports import points
 from engine.cli.reports.agreed import ledger
 from engine.cli.reports.facts import gap_of, progress_of
-from engine.cli.reports.forecasts import calibration_line, why_none
+from engine.cli.reports.forecasts import calibration_line
 from engine.cli.reports.lines import closed, reason
 from engine.cli.reports.past import Entry, PastMoment
 from engine.cli.reports.points import PointsReport
@@ -32,6 +32,7 @@ from engine.core.facts.computed import windowed_value
 from engine.core.facts.fold import moments_of
 from engine.core.facts.rule import FactRule
 from engine.core.facts.tally import FEW, expected_gap, median_gap
+from engine.figures.forecast_words import why_none
 from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import history
 from engine.values import DAY, Type, Value, iso

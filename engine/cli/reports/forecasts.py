@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -11,11 +9,9 @@ from engine.core.facts.forecasts import (
     Calibration,
     ComingModel,
     Forecast,
-    ForecastRefusal,
-    Shortcoming,
     SpendingModel,
 )
-from engine.forecast import INSTALL
+from engine.figures.forecast_words import OFF, edges, why_none
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,12 +66,13 @@ def calibration_line(forecast: Forecast, currency: str) -> str:
     if known is None:
         return "nothing is known of how well it does"
     ratio = f" (x {known.ratio:.2f})" if known.ratio is not None else ""
+    off = f"; {OFF}" if known.is_off else ""
     of = f"of {known.customers:,} customers, {known.since} to {known.until}"
     if known.expected_sum is not None and known.counted_sum is not None:
         unit = f" {currency}"
-        return f"{known.expected_sum:,.0f}{unit} expected, {known.counted_sum:,.0f} counted{ratio}, {of}"
+        return f"{known.expected_sum:,.0f}{unit} expected, {known.counted_sum:,.0f} counted{ratio}, {of}{off}"
     expected = f"{known.expected:,.0f} ± {known.deviation:,.0f} expected to come"
-    return f"{expected}, {known.counted:,} came{ratio}, {of}"
+    return f"{expected}, {known.counted:,} came{ratio}, {of}{off}"
 
 
 def _groups(calibration: Calibration) -> list[str]:
@@ -92,7 +89,7 @@ def _coming(model: ComingModel) -> str:
     return (
         f"BG/NBD: r {model.r:.4g}, alpha {model.alpha:.4g} weeks, a {model.a:.4g}, b {model.b:.4g};"
         f" log-likelihood {model.log_likelihood:,.1f}; {model.customers:,} customers,"
-        f" {model.repeaters:,} of them on a second day{_edges(model.at_edge)}"
+        f" {model.repeaters:,} of them on a second day{edges(model.at_edge)}"
     )
 
 
@@ -100,46 +97,5 @@ def _spending(model: SpendingModel, currency: str) -> str:
     return (
         f"gamma-gamma: p {model.p:.4g}, q {model.q:.4g}, v {model.v:.4g}; a day of a customer comes to"
         f" {model.mean:,.2f} {currency}; {model.customers:,} customers; correlation of how often and how much"
-        f" {model.correlation:.2f}{_edges(model.at_edge)}"
+        f" {model.correlation:.2f}{edges(model.at_edge)}"
     )
-
-
-def _edges(names: Sequence[str]) -> str:
-    return f"; {', '.join(names)} at the edge of what is searched" if names else ""
-
-
-def why_none(short: Shortcoming, forecast: Forecast) -> str:
-    """Why nobody has a value, and from when on there will be one."""
-    there, needed = f"{short.there:,}", f"{short.needed:,}"
-    match short.refusal:
-        case ForecastRefusal.NO_EXTRA:
-            return f"the extra is not installed: {INSTALL}"
-        case ForecastRefusal.FEW_CUSTOMERS:
-            what = f"{there} customers with {forecast.event}, {needed} are needed"
-        case ForecastRefusal.FEW_REPEATERS:
-            what = f"{there} customers came on a second day, {needed} are needed"
-        case ForecastRefusal.FEW_PAYERS:
-            what = f"of {there} customers an amount of a second day is known, {needed} are needed"
-        case ForecastRefusal.NOT_FOUND:
-            what = "the likelihood has no maximum that the search could find"
-        case ForecastRefusal.NO_MEAN:
-            what = "amounts spread so far that they have no mean"
-    if short.held_out:
-        return f"nothing could be held against it: {forecast.days} days before, {what}"
-    return what
-
-
-def as_csv(forecasts: Sequence[Forecast]) -> str:
-    """A line for each number of each forecast."""
-    import msgspec
-
-    out = io.StringIO()
-    table = csv.writer(out, lineterminator="\n")
-    table.writerow(("fact", "as_of", "part", "name", "value"))
-    for forecast in forecasts:
-        for part in ("coming", "spending", "calibration"):
-            document = msgspec.to_builtins(getattr(forecast, part)) or {}
-            for name, value in document.items():
-                if isinstance(value, int | float | str):
-                    table.writerow((forecast.fact, forecast.as_of, part, name, value))
-    return out.getvalue()

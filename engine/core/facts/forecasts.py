@@ -14,6 +14,10 @@ LEAST_REPEATERS = 50
 """Those of them who came on a second day, and for amounts those who paid on one."""
 
 
+FIFTH = 0.2
+"""What comes may differ so far from what was expected, as a part of it, before a forecast is called off."""
+
+
 class ForecastRefusal(StrEnum):
     """Why there is no forecast."""
 
@@ -93,6 +97,16 @@ class Calibration(Struct, frozen=True):
         if self.expected_sum is not None and self.counted_sum is not None:
             expected, counted = self.expected_sum, self.counted_sum
         return counted / expected if expected > 0 else None
+
+    @property
+    def is_off(self) -> bool:
+        """Whether what came differs from what was expected by more than a fifth, and by more than twice what
+        chance alone would explain: these models do not fit these customers."""
+        ratio = self.ratio
+        if ratio is None:
+            return False
+        by_chance = 2 * self.deviation / self.expected if self.expected > 0 else 0.0
+        return abs(ratio - 1) > max(FIFTH, by_chance)
 
 
 class Forecast(Struct, frozen=True):
