@@ -108,6 +108,12 @@ def load(folder: Path, now: Instant | None = None) -> Project:
     return _load(Folder(root), commit_of(root), now)
 
 
+def load_unsaved(folder: Path, unsaved: Mapping[str, str], now: Instant) -> Project:
+    """As `load`, with the text of files as an editor has them in the place of what lies in the folder, by
+    their path in the project; the commit is not asked for."""
+    return _load(Folder(_root(folder), unsaved=unsaved), "", now)
+
+
 def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
     """As `load`, from the text of each file by its path, as a publication keeps them: nothing is on the
     disk."""

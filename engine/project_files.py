@@ -33,6 +33,8 @@ class Folder:
     """What is wrong with the form of each journey, before its names are looked at."""
     unreadable: set[str] = field(default_factory=set)
     """config.yaml and schemas whose text is there and cannot be read as a whole."""
+    unsaved: Mapping[str, str] = field(default_factory=dict)
+    """Files that are open in an editor: their text counts and not what lies in `root`, by their path."""
 
     def names(self, under: str, endings: tuple[str, ...]) -> Iterator[str]:
         """Files under a folder with one of these endings, sorted; hidden ones are left out."""
@@ -54,7 +56,10 @@ class Folder:
                 raise AuthorError(
                     f"{under}/ holds more than {MOST_FILES:,} files.", "Move what does not belong there."
                 )
-        yield from sorted(names)
+        prefix = f"{under}/"
+        new = (name for name in self.unsaved if name.startswith(prefix) and name.endswith(endings))
+        names.extend(name for name in new if not any(part.startswith(".") for part in name.split("/")))
+        yield from sorted(set(names))
 
     def read(self, name: str) -> bytes | None:
         """The bytes of a file; None (and a problem) where it cannot be read, nothing where it does not
@@ -64,6 +69,13 @@ class Folder:
                 return None
             self.sources[name] = self.published[name]
             return self.published[name].encode("utf-8")
+        if name in self.unsaved:
+            # half of a surrogate pair has no bytes in UTF-8
+            data = self.unsaved[name].encode("utf-8", "replace")
+            if len(data) > LARGEST:
+                return self._refuse_as_too_large(name)
+            self.sources[name] = data.decode("utf-8")
+            return data
         path = self.root / name
         try:
             # Resolved before it is opened: a link may lead out of the project, where files are none
@@ -86,12 +98,7 @@ class Folder:
                 )
             # Before it is read: a dump that lies here by mistake may have gigabytes.
             if real.stat().st_size > LARGEST:
-                return self._refuse(
-                    name,
-                    "this file is larger than 1 MB",
-                    "nobody can review it",
-                    "divide it, or remove what does not belong here",
-                )
+                return self._refuse_as_too_large(name)
             data = real.read_bytes()
         except FileNotFoundError:
             if path.is_symlink():
@@ -129,6 +136,12 @@ class Folder:
                 )
             )  # fmt: skip
             return None
+
+    def _refuse_as_too_large(self, name: str) -> bytes | None:
+        return self._refuse(
+            name, "this file is larger than 1 MB", "nobody can review it",
+            "divide it, or remove what does not belong here",
+        )  # fmt: skip
 
     def _refuse(self, name: str, what: str, why: str, fix: str) -> bytes | None:
         self.problems.append(Problem(Span(name, 1, 1), "E78", what, why, fix))

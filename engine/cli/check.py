@@ -12,7 +12,6 @@ import typer
 from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.output import CheckFormat, say_block, say_json, say_plain
 from engine.cli.selection import chosen
-from engine.invocation import command
 from engine.problem import Problem, render_github, render_problems, to_json
 
 if TYPE_CHECKING:
@@ -20,9 +19,6 @@ if TYPE_CHECKING:
     from engine.language.acceptance import AcceptedWarning
     from engine.project import Project
     from engine.simulate.stories.story_report import StoriesReport
-
-
-CONFIG = "config.yaml"
 
 
 @app.command(rich_help_panel=WRITE)
@@ -40,36 +36,23 @@ def check(
 ) -> None:
     """Read every file, say what is wrong and how to mend it, then run the stories."""
     from engine.cli.forges.annotations import placed
-    from engine.compiler.causes import is_foundation
-    from engine.compiler.renames import renamed
-    from engine.language.acceptance import judge, told_in_vain
+    from engine.language.acceptance import told_in_vain
     from engine.problem import in_order
     from engine.project import OF_STORE, load
     from engine.project import check as problems_of
-    from engine.project_files import former_files, place_in_repository
-    from engine.simulate.stories.story_report import run_stories
+    from engine.project_files import place_in_repository
+    from engine.simulate.checking import failures, judge_later, run_sound_stories
 
     session = Session.of(context)
     project = load(session.folder, session.clock.now())
     wanted = chosen(paths or [], project.folder)
-    former = former_files(project.folder, "journeys")
-    later = renamed(former, project.files, project.world.segments)
-    if with_store:
-        later += _of_store(project)
-    judged = judge(later, project.acceptances)
+    judged = judge_later(project, _of_store(project) if with_store else ())
     found = [*problems_of(project), *judged.open]
     if with_store and not project.has_errors:
         found += told_in_vain(judged, OF_STORE.__contains__)
     problems = in_order(problem for problem in found if wanted(problem.span.file))
     accepted = [each for each in (*project.accepted, *judged.accepted) if wanted(each.problem.span.file)]
-    files = [
-        file
-        for file in project.files.values()
-        if wanted(file.span.file) and file.span.file not in project.broken
-    ]
-    # As those of journeys: in a world that is half written no story means anything.
-    is_sound = not any(problem.is_error and is_foundation(problem.span.file) for problem in found)
-    report = run_stories(files, project.journeys, project.world, of_points=is_sound and wanted(CONFIG))
+    report = run_sound_stories(project, found, wanted)
     journeys = sum(is_journey(file) and wanted(file) for file in project.sources)
     learned = _learned(project, wanted)
     if form is CheckFormat.github:
@@ -135,29 +118,6 @@ def _print(
     if code := next((problem.code for problem in problems if not problem.is_error), None):
         say_plain(f"A warning that is meant so takes a comment above its line:  # accepted {code}: why")
     say_block(summary(problems, report, journeys, len(accepted)))
-
-
-def failures(report: StoriesReport) -> list[Problem]:
-    """Failed stories as problems at the place of the story, for annotations; each with its diff."""
-    from engine.simulate.stories.story_report import render_rows
-
-    return [
-        Problem(
-            result.story.name.span,
-            "E59",
-            f'the story "{result.story.name.value}" fails',
-            render_rows(result.story.name.value, result.rows) if result.rows else _said(result.problems),
-            f"mend the journey, or the story where it is meant so; `{command('test')}` shows the same",
-        )
-        for journey in report.journeys
-        for result in journey.results
-        if not result.passed
-    ]
-
-
-def _said(problems: Sequence[Problem]) -> str:
-    """What is wrong with the story itself, one line for each."""
-    return "\n".join(f"line {problem.span.line}: {problem.what}; {problem.fix}" for problem in problems)
 
 
 def summary(problems: Sequence[Problem], report: StoriesReport, journeys: int, accepted: int = 0) -> str:

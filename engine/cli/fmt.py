@@ -57,17 +57,12 @@ def fmt(
 
 
 def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
-    from engine.language.fmt import format_journey
-    from engine.language.fmt_facts import format_facts
-    from engine.language.nodes import Mapping
-    from engine.language.yaml.source import read
+    from engine.compiler.formatter import Formatter
     from engine.project import load_world
 
     root = folder.resolve()
     # a mistake in config.yaml says nothing about the form of a journey
-    catalogue = load_world(folder, sound=("schemas/",)).catalogue
-    names = frozenset(name for name, kind in catalogue.attributes.items() if kind.kind == "true/false")
-    amounts = catalogue.amounts()
+    formatter = Formatter.of(load_world(folder, sound=("schemas/",)).catalogue)
     wanted = chosen(paths, root)
     done = _Done([], [])
     for path in _files(root):
@@ -81,9 +76,8 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
         except UnicodeDecodeError:
             done.unreadable.append(file)
             continue
-        formatted = format_facts(text, file) if file == _FACTS else format_journey(text, file, names, amounts)
-        node, _ = read(formatted, file)
-        if not isinstance(node, Mapping):
+        formatted = formatter.format(text, file)
+        if formatted is None:
             done.unreadable.append(file)
         elif formatted.encode() != data:
             done.changed.append(file)
@@ -99,15 +93,14 @@ def _format(folder: Path, paths: list[Path], *, write: bool) -> _Done:
     return done
 
 
-_FACTS = "schemas/customer.yaml"
-
-
 def _files(root: Path) -> Iterator[Path]:
+    from engine.compiler.formatter import FACTS
+
     paths = (root / "journeys").rglob("*")
     yield from sorted(path for path in paths if path.suffix in (".yaml", ".yml") and path.is_file())
     # An empty one is a schema without fields.
-    if (root / _FACTS).is_file() and (root / _FACTS).read_bytes().strip():
-        yield root / _FACTS
+    if (root / FACTS).is_file() and (root / FACTS).read_bytes().strip():
+        yield root / FACTS
 
 
 def _summary(done: _Done, *, check: bool) -> str:

@@ -83,7 +83,7 @@ class ReviewedChange:
     @property
     def annotations(self) -> list[Problem]:
         """The mistakes, and the failing stories at their places."""
-        from engine.cli.check import failures
+        from engine.simulate.checking import failures
 
         return in_order([*self.problems, *failures(self.stories)])
 

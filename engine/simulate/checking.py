@@ -1,0 +1,62 @@
+"""All that `check` finds in a project: its files, what was renamed since git knows them, its stories."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+
+from engine.compiler.causes import is_foundation
+from engine.compiler.renames import renamed
+from engine.invocation import command
+from engine.language.acceptance import Judgement, judge
+from engine.problem import Problem
+from engine.project import Project, check
+from engine.project_files import former_files
+from engine.simulate.stories.story_report import CONFIG_FILE, StoriesReport, render_rows, run_stories
+
+
+def find_problems(project: Project) -> list[Problem]:
+    """What is wrong in the files, and what was renamed without `was:`; git is asked for their former text."""
+    return [*check(project), *judge_later(project).open]
+
+
+def judge_later(project: Project, more: Iterable[Problem] = ()) -> Judgement:
+    """What the files alone do not tell: what was renamed since git knows them, and what others found `more`;
+    which of it is accepted."""
+    former = former_files(project.folder, "journeys")
+    return judge([*renamed(former, project.files, project.world.segments), *more], project.acceptances)
+
+
+def run_sound_stories(
+    project: Project, problems: Sequence[Problem], wanted: Callable[[str], bool] = lambda _: True
+) -> StoriesReport:
+    """The stories of the files that are `wanted`, without those of a file that is wrong itself: they would
+    only tell the same again. `problems`: what is known to be wrong."""
+    files = [
+        file
+        for file in project.files.values()
+        if wanted(file.span.file) and file.span.file not in project.broken
+    ]
+    # As those of journeys: in a world that is half written no story means anything.
+    is_sound = not any(problem.is_error and is_foundation(problem.span.file) for problem in problems)
+    return run_stories(files, project.journeys, project.world, of_points=is_sound and wanted(CONFIG_FILE))
+
+
+def failures(report: StoriesReport) -> list[Problem]:
+    """Failed stories as problems at the place of the story; each with its diff."""
+    return [
+        Problem(
+            result.story.name.span,
+            "E59",
+            f'the story "{result.story.name.value}" fails',
+            render_rows(result.story.name.value, result.rows) if result.rows else _said(result.problems),
+            f"mend the journey, or the story where it is meant so; `{command('test')}` shows the same",
+        )
+        for journey in report.journeys
+        for result in journey.results
+        if not result.passed
+    ]
+
+
+def _said(problems: Sequence[Problem]) -> str:
+    """What is wrong with the story itself, one line for each."""
+    return "\n".join(f"line {problem.span.line}: {problem.what}; {problem.fix}" for problem in problems)
