@@ -47,7 +47,8 @@ def deploy(
 ) -> None:
     """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
     new files, then these count."""
-    from engine.cli.diff import compare, tell_diff
+    from engine.cli.compared_versions import compare
+    from engine.cli.diff import tell_diff
     from engine.cli.plan import tell_plan
     from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load

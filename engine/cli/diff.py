@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.app import TRY, Session, app
-from engine.cli.output import Format, asides, counted, say, say_head, say_json, say_plain
+from engine.cli.output import Format, asides, counted, remark, say, say_head, say_json, say_plain
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from pathlib import Path
-
-    from engine.plan.difference import Affected, Difference, ProjectDiff, SubjectDiff
-    from engine.project import Project
-    from engine.values import Instant
+    from engine.plan.difference import Affected, Difference, ProjectDiff
 
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan"}
 
@@ -27,17 +24,30 @@ def diff(
     revision: Annotated[
         str, typer.Argument(help="a commit, branch or tag; without one: where this branch left the main one")
     ] = "",
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures", metavar="DIR", help="what customers see and the journeys, before and after"
+        ),
+    ] = None,
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Say in words what differs between the files here and those of an earlier version, and what that does to
     people. Layout, comments and the order of keys are no difference."""
+    from engine.cli.compared_versions import compare_versions
     from engine.project import load
     from engine.project_files import files_at
 
     session = Session.of(context)
     project = load(session.folder)
     commit = base_commit(project.folder, revision)
-    answer = compare(files_at(project.folder, commit), project, session.clock.now())
+    compared = compare_versions(files_at(project.folder, commit), project, session.clock.now())
+    answer = compared.differences
+    made = None
+    if pictures is not None:
+        from engine.cli.pictures.folder import write_pictures
+
+        made = write_pictures(pictures, compared, commit)
     if form is Format.json:
         say_json(
             {
@@ -45,10 +55,17 @@ def diff(
                 "affects": answer.affects,
                 "subjects": answer.subjects,
                 "unread": answer.unread,
+                **({"pictures": made} if made is not None else {}),
             }
         )
-    else:
-        tell_diff(answer, commit[:12])
+        return
+    tell_diff(answer, commit[:12])
+    if made is not None:
+        say()
+        what = f"{counted(made.messages, 'message')} and {counted(made.journeys, 'journey')}"
+        say_plain(f"{what} before and after: {made.page}")
+        if made.missing:
+            remark(made.missing)
 
 
 def base_commit(folder: Path, revision: str) -> str:
@@ -70,44 +87,6 @@ def base_commit(folder: Path, revision: str) -> str:
     raise UsageError(
         "this folder is not under git, or has no commit yet", "commit the files once, then change them"
     )
-
-
-def compare(before: Mapping[str, str], project: Project, now: Instant) -> ProjectDiff:
-    """An earlier version (path -> text) and the folder, with the messages that read differently."""
-    from engine.plan.project_diff import project_diff
-    from engine.project import load_published
-    from engine.project_files import AUTHORED
-
-    files = {name: text for name, text in project.sources.items() if name.startswith(AUTHORED)}
-    return project_diff(before, files, _messages(load_published(before), project, before, files, now))
-
-
-def _messages(
-    former: Project, project: Project, before: Mapping[str, str], files: Mapping[str, str], now: Instant
-) -> list[SubjectDiff]:
-    """Of the templates that may read differently: their own files, or what all of them are made with."""
-    from engine.cli.samples.written import written_messages
-    from engine.plan.message_diff import message_diffs
-
-    touched = {
-        name for name in before.keys() | files.keys() if name.startswith("templates/")
-        and (before.get(name) or "").strip() != (files.get(name) or "").strip()
-    }  # fmt: skip
-    names = {name.removeprefix("templates/").partition(".")[0] for name in touched if "/_" not in name}
-    if any("/_" in name for name in touched) or former.config.shop != project.config.shop:
-        names = {*former.templates.by_name, *project.templates.by_name}
-    if not names:
-        return []
-    # as of one moment: what is made up hangs on it
-    texts = [written_messages(each, names, now) for each in (former, project)]
-    of_channel = {
-        (file.name, file.channel): file.file for of in project.templates.by_name.values() for file in of
-    }
-    places = {
-        written: of_channel.get((written.template, written.channel), "")
-        for written in texts[0].keys() | texts[1].keys()
-    }
-    return list(message_diffs(texts[0], texts[1], places))
 
 
 def tell_diff(answer: ProjectDiff, against: str) -> None:

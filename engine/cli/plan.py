@@ -66,7 +66,8 @@ def plan(
 ) -> None:
     """Say what publishing the folder would do: how many people are where, what becomes of them, who leaves at
     once, how segments change, and what differs in words. Changes nothing."""
-    from engine.cli.diff import compare, tell_diff
+    from engine.cli.compared_versions import compare
+    from engine.cli.diff import tell_diff
     from engine.cli.stores import look_into_store
     from engine.plan.reviewed import ReviewedPlan, written
     from engine.project import load

@@ -41,6 +41,12 @@ def review(
     snapshot: Annotated[
         Path | None, typer.Option("--snapshot", help="a file of  snapshot: who is inside, and events to play")
     ] = None,
+    pictures: Annotated[
+        Path | None,
+        typer.Option(
+            "--pictures", metavar="DIR", help="what customers see and the journeys, before and after"
+        ),
+    ] = None,
     out: Annotated[Path | None, typer.Option("--out", help="write the comment to this file")] = None,
     form: Annotated[
         ReviewFormat,
@@ -65,7 +71,7 @@ def review(
     request = request_on(post) if post is not None else None
     if post is not None and not base:
         base = base_on(post, session.folder)
-    change = _change(session, base, snapshot)
+    change = _change(session, base, snapshot, pictures)
     text = comment(change)
     if out is not None:
         try:
@@ -105,13 +111,15 @@ def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
                     "passes": not change.is_refused,
                     "problems": [to_json(problem) for problem in change.annotations],
                     "stories": {"passed": change.stories.passed, "failed": change.stories.failed},
+                    **({"pictures": change.made} if change.made is not None else {}),
                     "comment": text,
                 }
             )
 
 
-def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChange:
-    from engine.cli.diff import base_commit, compare
+def _change(session: Session, base: str, snapshot: Path | None, pictures: Path | None) -> ReviewedChange:
+    from engine.cli.compared_versions import compare_versions
+    from engine.cli.diff import base_commit
     from engine.cli.reports.drawn import picture_of_change
     from engine.cli.review_comment import ReviewedChange
     from engine.compiler.renames import renamed
@@ -128,7 +136,8 @@ def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChang
     project = load(session.folder, now)
     commit = base_commit(project.folder, base)
     before = files_at(project.folder, commit)
-    differences = compare(before, project, now)
+    compared = compare_versions(before, project, now)
+    differences = compared.differences
     changed = {subject.file for subject in differences.subjects} | {each.file for each in differences.unread}
     files = [file for _, file in sorted(project.files.items()) if file.span.file in changed]
     former_journeys = journeys_of(before)
@@ -144,6 +153,11 @@ def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChang
     found = [*project.problems, *judged.open]
     # by their text: a comment that accepts a warning changes nothing for customers
     touched = changed | {file for file, text in project.sources.items() if before.get(file) != text}
+    made = None
+    if pictures is not None:
+        from engine.cli.pictures.folder import write_pictures
+
+        made = write_pictures(pictures, compared, commit, counted)
     return ReviewedChange(
         differences, plan, comparison, _stories(project, changed),
         bounded(problem for problem in found if problem.is_error or problem.span.file in touched),
@@ -151,6 +165,7 @@ def _change(session: Session, base: str, snapshot: Path | None) -> ReviewedChang
         {file.name.value: picture_of_change(file, former_journeys, counted) for file in files},
         patch(project.folder, commit), zone(project.config.timezone), project.config.currency,
         commit, snapshot is not None, place_in_repository(project.folder),
+        made,
     )  # fmt: skip
 
 

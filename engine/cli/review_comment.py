@@ -18,6 +18,7 @@ from engine.problem import in_order
 from engine.visible import visible
 
 if TYPE_CHECKING:
+    from engine.cli.pictures.folder import PicturesMade
     from engine.language.acceptance import AcceptedWarning
     from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
     from engine.plan.in_flight import DeploymentPlan, JourneyPlan
@@ -58,7 +59,8 @@ class ReviewedChange:
     mistakes. `stories`: of the journeys that changed, and of those where one fails; `problems`: of the files
     that changed; `accepted`: warnings that the change accepts; `pictures`: Mermaid by journey; `patch`: the
     files as git compares them. `against`: the commit it is compared with. `within`: where the project stands
-    in its repository, "" or ending in `/`."""
+    in its repository, "" or ending in `/`. `made`: the folder with pictures before and after, if one was
+    wanted."""
 
     differences: ProjectDiff
     plan: DeploymentPlan | None
@@ -73,6 +75,7 @@ class ReviewedChange:
     against: str
     has_snapshot: bool = False
     within: str = ""
+    made: PicturesMade | None = None
 
     @property
     def is_refused(self) -> bool:
@@ -161,6 +164,8 @@ def _open_parts(change: ReviewedChange) -> Iterator[str]:
     ]
     if lines:
         yield "### What changes\n\n" + _cut(lines, MOST_CHANGES, "all of it is in the first fold")
+    if change.made is not None and (change.made.messages or change.made.journeys):
+        yield f"Before and after: {_pictures(change.made)}\n"
     if change.plan is not None:
         yield from _people(change.plan, change.zone)
     elif change.has_snapshot:
@@ -169,6 +174,12 @@ def _open_parts(change: ReviewedChange) -> Iterator[str]:
         yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
     if change.comparison is not None:
         yield from _replayed(change.comparison, change.currency)
+
+
+def _pictures(made: PicturesMade) -> str:
+    """How many there are and where, in one line."""
+    many = counted(made.messages, "message"), counted(made.journeys, "journey")
+    return f"{many[0]} and {many[1]} side by side in `{_code(made.page)}`"
 
 
 def _subject(subject: SubjectDiff) -> Iterator[str]:

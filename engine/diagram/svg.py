@@ -59,8 +59,21 @@ class _Column:
     height: int
 
 
+@dataclass(frozen=True, slots=True)
+class SvgPicture:
+    """An SVG document and how wide it is, in pixels."""
+
+    text: str
+    wide: int
+
+
 def svg(flowchart: Flowchart) -> str:
     """The SVG document; titles of the nodes name the line in the file."""
+    return svg_picture(flowchart).text
+
+
+def svg_picture(flowchart: Flowchart) -> SvgPicture:
+    """As `svg`, with its width."""
     column = _measured(flowchart.nodes)
     wide = max(column.wide + 2 * PAD, NARROWEST)
     drawing = _Drawing(of_run=flowchart.run is not None)
@@ -68,11 +81,12 @@ def svg(flowchart: Flowchart) -> str:
     drawing.column(column, wide // 2, top)
     height = top + column.height + PAD
     name = escape(visible(flowchart.name))
-    return (
+    text = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{height}" '
         f'viewBox="0 0 {wide} {height}" role="img" aria-label="journey {name}">\n'
         f"<style>{_STYLE}</style>\n" + "\n".join(drawing.parts) + "\n</svg>\n"
     )
+    return SvgPicture(text, wide)
 
 
 def _measured(nodes: tuple[FlowNode, ...]) -> _Column:

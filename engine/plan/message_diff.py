@@ -43,11 +43,22 @@ def _changes(written: Written, before: str | None, now: str | None) -> Iterator[
         )
         yield Difference(sign, f"{which} {words}", Affected.MESSAGES, _RULE if now is not None else "")
         return
+    for sign, line in changed_lines(before, now):
+        yield Difference(sign, f"{which}: {line}", Affected.MESSAGES, _RULE)
+
+
+class ChangedLine(NamedTuple):
+    """A line that only one of two texts has."""
+
+    sign: Sign
+    line: str
+
+
+def changed_lines(before: str, now: str) -> Iterator[ChangedLine]:
+    """What differs between two texts, without empty lines: what is gone before what came in its place."""
     former, present = before.splitlines(), now.splitlines()
     for how, start, end, first, last in SequenceMatcher(a=former, b=present, autojunk=False).get_opcodes():
         if how == "equal":
             continue
         for sign, lines in ((Sign.REMOVED, former[start:end]), (Sign.ADDED, present[first:last])):
-            for line in lines:
-                if line.strip():
-                    yield Difference(sign, f"{which}: {line.strip()}", Affected.MESSAGES, _RULE)
+            yield from (ChangedLine(sign, line.strip()) for line in lines if line.strip())

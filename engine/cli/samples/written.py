@@ -1,27 +1,65 @@
-"""Messages as text: what a made-up customer would read, in every channel and language."""
+"""Messages as a made-up customer would read them, in every channel and language, in two versions."""
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
 
 from engine.cli.samples.message import SampleWriter
+from engine.http.console.preview import Sheet
 from engine.plan.message_diff import Written
 from engine.project import Project
 from engine.values import Instant
 
 
-def written_messages(project: Project, templates: Collection[str], now: Instant) -> dict[Written, str]:
-    """Subject and text of each message of these templates, as of a moment; one that cannot be written is left
-    out."""
+@dataclass(frozen=True, slots=True)
+class MessageVersions:
+    """The messages of some templates before a change and now, for the same made-up customer. `files`: where
+    each is written."""
+
+    before: Mapping[Written, Sheet]
+    now: Mapping[Written, Sheet]
+    files: Mapping[Written, str]
+
+    def texts(self) -> tuple[dict[Written, str], dict[Written, str]]:
+        """Both as text."""
+        former, present = (
+            {written: text_of(sheet) for written, sheet in sheets.items()}
+            for sheets in (self.before, self.now)
+        )
+        return former, present
+
+
+def message_versions(
+    former: Project, project: Project, templates: Collection[str], now: Instant
+) -> MessageVersions:
+    """Of these templates, as of one moment: what is made up hangs on it."""
+    of_channel = {
+        (file.name, file.channel): file.file for of in project.templates.by_name.values() for file in of
+    }
+    before, present = (written_sheets(each, templates, now) for each in (former, project))
+    files = {
+        written: of_channel.get((written.template, written.channel), "")
+        for written in before.keys() | present.keys()
+    }
+    return MessageVersions(before, present, files)
+
+
+def written_sheets(project: Project, templates: Collection[str], now: Instant) -> dict[Written, Sheet]:
+    """Each message of these templates, as of a moment."""
     writer = SampleWriter(project, now)
-    texts: dict[Written, str] = {}
+    sheets: dict[Written, Sheet] = {}
     for template in sorted(templates):
         if template not in project.templates.by_name:
             continue
         for sheet in writer.sheets(template, None, None):
             message = sheet.message
-            head = [message.subject, *message.fields.values()]
             variant = sheet.title.removeprefix(f"{message.channel}, {message.language}")
-            written = Written(template, message.channel, message.language, variant)
-            texts[written] = "\n".join([*(line for line in head if line), message.body])
-    return texts
+            sheets[Written(template, message.channel, message.language, variant)] = sheet
+    return sheets
+
+
+def text_of(sheet: Sheet) -> str:
+    """What somebody reads: subject, the fields of the channel, and the text."""
+    head = [sheet.message.subject, *sheet.message.fields.values()]
+    return "\n".join([*(line for line in head if line), sheet.message.body])

@@ -1,0 +1,1 @@
+"""Pictures of a change, before and after: what customers see, and the journeys."""
