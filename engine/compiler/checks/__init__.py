@@ -12,6 +12,8 @@ from engine.compiler.checks import (
     consent,
     decisions,
     duration,
+    full_caps,
+    idle_caps,
     ids,
     inside_itself,
     likely,
@@ -53,6 +55,7 @@ ALONG_PATHS: tuple[Check, ...] = (
     asked_too_early.check,
     quiet_hours.check,
     duration.check,
+    full_caps.check,
     restart.check,
 )
 """They follow the steps in their order, and are wrong themselves where a step is missing."""
@@ -65,6 +68,7 @@ WHOLE: tuple[WholeCheck, ...] = (
     template_texts.check,
     template_languages.check,
     config_journeys.check,
+    idle_caps.check,
     offers.check,
     offer_blocks.check,
     public_pages.check,
