@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from engine.language.acceptance import AcceptedWarning
     from engine.project import Project
     from engine.simulate.stories.story_report import StoriesReport
+    from engine.values import Instant
 
 
 @app.command(rich_help_panel=WRITE)
@@ -31,7 +32,8 @@ def check(
         CheckFormat, typer.Option("--format", help="text, json, or github annotations")
     ] = CheckFormat.text,
     with_store: Annotated[
-        bool, typer.Option("--store", help="also what the customers in the store say about segments")
+        bool,
+        typer.Option("--store", help="also what the store tells: events, consents, segments, templates"),
     ] = False,
 ) -> None:
     """Read every file, say what is wrong and how to mend it, then run the stories."""
@@ -46,7 +48,7 @@ def check(
     session = Session.of(context)
     project = load(session.folder, session.clock.now())
     wanted = chosen(paths or [], project.folder)
-    judged = judge_later(project, _of_store(project) if with_store else ())
+    judged = judge_later(project, _of_store(project, session.clock.now()) if with_store else ())
     found = [*problems_of(project), *judged.open]
     if with_store and not project.has_errors:
         found += told_in_vain(judged, OF_STORE.__contains__)
@@ -65,13 +67,13 @@ def check(
         raise typer.Exit(PROBLEMS)
 
 
-def _of_store(project: Project) -> list[Problem]:
+def _of_store(project: Project, now: Instant) -> list[Problem]:
     """What only the customers can tell. Raises what a store raises that cannot be opened."""
-    from engine.cli.reports.segments import warnings
+    from engine.cli.reports.store_warnings import warnings
     from engine.cli.stores import look_into_store
 
     with look_into_store(project.folder) as conn:
-        return warnings(conn, project)
+        return warnings(conn, project, now)
 
 
 def _learned(project: Project, wanted: Callable[[str], bool]) -> list[LearnedValue]:
