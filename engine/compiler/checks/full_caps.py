@@ -58,7 +58,8 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
         match step:
             case Send():
                 policy = checked.policy(step)
-                if policy is None or not policy.caps:
+                is_known = step.template.value in checked.world.templates.by_name
+                if policy is None or not policy.caps or not is_known:
                     return sent
                 channel = step.via[0].value if len(step.via) == 1 else ""
                 full = _full(policy, channel, sent) if _is_dropped(step, policy) else None
