@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from engine.cli.samples.written import MessageVersions
     from engine.plan.difference import ProjectDiff
+    from engine.problem import Problem
     from engine.project import Project
     from engine.values import Instant
 
@@ -41,7 +42,17 @@ def compare_versions(before: Mapping[str, str], project: Project, now: Instant) 
     former = load_published(before)
     messages = message_versions(former, project, _touched_templates(former, project, before, files), now)
     differences = project_diff(before, files, list(message_diffs(*messages.texts(), messages.files)))
+    differences = replace(differences, warnings=_new_warnings(former, project))
     return ComparedVersions(before, project, differences, messages)
+
+
+def _new_warnings(former: Project, project: Project) -> tuple[Problem, ...]:
+    """What `check` warns of in the folder and not before; one that only stands in another line is none."""
+    known = {(problem.code, problem.what) for problem in former.problems}
+    return tuple(
+        problem for problem in project.problems
+        if not problem.is_error and (problem.code, problem.what) not in known
+    )  # fmt: skip
 
 
 def _touched_templates(

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import TRY, Session, app
-from engine.cli.output import Format, asides, counted, remark, say, say_head, say_json, say_plain
+from engine.cli.output import Format, asides, counted, remark, say, say_head, say_json, say_plain, say_rows
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -55,6 +55,7 @@ def diff(
                 "affects": answer.affects,
                 "subjects": answer.subjects,
                 "unread": answer.unread,
+                "warnings": answer.warnings,
                 **({"pictures": made} if made is not None else {}),
             }
         )
@@ -102,6 +103,9 @@ def tell_diff(answer: ProjectDiff, against: str) -> None:
             _lines(subject.folded)
     for unread in answer.unread:
         asides.print(f"{unread.file} cannot be compared: {unread.why}", markup=False)
+    if answer.warnings:
+        say_head("check warns of what it did not before")
+        say_rows([(f"{each.span.file}:{each.span.line}", each.code, each.what) for each in answer.warnings])
     changes = sum(len(subject.changes) + len(subject.folded) for subject in answer.subjects)
     say()
     say_plain(f"{counted(changes, 'change')} against {against}: {_affects(answer.affects)}")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -19,11 +20,15 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from engine.errors import AuthorError
+    from engine.plan.difference import ProjectDiff
     from engine.plan.in_flight import DeploymentPlan, JourneyPlan, PlaceInFlight, RiskyChange
+    from engine.plan.traffic import Traffic
     from engine.project import Project
     from engine.runtime.publish.planning import ComingDeployment
+    from engine.runtime.publish.recent_events import RecentEvents
 
 GONE_HELP = "a wait that is gone, and none took its place: who rests there goes on (may be repeated)"
+ONE_IN_HELP = "play one of so many customers; without it as many as take seconds"
 MOVED = {
     "stays": "stay",
     "keeps_moment": "stay and keep the moment they were promised",
@@ -63,15 +68,24 @@ def plan(
         Path | None,
         typer.Option("--snapshot", help="by what  snapshot  wrote, where the store is out of reach"),
     ] = None,
+    replay: Annotated[
+        bool,
+        typer.Option("--replay/--no-replay", help="with or without the recorded events of the last weeks"),
+    ] = True,
+    one_in: Annotated[int | None, typer.Option("--one-in", min=1, help=ONE_IN_HELP)] = None,
 ) -> None:
     """Say what publishing the folder would do: how many people are where, what becomes of them, who leaves at
-    once, how segments change, and what differs in words. Changes nothing."""
+    once, how segments change, who would enter, what is sent a day and what it costs, and what differs in
+    words. Changes nothing."""
     from engine.cli.compared_versions import compare
     from engine.cli.diff import tell_diff
     from engine.cli.stores import look_into_store
+    from engine.cli.traffic import tell_traffic
+    from engine.plan.difference import Affected
     from engine.plan.reviewed import ReviewedPlan, written
     from engine.project import load
     from engine.runtime.publish.planning import plan_deployment
+    from engine.runtime.publish.recent_events import of_file, of_store
     from engine.values import to_datetime, zone
 
     session = Session.of(context)
@@ -79,22 +93,31 @@ def plan(
     now = session.clock.now()
     if snapshot is not None and out is not None:
         raise UsageError("a plan that is to be deployed is made beside the store:", "leave --snapshot away")
-    if snapshot is not None:
-        coming = _from_snapshot(snapshot, project, gone or ())
-    else:
-        with look_into_store(session.folder) as conn:
+    with ExitStack() as opened:
+        recent: AbstractContextManager[RecentEvents]
+        if snapshot is not None:
+            coming = _from_snapshot(snapshot, project, gone or ())
+            recent = of_file(snapshot, one_in)
+        else:
+            conn = opened.enter_context(look_into_store(session.folder))
             coming = plan_deployment(conn, project, now, gone or ())
-    if not coming.number:
-        raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
-    differences = compare(coming.published, coming.project, now)
+            recent = of_store(conn, now, one_in)
+        if not coming.number:
+            raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
+        differences = compare(coming.published, coming.project, now)
+        sent = None
+        if replay and any(who is not Affected.NOTHING for who in differences.affects):
+            sent = _traffic(coming, opened.enter_context(recent), differences)
     if form is Format.json:
         say_json({
             "against": coming.number, "affects": differences.affects, "risks": coming.plan.risks,
-            "people": coming.plan, "subjects": differences.subjects,
-            "unread": differences.unread,
+            "people": coming.plan, "traffic": sent, "subjects": differences.subjects,
+            "unread": differences.unread, "warnings": differences.warnings,
         })  # fmt: skip
     else:
-        tell_plan(coming.plan, zone(project.config.timezone))
+        tell_plan(coming.plan, zone(project.config.timezone), sent)
+        if sent is not None:
+            tell_traffic(sent, project.config.currency)
         tell_diff(differences, f"deployment {coming.number}")
     if coming.plan.gone or coming.plan.doubts:
         raise typer.Exit(PROBLEMS)
@@ -120,13 +143,39 @@ def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> Comin
     return plan_from_snapshot(counted, files, project, gone)
 
 
-def tell_plan(coming: DeploymentPlan, zone: ZoneInfo) -> None:
-    """What becomes of people and segments. `zone`: of the moments."""
+def _traffic(coming: ComingDeployment, events: RecentEvents, differences: ProjectDiff) -> Traffic | None:
+    from engine.plan.traffic import traffic
+    from engine.project import load_published
+    from engine.runtime.publish.recent_events import play_both
+
+    former = load_published(coming.published)
+    about = changed_journeys(differences)
+    compared = play_both(former, coming.project, events, about)
+    return traffic(compared, about) if compared is not None else None
+
+
+def changed_journeys(differences: ProjectDiff) -> list[str]:
+    """Those that are new or do something else than before."""
+    from engine.plan.difference import Affected
+
+    return [
+        subject.name for subject in differences.subjects
+        if subject.kind == "journey" and subject.affects != (Affected.NOTHING,)
+    ]  # fmt: skip
+
+
+def tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None = None) -> None:
+    """What becomes of people and segments. `zone`: of the moments; `sent`: what is sent, if it is known."""
+    from engine.cli.traffic import jump
     from engine.runtime.publish.planning import doubt_refusal, refusal
 
-    if coming.risks:
+    jumps = sent.jumps if sent is not None else ()
+    if coming.risks or jumps:
         say_head("To be looked at first")
-        say_rows([_risk(each) for each in coming.risks])
+        say_rows([
+            *(_risk(each) for each in coming.risks),
+            *(["", f"in {each.journey}", jump(each)] for each in jumps),
+        ])  # fmt: skip
     for journey in coming.journeys:
         say_head(f"journey {journey.journey}: {_people(journey.people)} inside")
         if journey.is_gone:

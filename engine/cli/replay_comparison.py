@@ -60,7 +60,7 @@ def _journey(journey: JourneyComparison, currency: str, *, days: bool) -> None:
     rows += [(words, *counts(pair)) for words, pair in count_lines(journey)]
     if (cost := cost_line(journey, currency)) is not None:
         rows.append(cost)
-    say_rows(_aligned(rows))
+    say_rows(aligned(rows))
     if journey.enter or journey.enter_no_more:
         say_plain(
             f"  {counted(journey.enter, 'customer')} would newly enter, {journey.enter_no_more:,} no longer"
@@ -69,7 +69,7 @@ def _journey(journey: JourneyComparison, currency: str, *, days: bool) -> None:
     if days and changed:
         say("  [dim]by day[/]")
         told = ((each.day, f"{each.template} via {each.channel}", *counts(each.messages)) for each in changed)
-        say_rows(_aligned(list(told), left=2), indent=4)
+        say_rows(aligned(list(told), left=2), indent=4)
 
 
 def cost_line(journey: JourneyComparison, currency: str) -> tuple[str, str, str, str] | None:
@@ -103,8 +103,8 @@ def counts(pair: ComparedCount) -> tuple[str, str, str]:
     return f"{pair.before:,}", f"{pair.after:,}", f"{pair.after - pair.before:+,}{margin}"
 
 
-def _aligned(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[tuple[str, ...]]:
-    """Columns of numbers end at the same place."""
+def aligned(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[tuple[str, ...]]:
+    """Columns of numbers end at the same place; the first `left` are of words."""
     wide = [max(map(len, column)) for column in zip(*rows, strict=True)]
     return [
         tuple(

@@ -12,13 +12,13 @@ import typer
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
 from engine.cli.forges.merge_request import Forge
 from engine.cli.output import remark, say_block, say_json, say_plain
+from engine.cli.plan import ONE_IN_HELP
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.cli.review_comment import ReviewedChange
     from engine.language.acceptance import AcceptedWarning
     from engine.project import Project
-    from engine.simulate.replay.comparison import ReplayComparison
     from engine.simulate.stories.story_report import StoriesReport
 
 
@@ -59,6 +59,7 @@ def review(
     labels: Annotated[
         bool, typer.Option("--labels/--no-labels", help="with  --post: also say by labels whom it affects")
     ] = True,
+    one_in: Annotated[int | None, typer.Option("--one-in", min=1, help=ONE_IN_HELP)] = None,
 ) -> None:
     """Write a change as one comment in Markdown: in words, with the people inside, recorded events played
     with both versions, stories, pictures. Leaves with 1 where a story fails, a file has mistakes, or deploy
@@ -71,7 +72,7 @@ def review(
     request = request_on(post) if post is not None else None
     if post is not None and not base:
         base = base_on(post, session.folder)
-    change = _change(session, base, snapshot, pictures)
+    change = _change(session, base, snapshot, one_in, pictures)
     text = comment(change)
     if out is not None:
         try:
@@ -117,9 +118,12 @@ def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
             )
 
 
-def _change(session: Session, base: str, snapshot: Path | None, pictures: Path | None) -> ReviewedChange:
+def _change(
+    session: Session, base: str, snapshot: Path | None, one_in: int | None, pictures: Path | None
+) -> ReviewedChange:
     from engine.cli.compared_versions import compare_versions
     from engine.cli.diff import base_commit
+    from engine.cli.plan import changed_journeys
     from engine.cli.reports.drawn import picture_of_change
     from engine.cli.review_comment import ReviewedChange
     from engine.compiler.renames import renamed
@@ -128,6 +132,7 @@ def _change(session: Session, base: str, snapshot: Path | None, pictures: Path |
     from engine.problem import bounded
     from engine.project import load, load_published
     from engine.project_files import files_at, patch, place_in_repository
+    from engine.runtime.publish.recent_events import of_file, play_both
     from engine.runtime.publish.snapshot_plan import plan_from_snapshot
     from engine.store.snapshot import read_snapshot
     from engine.values import zone
@@ -147,7 +152,8 @@ def _change(session: Session, base: str, snapshot: Path | None, pictures: Path |
         if not project.has_errors:
             plan = plan_from_snapshot(counted, published, project, ()).plan
             former = load_published(before, commit)
-            comparison = _played(former, project, snapshot) if not former.has_errors else None
+            with of_file(snapshot, one_in) as events:
+                comparison = play_both(former, project, events, changed_journeys(differences))
     later = renamed(_journeys(before), project.files, project.world.segments)
     judged = judge(later, project.acceptances)
     found = [*project.problems, *judged.open]
@@ -203,11 +209,3 @@ def _stories(project: Project, changed: set[str]) -> StoriesReport:
     ]
     report = run_stories(files, project.journeys, project.world, of_points=is_sound)
     return StoriesReport(tuple(each for each in report.journeys if each.file in changed or each.failed))
-
-
-def _played(former: Project, project: Project, snapshot: Path) -> ReplayComparison:
-    from engine.simulate.replay.comparison import compare_replays
-    from engine.simulate.replay.replay import ReplayOptions
-
-    versions = [(each.journeys, each.world) for each in (former, project)]
-    return compare_replays(versions[0], versions[1], [snapshot], None, ReplayOptions(strict=True))[0]

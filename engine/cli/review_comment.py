@@ -13,7 +13,9 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from engine.cli.output import counted
-from engine.cli.plan import RISKS, place_words
+from engine.cli.plan import RISKS, changed_journeys, place_words
+from engine.cli.traffic import CANNOT_KNOW, SAMPLE, competitions, daily_rows, entries, jump, over
+from engine.plan.traffic import about_first, traffic
 from engine.problem import in_order
 from engine.visible import visible
 
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
     from engine.language.acceptance import AcceptedWarning
     from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
     from engine.plan.in_flight import DeploymentPlan, JourneyPlan
+    from engine.plan.traffic import Traffic
     from engine.problem import Problem
     from engine.simulate.replay.comparison import JourneyComparison, ReplayComparison
     from engine.simulate.stories.story_report import StoriesReport
@@ -29,7 +32,7 @@ if TYPE_CHECKING:
 LARGEST = 65_000
 """Characters of a comment; forges take 65,535."""
 
-MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS = 16, 3, 6, 10
+MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES = 14, 3, 6, 9, 4
 """Lines of a part before the folds, so that they are at most 60 in all."""
 
 LONGEST, LARGEST_FOLD = 300, 20_000
@@ -173,7 +176,7 @@ def _open_parts(change: ReviewedChange) -> Iterator[str]:
     else:
         yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
     if change.comparison is not None:
-        yield from _replayed(change.comparison, change.currency)
+        yield from _replayed(change.comparison, changed_journeys(change.differences), change.currency)
 
 
 def _pictures(made: PicturesMade) -> str:
@@ -233,23 +236,32 @@ def _places(journey: JourneyPlan, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
         yield f"{place.people:,}", journey.journey, step, place_words(place, zone)
 
 
-def _replayed(answer: ReplayComparison, currency: str) -> Iterator[str]:
-    changed = [journey for journey in answer.journeys if not journey.is_same]
+def _replayed(answer: ReplayComparison, about: Sequence[str], currency: str) -> Iterator[str]:
+    changed = [journey for journey in about_first(answer, about) if not journey.is_same]
+    sent = traffic(answer, about)
     head = (
-        "### Recorded events, played with both versions\n\n"
+        f"### What would be sent, {over(sent)}\n\n"
         f"{counted(answer.customers, 'customer')}; something happens differently to **{answer.changed:,}**. "
-        "This is what would have been sent, not what people would have done.\n"
+        + (f"{SAMPLE.format(answer.one_in).capitalize()}. " if answer.one_in > 1 else "")
+        + f"{' '.join(CANNOT_KNOW)}\n"
     )
-    if not changed:
-        yield head
-        return
+    told = _told(sent)
+    more = "\n" + _cut(told, MOST_SENTENCES, "in a fold") if told else ""
     rows = [row for journey in changed for row in _counts(journey, currency)]
     if not rows:
-        yield f"{head}\nNothing is sent more or less often: messages move in time.\n"
+        moved = "\nNothing is sent more or less often: messages move in time.\n" if changed else ""
+        yield f"{head}{more}{moved}"
         return
     table = _table(("", "before", "now", "difference"), rows[:MOST_COUNTS])
-    more = f"\n… and {len(rows) - MOST_COUNTS} more lines\n" if len(rows) > MOST_COUNTS else ""
-    yield f"{head}\n{table}{more}"
+    cut = f"\n… and {len(rows) - MOST_COUNTS} more lines: all in a fold\n" if len(rows) > MOST_COUNTS else ""
+    yield f"{head}{more}\n{table}{cut}"
+
+
+def _told(sent: Traffic) -> list[str]:
+    """Sentences about entries and caps, what is to be looked at first before the others."""
+    told = (*(f"{each.journey} {jump(each)}" for each in sent.jumps), *entries(sent), *competitions(sent))
+    # in parts: a long sentence of ours is not cut as one of an author
+    return [f"- {'; '.join(map(_safe, each.split('; ')))}" for each in told]
 
 
 def _counts(journey: JourneyComparison, currency: str) -> Iterator[tuple[str, ...]]:
@@ -293,12 +305,30 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
         yield f"What check says ({len(change.problems)})", _fitting(problems)
     if change.stories.journeys:
         yield f"Tests: {change.stories.passed} passed, {change.stories.failed} failed", _tests(change.stories)
+    if change.comparison is not None:
+        about = changed_journeys(change.differences)
+        yield from _sent_a_day(change.comparison, about, change.currency)
     if change.comparison is not None and change.comparison.timelines:
         yield "Customers whose story changes", _fenced(_timelines(change), "diff")
     for name, picture in change.pictures.items():
         yield f"Picture of {name}", _fenced(picture, "mermaid")
     if change.patch:
         yield "The files, line by line", _fenced(change.patch, "diff")
+
+
+def _sent_a_day(answer: ReplayComparison, about: Sequence[str], currency: str) -> Iterator[tuple[str, str]]:
+    sent = traffic(answer, about)
+    if rows := list(daily_rows(sent, currency)):
+        note = f"\n{_safe(SAMPLE.format(sent.one_in))}\n" if sent.one_in > 1 else ""
+        table = _table(("a day", "before", "now", "difference"), rows)
+        yield "What is sent a day, and what it costs", table + note
+    told = _told(sent)
+    if len(told) > MOST_SENTENCES:
+        yield "Who enters, and who competes for the same caps", _fitting([f"{each}\n" for each in told])
+    changed = [journey for journey in about_first(answer, about) if not journey.is_same]
+    every = [row for journey in changed for row in _counts(journey, currency)]
+    if len(every) > MOST_COUNTS:
+        yield "All that would be sent", _table(("", "before", "now", "difference"), every)
 
 
 def _fitting(lines: Sequence[str]) -> str:

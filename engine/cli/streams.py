@@ -18,10 +18,6 @@ if TYPE_CHECKING:
     from engine.cli.app import Session
     from engine.store.recorded_stream import RecordedLine, StreamBounds
 
-SLICE = 10_000
-"""Lines between two looks at the progress."""
-
-
 Lines = Callable[["Connection", "StreamBounds"], "Iterable[RecordedLine]"]
 """What is written of a store."""
 
@@ -34,13 +30,14 @@ def write_stream(session: Session, out: Path, days: tuple[str, str, str], lines:
     from engine.cli.output import progress
     from engine.cli.stores import look_into_store
     from engine.project import load_config
+    from engine.store.recorded_stream import in_chunks
     from engine.values import zone
 
     bounds = _bounds(days, session, zone(load_config(session.folder).timezone))
     written = 0
     with look_into_store(session.folder) as conn, progress() as bar, _opened(out) as file:
         task = bar.add_task("lines", total=None)
-        for chunk in _chunks(lines(conn, bounds)):
+        for chunk in in_chunks(lines(conn, bounds)):
             file.write(chunk)
             written += chunk.count(b"\n")
             bar.update(task, completed=written)
@@ -61,19 +58,6 @@ def _bounds(days: tuple[str, str, str], session: Session, zone: ZoneInfo) -> Str
     # a day begins later where the clocks go forward at midnight
     begin = at_local(period.first, dt.time(), zone) if first or length else None
     return StreamBounds(begin, at_local(period.last + dt.timedelta(days=1), dt.time(), zone))
-
-
-def _chunks(lines: Iterable[RecordedLine]) -> Iterator[bytes]:
-    import msgspec
-
-    encoder = msgspec.json.Encoder(decimal_format="number")
-    waiting: list[bytes] = []
-    for line in lines:
-        waiting.append(encoder.encode(line.written()) + b"\n")
-        if len(waiting) == SLICE:
-            yield b"".join(waiting)
-            waiting.clear()
-    yield b"".join(waiting)
 
 
 @contextmanager

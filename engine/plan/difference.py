@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from engine.problem import Span
+from engine.problem import Problem, Span
 
 
 class Sign(StrEnum):
@@ -91,10 +91,11 @@ class UnreadFile:
 @dataclass(frozen=True, slots=True)
 class ProjectDiff:
     """Everything that differs between two versions; what has no differences is left out. `unread`: files of
-    either version that cannot be compared."""
+    either version that cannot be compared. `warnings`: what `check` warns of now and did not before."""
 
     subjects: tuple[SubjectDiff, ...]
     unread: tuple[UnreadFile, ...] = ()
+    warnings: tuple[Problem, ...] = ()
 
     @property
     def affects(self) -> tuple[Affected, ...]:

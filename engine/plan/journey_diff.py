@@ -18,8 +18,10 @@ from engine.plan.step_diff import DECIDE_RULE, step_diff
 from engine.problem import Span
 
 _STAY = "who is inside stays"
+_FROM_NOW_ON = "for whoever comes from the deployment on; who is inside stays"
 _STATES: Mapping[str, str] = {
-    "draft": "nobody enters", "live": "people enter", "closing": "nobody enters, who is inside goes on",
+    "draft": "nobody enters", "live": "people enter from the deployment on",
+    "closing": "nobody enters, who is inside goes on",
     "paused": "nobody enters and nobody moves", "stopped": "everybody inside leaves now",
 }  # fmt: skip
 
@@ -90,11 +92,11 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
     for start in _starts(before.starts, now.starts):
         yield HeadDifference(HeadPart.START, start)
     if words := condition_changes(before.who, now.who):
-        change = Difference(Sign.CHANGED, f"who: {words}", Affected.NEWCOMERS, _STAY, now.span)
+        change = Difference(Sign.CHANGED, f"who: {words}", Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
         yield HeadDifference(HeadPart.WHO, change)
     if meaning(before.again) != meaning(now.again):
         words = f"again: {_again(before.again)} -> {_again(now.again)}"
-        change = Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+        change = Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
         yield HeadDifference(HeadPart.AGAIN, change)
     if meaning(before.goal) != meaning(now.goal):
         words = f"goal: {_goal(before.goal)} -> {_goal(now.goal)}"
@@ -117,7 +119,7 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
             yield HeadDifference(part, Difference(Sign.CHANGED, words, Affected.POLICY, rule, place))
     if before.holdout != now.holdout:
         words = f"holdout: {before.holdout}% -> {now.holdout}%"
-        change = Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, now.span)
+        change = Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
         yield HeadDifference(HeadPart.HOLDOUT, change)
     moments = tuple(each.words() if each is not None else "none" for each in (before.decide, now.decide))
     if moments[0] != moments[1]:
@@ -147,11 +149,13 @@ def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> 
         words = f"start: {start_words(gone[0])} -> {start_words(came[0])}"
         if start_words(gone[0]) == start_words(came[0]):  # in a part that the line of words leaves out
             words = f"start: {start_words(came[0])}, how old or how often it may be"
-        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _STAY, came[0].span)
+        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, came[0].span)
         return
     for sign, starts in ((Sign.REMOVED, gone), (Sign.ADDED, came)):
         for start in starts:
-            yield Difference(sign, f"start: {start_words(start)}", Affected.NEWCOMERS, _STAY, start.span)
+            yield Difference(
+                sign, f"start: {start_words(start)}", Affected.NEWCOMERS, _FROM_NOW_ON, start.span
+            )
 
 
 def _again(again: syntax.Again | None) -> str:

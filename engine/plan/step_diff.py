@@ -213,7 +213,10 @@ def _consequence(now: syntax.Step, name: str) -> Consequence:
             rule = "who waits there gets the new moment, spread over a day if many become due"
             return Consequence(Affected.IN_FLIGHT, rule)
         case Wait() if name in (*_LENGTH, *_MOMENT):
-            return Consequence(Affected.IN_FLIGHT, "who waits there keeps the promised moment")
+            return Consequence(
+                Affected.IN_FLIGHT,
+                "who waits there keeps the promised moment, who comes later gets the new one",
+            )
         case Wait() if name in ("awaited", "where"):
             return Consequence(Affected.IN_FLIGHT, "who waits there is asked this from now on")
         case Wait() if name == "waiting":

@@ -6,7 +6,7 @@ Addresses are no part of it: only that somebody has one on a channel.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from heapq import merge
 from typing import Any
@@ -18,7 +18,7 @@ from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED, HISTORY_MARK, 
 from engine.store.amounts import amount_of
 from engine.store.customers.events import stored_change
 from engine.store.serialization import load_values
-from engine.store.sql import rows, stream
+from engine.store.sql import IDS, ids, rows, stream
 from engine.values import DAY, SECOND, Birthday, Instant, Money, iso
 
 
@@ -35,6 +35,9 @@ class RecordedLine(msgspec.Struct, frozen=True, omit_defaults=True):
         return RecordedLine(self.event, self.at, self.customer_id, _plain(self.properties))
 
 
+_SLICE = 10_000
+"""Lines that are written at once."""
+
 _ADDRESSES = frozenset(("email", "phone"))
 """Attributes that are addresses."""
 
@@ -44,16 +47,37 @@ _Timed = tuple[Instant, int, RecordedLine]
 
 @dataclass(frozen=True, slots=True)
 class StreamBounds:
-    """From `since` until before `until`; None: from the beginning, to the end."""
+    """From `since` until before `until`; None: from the beginning, to the end. `customers`: these alone, and
+    what belongs to nobody; None: everybody."""
 
     since: Instant | None = None
     until: Instant | None = None
+    customers: Collection[str] | None = None
 
-    def clause(self, column: str) -> tuple[str, tuple[Instant, ...]]:
-        """As SQL and its parameters."""
+    def clause(self, column: str, table: str = "") -> tuple[str, tuple[Any, ...]]:
+        """As SQL and its parameters, of a table whose columns are called with a name before them."""
         parts = [(f"{column} >= ?", self.since), (f"{column} < ?", self.until)]
         given = [(words, at) for words, at in parts if at is not None]
-        return " AND ".join(["1 = 1", *(words for words, _ in given)]), tuple(at for _, at in given)
+        words, people = self.whose(table)
+        return " AND ".join([words, *(words for words, _ in given)]), (*people, *(at for _, at in given))
+
+    def whose(self, table: str = "") -> tuple[str, tuple[str, ...]]:
+        """The customers alone, as `clause`."""
+        if self.customers is None:
+            return "1 = 1", ()
+        return f"{table}customer IN (SELECT j.value FROM {IDS})", (ids(self.customers),)  # noqa: S608
+
+
+def in_chunks(lines: Iterable[RecordedLine]) -> Iterator[bytes]:
+    """JSON Lines, many at once."""
+    encoder = msgspec.json.Encoder(decimal_format="number")
+    waiting: list[bytes] = []
+    for line in lines:
+        waiting.append(encoder.encode(line.written()) + b"\n")
+        if len(waiting) == _SLICE:
+            yield b"".join(waiting)
+            waiting.clear()
+    yield b"".join(waiting)
 
 
 def recorded_stream(conn: Connection, bounds: StreamBounds) -> Iterator[RecordedLine]:
@@ -99,11 +123,13 @@ def _customers_before(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed
     since = bounds.since
     if since is None:
         return
+    whose_clause, people = bounds.whose()
     found = stream(
         conn,
-        "SELECT customer, CAST(fields AS TEXT) FROM event WHERE name = '$changed' AND occurred_at < ?"
+        "SELECT customer, CAST(fields AS TEXT) FROM event"  # noqa: S608
+        f" WHERE name = '$changed' AND {whose_clause} AND occurred_at < ?"
         " ORDER BY customer, occurred_at, number",
-        (since,),
+        (*people, since),
     )
     whose, known = "", dict[str, Any]()
     for customer, fields in found:
@@ -143,8 +169,8 @@ def _messages(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed]:
 
 def _reactions(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed]:
     """Those of people to messages of the stretch: a message before it is not in the stream."""
-    within, given = bounds.clause("o.handed_at")
-    also, more = bounds.clause("r.at")
+    within, given = bounds.clause("o.handed_at", "o.")
+    also, more = StreamBounds(bounds.since, bounds.until).clause("r.at")
     found = stream(
         conn,
         "SELECT r.at, r.customer, r.kind, o.template, o.channel, o.handed_at FROM reaction r"  # noqa: S608

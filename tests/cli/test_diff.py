@@ -91,3 +91,22 @@ def test_a_revision_that_git_does_not_know_is_the_callers_mistake(shop: Shop, re
 def test_outside_of_git_it_says_what_is_missing(small_shop: Shop) -> None:
     said = small_shop.run("diff")
     assert (said.code, "not under git" in said.err) == (2, True), report(said)
+
+
+def test_a_message_that_promises_another_percentage_than_its_code_is_pointed_at(shop: Shop) -> None:
+    replace(
+        shop,
+        "config.yaml",
+        "policies:",
+        "codes:\n  HELLO10: {kind: shared, code: HELLO, text: 10 %}\npolicies:",
+    )
+    replace(
+        shop, "journeys/welcome.yaml", "  - send: welcome_hello\n",
+        "  - code: HELLO10\n    valid: 7 days\n  - send: welcome_hello\n",
+    )  # fmt: skip
+    replace(shop, "templates/welcome_hello.email.mjml", "Hello", "20 % with {{ code.value }} for you: Hello")
+    said = shop.run("diff")
+    assert "check warns of what it did not before" in said.out
+    assert 'welcome_hello.email.mjml:9  W37  "welcome_hello" says 20 % beside a code' in said.out
+    told = json.loads(shop.run("diff", "--format", "json").out)
+    assert "W37" in {warning["code"] for warning in told["warnings"]}

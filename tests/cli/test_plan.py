@@ -128,6 +128,15 @@ def test_people_by_place_and_what_becomes_of_them(shop: Shop, golden: Golden) ->
     golden("golden/deploy_planned.txt", report(shop.run("deploy")))
 
 
+def test_who_would_enter_no_longer_is_counted_over_what_is_recorded(shop: Shop, golden: Golden) -> None:
+    change(shop, ("again: always", "who: {tickets: at least 10}\nagain: always"))
+    golden("golden/plan_entries.txt", report(shop.run("plan")))
+    told = json.loads(shop.run("plan", "--format", "json", "--one-in", "2").out)["traffic"]
+    assert told["one_in"] == 2
+    assert told["journeys"][0]["starts"]["margin"] > 0
+    assert json.loads(shop.run("plan", "--format", "json", "--no-replay").out)["traffic"] is None
+
+
 def test_a_reviewed_plan_is_published_and_what_happened_stands_beside_it(shop: Shop, golden: Golden) -> None:
     change(
         shop, ("  - wait: 3 days\n    id: second\n", ""), ("tickets: at least 100", "tickets: at least 20")

@@ -91,6 +91,7 @@ def test_every_start_message_and_end_is_a_row(play: Play) -> None:
             "step": "welcome_hello",
             "template": "welcome_hello",
             "channel": "email",
+            "part": 1,
         }
     ]
     assert ends == [

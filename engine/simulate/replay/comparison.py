@@ -5,20 +5,22 @@ from __future__ import annotations
 
 import math
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import Literal
+from typing import Any, Literal
 
 import msgspec
 import orjson
 
 from engine.compiler.project_context import ProjectContext
 from engine.core.journeys import Journeys
+from engine.simulate.replay.competition import CapCompetition, competition
 from engine.simulate.replay.mapping import StreamMapping
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.result import ENDS, FILES, MESSAGES, STARTS, Day, ReplayResult, cost
+from engine.values import DAY, iso, parse_instant
 
 SHOWN_TIMELINES = 5
 """Customers whose story is shown side by side."""
@@ -107,13 +109,23 @@ class ChangedTimeline(msgspec.Struct, frozen=True):
 
 class ReplayComparison(msgspec.Struct, frozen=True):
     """The whole answer. `one_in`: only one of so many customers was played, and counts are multiplied by it.
-    `changed`: customers to whom anything happens differently."""
+    `changed`: customers to whom anything happens differently. `first_at`, `last_at`: the stretch that is
+    counted, ISO 8601 in UTC; None: there was no event. `competition`: of the journeys that were asked for."""
 
     customers: int
     one_in: int
     changed: int
+    first_at: str | None = msgspec.field(name="from")
+    last_at: str | None = msgspec.field(name="to")
     journeys: list[JourneyComparison]
     timelines: list[ChangedTimeline]
+    competition: list[CapCompetition]
+
+    @property
+    def days(self) -> int:
+        """How many days are counted, at least one."""
+        first, last = (parse_instant(at or "") for at in (self.first_at, self.last_at))
+        return max(1, round((last - first) / DAY)) if first is not None and last is not None else 1
 
 
 def compare_replays(
@@ -122,17 +134,21 @@ def compare_replays(
     streams: Sequence[Path],
     mapping: StreamMapping | None,
     options: ReplayOptions,
+    competing: Collection[str] = (),
 ) -> tuple[ReplayComparison, ReplayResult]:
     """Plays both versions; the comparison, and the result of the second, whose remarks about the stream hold
-    for both. With `options.out` the rows of both are kept there, in `before/` and `after/`. Raises UsageError
-    when a file cannot be read."""
+    for both. `competing`: journeys of which is counted who else takes their places under caps. With
+    `options.out` the rows of both are kept there, in `before/` and `after/`. Raises UsageError when a file
+    cannot be read."""
     with TemporaryDirectory(prefix="perennial-replay-") as temporary:
         folders = [Path(options.out or temporary, name) for name in ("before", "after")]
         results = [
             replay(journeys, context, streams, mapping, replace(options, out=folder))
             for (journeys, context), folder in zip((before, after), folders, strict=True)
         ]
-        return _compared(results[0], results[1], folders, options.one_in), results[1]
+        sent = (row for _, row in _rows(folders[1], (MESSAGES,))) if competing else ()
+        found = competition(after[0], competing, sent, options.one_in)
+        return _compared(results[0], results[1], folders, options, found), results[1]
 
 
 @dataclass(slots=True)
@@ -166,9 +182,16 @@ _Kind = tuple[str, str, str]
 
 
 def _compared(
-    first: ReplayResult, second: ReplayResult, folders: Sequence[Path], one_in: int
+    first: ReplayResult,
+    second: ReplayResult,
+    folders: Sequence[Path],
+    options: ReplayOptions,
+    found: list[CapCompetition],
 ) -> ReplayComparison:
-    timelines = _Timelines()
+    timelines, one_in = _Timelines(), options.one_in
+    begin = second.first_at
+    if begin is not None and options.since is not None:
+        begin = max(begin, options.since)
     for version, folder in enumerate(folders):
         for file, row in _rows(folder):
             customer, journey = row["customer"], row["journey"]
@@ -185,11 +208,14 @@ def _compared(
         customers=second.customers * one_in,
         one_in=one_in,
         changed=len(timelines.changed) * one_in,
+        first_at=iso(begin) if begin is not None else None,
+        last_at=iso(second.last_at) if second.last_at is not None else None,
         journeys=[
             _journey(name, (first, second), (inside[0][name], inside[1][name]), timelines, one_in, margins)
             for name in names
         ],
         timelines=_shown_timelines(folders, timelines.changed, one_in),
+        competition=found,
     )
 
 
@@ -266,9 +292,9 @@ def _total(days: Iterable[Day]) -> Day:
     return total
 
 
-def _rows(folder: Path) -> Iterator[tuple[str, dict[str, str]]]:
+def _rows(folder: Path, files: Iterable[str] = FILES) -> Iterator[tuple[str, dict[str, Any]]]:
     """The file and the fields of every row."""
-    for file in FILES:
+    for file in files:
         with (folder / file).open("rb") as lines:
             for line in lines:
                 yield file, orjson.loads(line)

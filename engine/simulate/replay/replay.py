@@ -19,6 +19,7 @@ from engine.simulate.replay.replay_runner import ReplayRunner
 from engine.simulate.replay.result import ReplayResult, join_rows, row_files, united
 from engine.simulate.replay.shares import can_share, play_shares
 from engine.simulate.replay.stream import BadLine, Record, read_stream
+from engine.values import Instant
 
 MOST_SHARES = 8
 """Every share reads the whole stream: with more of them that is all they do."""
@@ -31,13 +32,15 @@ WORTH_SHARING = 256 * 1024
 class ReplayOptions:
     """`strict`: nobody is taken to be reachable. `out`: the folder for every start, message and end. `jobs`:
     how many processes share the customers; None: as many as there are processors, if the stream is long.
-    `one_in`: only one of so many customers, always the same."""
+    `one_in`: only one of so many customers, always the same. `since`: what comes before is played and not
+    counted; None: all counts."""
 
     strict: bool = False
     out: Path | None = None
     progress: Callable[[int], None] | None = None
     jobs: int | None = None
     one_in: int = 1
+    since: Instant | None = None
 
 
 def replay(
@@ -65,6 +68,7 @@ def replay(
             needed, project, rules, strict=options.strict, share=share * options.one_in,
             shares=shares * options.one_in, reactions=reactions,
         )  # fmt: skip
+        runner.figures.since = options.since or Instant(0)
         was_on = gc.isenabled()
         gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from typing import Any
-from zlib import crc32
 
 import msgspec
 
@@ -24,7 +23,7 @@ from engine.simulate.replay.mapping import StreamMapping
 from engine.simulate.replay.reactions import RecordedReaction, RecordedReactions, is_of_message
 from engine.simulate.replay.result import Figures, ReplayResult, prices
 from engine.simulate.replay.rfm_nightly import NightlyScores
-from engine.simulate.replay.stream import BadLine, Record
+from engine.simulate.replay.stream import BadLine, Record, share_of
 from engine.simulate.replay.translate import CODE, PRODUCT, CustomerLine, Target, Translator, shared_codes
 from engine.values import SECOND, Instant, Value, zone
 
@@ -117,7 +116,7 @@ class ReplayRunner:
         return result
 
     def _share_of(self, customer: str | None) -> int:
-        return crc32(customer.encode()) % self.shares if customer is not None else 0
+        return share_of(customer, self.shares) if customer is not None else 0
 
     def _is_mine(self, customer: str) -> bool:
         return self._share_of(customer) == self.share

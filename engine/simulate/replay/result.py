@@ -51,9 +51,11 @@ class Day:
 
 @dataclass(slots=True)
 class Figures:
-    """Adds up decisions. `days`: journey -> local date -> figures."""
+    """Adds up decisions. `days`: journey -> local date -> figures. `since`: decisions before it count for
+    nothing but for who is inside."""
 
     zone: ZoneInfo
+    since: Instant = Instant(0)
     days: dict[str, dict[dt.date, Day]] = field(default_factory=lambda: defaultdict(dict))
     open: dict[str, str] = field(default_factory=dict)  # id of a run -> journey
     _dates: dict[int, dt.date] = field(default_factory=dict)
@@ -102,6 +104,12 @@ class Figures:
         if run is None:
             return
         journey, rows = run.journey, self._rows
+        if now < self.since:
+            if any(trace.kind == "start" for trace in decision.trace):
+                self.open[run.id] = journey
+            if run.outcome is not None:
+                self.open.pop(run.id, None)
+            return
         for trace in decision.trace:
             kind = trace.kind
             if kind == "start":
@@ -113,7 +121,8 @@ class Figures:
                 self.day(journey, now).messages[trace.step, trace.subject, trace.detail] += 1
                 if rows is not None:
                     words = {"step": trace.step, "template": trace.subject, "channel": trace.detail}
-                    _write(rows[1], now, journey, customer, **words)
+                    part = len(run.sent[trace.step])
+                    _write(rows[1], now, journey, customer, **words, part=part)
             elif kind == "skip":
                 self.day(journey, now).skips[trace.detail] += 1
             elif kind == "goal":
@@ -129,7 +138,7 @@ class Figures:
                 _write(rows[2], now, journey, customer, outcome=run.outcome)
 
 
-def _write(file: IO[bytes], at: Instant, journey: str, customer: str, **more: str) -> None:
+def _write(file: IO[bytes], at: Instant, journey: str, customer: str, **more: str | int) -> None:
     """A row behind what it is sorted by: its moment and its customer."""
     row = {"journey": journey, "customer": customer, "at": iso(at), **more}
     line = orjson.dumps(row, option=orjson.OPT_APPEND_NEWLINE)

@@ -1,0 +1,129 @@
+"""How `plan` and `review` say what a change does to starts, messages and cost of a day, and who competes for
+the same caps."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+
+from engine.cli.output import counted, say_head, say_plain, say_rows
+from engine.cli.replay_comparison import aligned
+
+if TYPE_CHECKING:
+    from engine.plan.traffic import DailyCost, DailyCount, JourneyTraffic, Traffic
+    from engine.simulate.replay.competition import CapCompetition
+
+MOST_NAMES = 3
+"""Journeys that a sentence names."""
+
+_SHOWN = 0.05
+"""What is less is 0.0 in one decimal."""
+
+CANNOT_KNOW = (
+    "This is what would have been sent, not what people would have done: recorded orders and visits stay.",
+    "What happened before the first recorded event is not known.",
+)
+
+SAMPLE = "one in {} customers was played; ± is how far a difference may be off, in 95 of 100 samples"
+
+
+def tell_traffic(traffic: Traffic, currency: str) -> None:
+    """For people, in a terminal."""
+    say_head(f"What is sent a day, {over(traffic)}")
+    if traffic.one_in > 1:
+        say_plain(f"  {SAMPLE.format(traffic.one_in)}")
+    rows = list(daily_rows(traffic, currency))
+    if rows:
+        say_rows(aligned([("", "before", "now", "difference"), *rows]))
+    else:
+        say_plain("  nothing starts, and nothing is sent, more or less often")
+    for sentence in (*entries(traffic), *competitions(traffic), *CANNOT_KNOW):
+        say_plain(f"  {sentence}")
+
+
+def over(traffic: Traffic) -> str:
+    """Which stretch was counted."""
+    first, last = ((at or "").partition("T")[0] for at in (traffic.first_at, traffic.last_at))
+    return f"over the recorded events of {counted(traffic.days, 'day')} ({first} to {last})"
+
+
+def daily_rows(traffic: Traffic, currency: str) -> Iterator[tuple[str, str, str, str]]:
+    """What differs: of the journeys that the change is about, of others by more than a sample may be off,
+    then of all together."""
+    for journey in traffic.journeys:
+        counts = {"starts": journey.starts, **journey.messages}
+        for what, count in counts.items():
+            if journey.journey in traffic.about or abs(count.after - count.before) > (count.margin or 0):
+                yield from _differing(f"{journey.journey}: {what}", count)
+    for channel, count in traffic.messages.items():
+        yield from _differing(f"all journeys: {channel}", count)
+    yield from _cost(f"all journeys: cost in {currency}", traffic.cost)
+
+
+def entries(traffic: Traffic) -> Iterator[str]:
+    """Who would newly enter, and who no longer."""
+    for each in traffic.journeys:
+        if each.enter or each.enter_no_more:
+            yield (
+                f"{each.journey}: {counted(each.enter, 'customer')} would newly enter in these days, "
+                f"{each.enter_no_more:,} no longer"
+            )
+
+
+def competitions(traffic: Traffic) -> Iterator[str]:
+    """One sentence for each journey that the change is about, and policy with caps."""
+    for each in traffic.competition:
+        yield _competition(each, traffic)
+
+
+def jump(journey: JourneyTraffic) -> str:
+    """What a reviewer looks at first."""
+    return f"sends {journey.sent.after:,.1f} a day instead of {journey.sent.before:,.1f}"
+
+
+def _competition(each: CapCompetition, traffic: Traffic) -> str:
+    caps = ", ".join(place.cap for place in each.places)
+    words = f"{each.journey} goes by the caps of {each.policy} ({caps})"
+    words += f" as {_some(each.also)} do" if each.also else ""
+    if not each.people:
+        return f"{words}: it sends nothing by them in these days"
+    people = counted(each.people, "customer")
+    if not each.shared:
+        return f"{words}: of its {people} none got others' messages while a cap counts them"
+    rivals = _some([f"{name} {people:,}" for name, people in each.rivals.items()])
+    words += f": {each.shared:,} of its {people} got others' messages while a cap counts them ({rivals})"
+    held = [f"{place.others:.1f} of {place.cap}" for place in each.places if place.others >= _SHOWN]
+    words += f"; these hold {' and '.join(held)} when it sends" if held else ""
+    return words + _without_place(each.journey, traffic)
+
+
+def _without_place(name: str, traffic: Traffic) -> str:
+    """Messages a day that are lost to caps: of a journey, and of all others."""
+    words = []
+    for whose, capped in (
+        ("its own", [each.capped for each in traffic.journeys if each.journey == name]),
+        ("others'", [each.capped for each in traffic.journeys if each.journey != name]),
+    ):
+        before, after = sum(count.before for count in capped), sum(count.after for count in capped)
+        if abs(after - before) >= _SHOWN:
+            words.append(f"{after:,.1f} of {whose} ({before:,.1f} before)")
+    return f"; messages a day that find no place: {', '.join(words)}" if words else ""
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - MOST_NAMES
+    return ", ".join(names[:MOST_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
+def _differing(words: str, count: DailyCount) -> Iterator[tuple[str, str, str, str]]:
+    if count.before != count.after:
+        margin = f" ± {count.margin:,.1f}" if count.margin else ""
+        yield (
+            words, f"{count.before:,.1f}", f"{count.after:,.1f}",
+            f"{count.after - count.before:+,.1f}{margin}",
+        )  # fmt: skip
+
+
+def _cost(words: str, cost: DailyCost) -> Iterator[tuple[str, str, str, str]]:
+    if cost.before != cost.after:
+        yield words, f"{cost.before:,.2f}", f"{cost.after:,.2f}", f"{cost.after - cost.before:+,.2f}"

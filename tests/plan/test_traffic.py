@@ -1,0 +1,182 @@
+"""What a change does to a day: starts, messages, cost, and who else takes places under the same caps."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from engine.core.timing.frequency_caps import window_start
+from engine.plan.traffic import Traffic, traffic
+from engine.project import Project
+from engine.runtime.publish.recent_events import RecentEvents, of_file, play_both
+from engine.simulate.replay.replay import ReplayOptions, replay
+from engine.simulate.replay.stream import share_of
+from engine.values import Instant, parse_instant, zone
+from tests.runtime.shop import CONFIG, FILES, write_project
+
+CART = """
+journey: cart
+start: {event: cart_updated, where: {total: at least 0 EUR}}
+again: always
+goal: {event: order_placed}
+policy: marketing
+steps:
+  - wait: 1 hour
+    id: still_shopping
+  - send: cart_reminder
+"""
+WELCOME = """
+journey: welcome
+start: {event: subscribed}
+again: never
+goal: {event: order_placed}
+policy: marketing
+steps:
+  - send: hello
+  - wait: 1 day
+    id: pause
+  - send: offer
+"""
+PAID = CONFIG.replace("price: 0 EUR", "price: 0.10 EUR").replace(
+    "marketing: {consent: none}", "marketing: {consent: none, caps: [1 a day, 4 a week]}"
+)
+CUSTOMERS, DAYS = 60, 10
+
+
+def version(folder: Path, start: str = "total: at least 0 EUR") -> Project:
+    files = {
+        **FILES, "config.yaml": PAID, "journeys/welcome.yaml": WELCOME,
+        "journeys/cart.yaml": CART.replace("total: at least 0 EUR", start),
+    }  # fmt: skip
+    return write_project(folder, files)
+
+
+@pytest.fixture
+def events(tmp_path: Path) -> Path:
+    """Each signs up on one of ten days, and has a cart on that day or on one of the next three."""
+    lines: list[tuple[str, str, str, dict[str, Any]]] = [
+        ("customer_changed", f"c{n}", "2026-03-02T00:00:00Z", {"addresses": {"push": True}})
+        for n in range(CUSTOMERS)
+    ]
+    for n in range(CUSTOMERS):
+        day = 2 + n % DAYS
+        cart = {"cart_id": f"k{n}", "total": 10 * (n % 7), "currency": "EUR"}
+        lines.append(("subscribed", f"c{n}", f"2026-03-{day:02}T09:{n:02}:00Z", {}))
+        lines.append(("cart_updated", f"c{n}", f"2026-03-{day + n % 4:02}T12:{n:02}:00Z", cart))
+    lines.append(("subscribed", "last", "2026-03-16T00:00:00Z", {}))
+    keys = ("event", "customer_id", "at", "properties")
+    rows = (dict(zip(keys, line, strict=True)) for line in sorted(lines, key=lambda line: line[2]))
+    path = tmp_path / "events.jsonl"
+    path.write_text("".join(f"{json.dumps(row)}\n" for row in rows), encoding="utf-8")
+    return path
+
+
+def compared(tmp_path: Path, events: RecentEvents) -> Traffic:
+    """Carts of less than 30 EUR start nobody any more."""
+    before, after = version(tmp_path / "before"), version(tmp_path / "after", "total: at least 30 EUR")
+    found = play_both(before, after, events, ["cart"])
+    assert found is not None
+    return traffic(found, ["cart"])
+
+
+def rows_of(project: Project, events: Path, out: Path, file: str) -> list[dict[str, Any]]:
+    replay(project.journeys, project.world, [events], None, ReplayOptions(strict=True, out=out, jobs=1))
+    return [json.loads(line) for line in (out / file).read_text(encoding="utf-8").splitlines()]
+
+
+def test_a_day_is_what_each_version_starts_and_sends_by_itself(tmp_path: Path, events: Path) -> None:
+    found = compared(tmp_path, RecentEvents(events))
+    assert (found.days, found.one_in, found.journeys[0].journey) == (14, 1, "cart")
+    cart = found.journeys[0]
+    for folder, starts, sent, cost in (
+        ("before", cart.starts.before, cart.messages["push"].before, cart.cost.before),
+        ("after", cart.starts.after, cart.messages["push"].after, cart.cost.after),
+    ):
+        start = "total: at least 30 EUR" if folder == "after" else "total: at least 0 EUR"
+        project = version(tmp_path / folder, start)
+        messages = Counter(
+            row["journey"] for row in rows_of(project, events, tmp_path / f"{folder}-rows", "messages.jsonl")
+        )
+        begun = [
+            row["customer"] for row in rows_of(project, events, tmp_path / f"{folder}-s", "starts.jsonl")
+            if row["journey"] == "cart"
+        ]  # fmt: skip
+        assert starts == round(len(begun) / 14, 2)
+        assert sent == round(messages["cart"] / 14, 2)
+        assert cost == round(Decimal("0.10") * messages["cart"] / 14, 2)
+    assert (cart.enter, cart.enter_no_more) == (0, sum(10 * (n % 7) < 30 for n in range(CUSTOMERS)))
+    assert found.messages["push"].after < found.messages["push"].before
+
+
+def test_places_that_others_hold_are_those_in_the_windows_of_the_caps(tmp_path: Path, events: Path) -> None:
+    (competition,) = compared(tmp_path, RecentEvents(events)).competition
+    project = version(tmp_path / "again", "total: at least 30 EUR")
+    sent: dict[str, list[tuple[Instant, str]]] = defaultdict(list)
+    for row in rows_of(project, events, tmp_path / "rows", "messages.jsonl"):
+        at = parse_instant(row["at"])
+        assert at is not None
+        sent[row["customer"]].append((at, row["journey"]))
+    held, asked, rivals = Counter[str](), 0, set[str]()
+    for customer, messages in sent.items():
+        for at, journey in messages:
+            if journey != "cart":
+                continue
+            asked += 1
+            for cap in project.config.policies["marketing"].caps:
+                since = window_start(cap, at, zone("Europe/Berlin"))
+                others = sum(name != "cart" and since <= then < at for then, name in messages)
+                held[cap.per] += others
+                rivals |= {customer} if others else set()
+    assert competition.rivals == {"welcome": len(rivals)}
+    assert (competition.people, competition.shared) == (asked, len(rivals))
+    assert [(each.cap, each.places, each.others) for each in competition.places] == [
+        ("1 a day", 1, round(held["day"] / asked, 2)), ("4 a week", 4, round(held["week"] / asked, 2)),
+    ]  # fmt: skip
+    assert held["week"] > 0
+    assert competition.also == ["welcome"]
+
+
+def test_messages_without_a_place_are_counted_for_both_versions(tmp_path: Path, events: Path) -> None:
+    cart = compared(tmp_path, RecentEvents(events)).journeys[0]
+    assert cart.capped.before > cart.capped.after > 0
+
+
+def test_a_sample_holds_the_lines_of_some_customers_and_says_how_far_it_may_be_off(
+    tmp_path: Path, events: Path
+) -> None:
+    with of_file(events, 3) as sample:
+        lines = [json.loads(line) for line in sample.file.read_text(encoding="utf-8").splitlines()]
+        found = compared(tmp_path, sample)
+    assert {line["customer_id"] for line in lines} == {
+        who for who in (*(f"c{n}" for n in range(CUSTOMERS)), "last") if share_of(who, 3) == 0
+    }
+    assert found.one_in == 3
+    assert found.customers == 3 * len({line["customer_id"] for line in lines})
+    assert found.journeys[0].starts.margin is not None
+    assert not sample.file.exists()
+
+
+def test_what_lies_before_is_played_and_not_counted(tmp_path: Path, events: Path) -> None:
+    since = parse_instant("2026-03-09T00:00:00Z")
+    found = compared(tmp_path, RecentEvents(events, since=since))
+    rows = rows_of(version(tmp_path / "again"), events, tmp_path / "rows", "starts.jsonl")
+    late = [row for row in rows if row["journey"] == "cart" and row["at"] >= "2026-03-09"]
+    assert found.first_at == "2026-03-09T00:00:00Z"
+    assert found.journeys[0].starts.before == round(len(late) / 7, 2)
+
+
+def test_a_journey_that_sends_half_as_much_or_twice_as_much_is_looked_at_first(
+    tmp_path: Path, events: Path
+) -> None:
+    none = version(tmp_path / "none", "total: at least 900 EUR")
+    found = play_both(version(tmp_path / "all"), none, RecentEvents(events), [])
+    assert found is not None
+    assert [each.journey for each in traffic(found, []).jumps] == ["cart"]
+    same = play_both(version(tmp_path / "a"), version(tmp_path / "b"), RecentEvents(events), [])
+    assert same is not None
+    assert traffic(same, []).journeys == ()
