@@ -8,6 +8,7 @@ import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
@@ -182,7 +183,9 @@ def _open_parts(change: ReviewedChange) -> Iterator[str]:
 def _pictures(made: PicturesMade) -> str:
     """How many there are and where, in one line."""
     many = counted(made.messages, "message"), counted(made.journeys, "journey")
-    return f"{many[0]} and {many[1]} side by side in `{_code(made.page)}`"
+    # the name alone: where the machine that made them keeps them tells a reader nothing
+    place = f"{Path(made.folder).resolve().name}/{made.index}"
+    return f"{many[0]} and {many[1]} side by side in `{_code(place)}`"
 
 
 def _subject(subject: SubjectDiff) -> Iterator[str]:

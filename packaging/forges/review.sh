@@ -6,7 +6,8 @@
 #   SNAPSHOT            a file of `perennial snapshot`, or nothing
 #   BASE                what the change is compared with; without it what the forge says
 #   LABELS              false: none
-#   OUT                 the folder for comment.md, and for GitLab gl-code-quality-report.json
+#   PICTURES            false: none of before and after
+#   OUT                 the folder for comment.md, for before-and-after with the pictures, and for GitLab gl-code-quality-report.json
 set -u
 forge=$1
 here=$(CDPATH='' cd -- "$(dirname -- "${BASH_SOURCE[0]}")/../.." && pwd -P)
@@ -16,6 +17,7 @@ mkdir -p "$out"
 words=(review "--post=$forge" "--format=$forge" "--out=$out/comment.md")
 [ -z "${BASE:-}" ] || words+=("--base=$BASE")
 [ "${LABELS:-true}" != false ] || words+=(--no-labels)
+[ "${PICTURES:-true}" = false ] || words+=("--pictures=$out/before-and-after")
 if [ -n "${SNAPSHOT:-}" ]; then
   # a change from a fork does not get what the shop keeps to itself
   if [ -f "$SNAPSHOT" ]; then words+=("--snapshot=$SNAPSHOT"); else echo "There is no snapshot: nobody knows who is inside." >&2; fi
@@ -32,7 +34,10 @@ case $forge in
     code=$?
     echo "::$token::"
     cat "$out/annotations.txt"
-    [ -z "${GITHUB_OUTPUT:-}" ] || echo "comment=$out/comment.md" >>"$GITHUB_OUTPUT"
+    if [ -n "${GITHUB_OUTPUT:-}" ]; then
+      echo "comment=$out/comment.md" >>"$GITHUB_OUTPUT"
+      [ "${PICTURES:-true}" = false ] || echo "pictures=$out/before-and-after" >>"$GITHUB_OUTPUT"
+    fi
     ;;
   gitlab)
     sh "$here/run" "${words[@]}" >"$out/gl-code-quality-report.json"

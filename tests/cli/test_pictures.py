@@ -133,7 +133,7 @@ def test_what_is_new_and_what_is_gone_has_one_side(shop: Shop) -> None:
 def test_the_comment_names_the_place(shop: Shop) -> None:
     folder = shop.folder / "pictures"
     said = shop.run("review", "--pictures", str(folder))
-    line = "Before and after: 1 message and 1 journey side by side in `SHOP/pictures/index.html`"
+    line = "Before and after: 1 message and 1 journey side by side in `pictures/index.html`"
     assert line in said.out.partition("<details>")[0], report(said)
     assert (folder / "index.html").exists()
     assert "Before and after" not in shop.run("review").out

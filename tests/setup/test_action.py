@@ -85,7 +85,7 @@ def act(folder: Path, given: dict[str, str], inputs: dict[str, str]) -> subproce
             text = re.sub(r"\$\{\{ ([\w.]+) \}\}", lambda match: known[match[1]], text)
         return text
 
-    step = action["runs"]["steps"][-1]
+    step = next(step for step in action["runs"]["steps"] if "run" in step)
     environment = given | {name: filled(value) for name, value in step["env"].items()}
     environment["GITHUB_ACTION_PATH"] = str(ROOT)
     return run(["bash", "-e", "-c", step["run"]], folder, environment)
@@ -141,7 +141,11 @@ def test_the_action_writes_one_comment_and_annotations_and_runs_nothing_that_it_
     assert "<img" in text, "in code, where it is only text"
     assert "<img" not in re.sub(r"`[^`]*`", "", text)
     assert "README" not in text, "what came to the main branch meanwhile is no part of the change"
-    assert (tmp_path / "run/output").read_text() == f"comment={tmp_path / 'run'}/comment.md\n"
+    out = tmp_path / "run"
+    assert (out / "output").read_text() == (f"comment={out}/comment.md\npictures={out}/before-and-after\n")
+    assert "1 journey side by side in `before-and-after/index.html`" in text
+    page = (out / "before-and-after/index.html").read_text()
+    assert "journey-welcome.now.svg" in page
     assert list(tmp_path.rglob("pwned*")) == list(ROOT.glob("pwned*")) == []
 
 
@@ -151,8 +155,10 @@ def test_a_fork_cannot_write_and_its_review_stands_in_the_summary(
     server.may_write = False
     there = checkout(bare, tmp_path / "there")
     given = workflow(tmp_path / "run", server)
-    said = act(there, given, {"project": "shop", "snapshot": "from/the/vault.jsonl.gz"})
+    inputs = {"project": "shop", "snapshot": "from/the/vault.jsonl.gz", "pictures": "false"}
+    said = act(there, given, inputs)
     assert said.returncode == 1
+    assert not (tmp_path / "run/before-and-after").exists()
     assert "There is no snapshot" in said.stderr
     assert "the token of this run may not write comments" in said.stderr
     assert "<!-- perennial review shop -->" in (tmp_path / "run/summary.md").read_text()
@@ -181,6 +187,7 @@ def test_the_template_of_gitlab_does_the_same(bare: Path, tmp_path: Path, server
     report = json.loads((there / job["artifacts"]["reports"]["codequality"]).read_text())
     assert "shop/journeys/welcome.yaml" in {row["location"]["path"] for row in report}
     assert (there / job["artifacts"]["paths"][0]).read_text() == server.texts[0]
+    assert (there / job["artifacts"]["paths"][1] / "index.html").exists()
     assert server.labels == ["journeys: people in flight"]
     assert list(tmp_path.rglob("pwned*")) == []
 
