@@ -4,6 +4,7 @@ gives."""
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -58,8 +59,8 @@ CHANGED = MINE | {
 class Experimenting(Life):
     """A shop that tries something, to which anything happens."""
 
-    def __init__(self, folder: Path) -> None:
-        self.shop = Shop(folder, MINE)
+    def __init__(self, folder: Path, files: Mapping[str, str] = MINE) -> None:
+        self.shop = Shop(folder, files)
         self.count = 0
         for name in PEOPLE:
             self.shop.change(name)
