@@ -25,6 +25,11 @@ def codes(steps: str, head: str = HEAD) -> list[str]:
 
 
 CODE = "{code: CART10, valid: 2 days}"
+AT_TEN = "  - wait: 1 day\n    id: w\n    at: 10:00\n"
+HOURS = "  - wait: {} hours\n    id: {}\n"
+SEND_A = "  - send: a\n"
+CASCADE = "  - {send: both, via: [push, email], next_after: 1 hour}\n"
+IF_GOLD = "  - if: {{tier: gold}}\n    then: [{{{}}}]\n"
 
 
 @pytest.mark.parametrize(
@@ -57,6 +62,17 @@ def test_a_code_is_needed_on_every_path(steps: str, expected: list[str]) -> None
         ("  - wait: 1 day\n    id: w\n    at: 09:00\n  - send: a\n", []),
         ("  - wait: 1 day\n    id: w\n    at: 20:59\n  - send: a\n", []),
         ("  - wait: 1 day\n    id: w\n    at: 22:00\n  - send: a\n    policy: service\n", []),
+        (AT_TEN + HOURS.format(12, "v") + SEND_A, ["W02"]),
+        (AT_TEN + HOURS.format(10, "v") + SEND_A, []),
+        (AT_TEN + SEND_A + HOURS.format(12, "v") + SEND_A.replace(": a", ": a\n    id: a2"), ["W02"]),
+        (AT_TEN + HOURS.format(12, "v") + HOURS.format(12, "u") + SEND_A, []),
+        (AT_TEN + HOURS.format(5, "v") + "  - wait: 1 day 7 hours\n    id: u\n" + SEND_A, ["W02"]),
+        (AT_TEN + HOURS.format(12, "v") + "    for: cart_emptied\n    then: [{exit: x}]\n" + SEND_A, []),
+        (AT_TEN + CASCADE + HOURS.format(12, "v") + SEND_A, []),
+        (AT_TEN + IF_GOLD.format("wait: 2 hours, id: v") + HOURS.format(12, "u") + SEND_A, []),
+        (AT_TEN + IF_GOLD.format("exit: x") + HOURS.format(12, "u") + SEND_A, ["W02"]),
+        (AT_TEN + HOURS.format(12, "v") + SEND_A + "    policy: service\n", []),
+        ("  - wait: 12 hours\n    id: v\n  - send: a\n", []),
         ("  - wait: 1 day\n    id: w\n    at: 22:00\n  - set: {tier: gold}\n", []),
         ("  - wait: 1 day\n    id: w\n    at: 22:00\n  - wait: until 10:00\n    id: v\n  - send: a\n", []),
         ("  - if: {tier: gold}\n    then: [{wait: 1 day, id: w, at: 22:00}]\n  - send: a\n", ["W02"]),
