@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from engine.errors import AuthorError
     from engine.plan.difference import ProjectDiff
-    from engine.plan.in_flight import DeploymentPlan, JourneyPlan, PlaceInFlight, RiskyChange
+    from engine.plan.in_flight import DeploymentPlan, FactPlan, JourneyPlan, PlaceInFlight, RiskyChange
     from engine.plan.traffic import Traffic
     from engine.project import Project
     from engine.runtime.publish.planning import ComingDeployment
@@ -191,6 +191,8 @@ def tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None = Non
         say_plain(
             "  they were in it, or not, from the beginning: nobody enters a journey by the change alone"
         )
+    for fact in coming.facts:
+        _tell_fact(fact)
 
 
 def _risk(risky: RiskyChange) -> list[str]:
@@ -209,6 +211,15 @@ def _tell_who_leaves(journey: JourneyPlan) -> None:
             leave = "leaves" if people == 1 else "leave"
             why = f"the changed {question} holds already"
             say_plain(f"  {_people(people)} of them {leave} at the next event or step: {why}")
+
+
+def _tell_fact(fact: FactPlan) -> None:
+    say_head(f"fact {fact.fact}: counted{'' if fact.is_new else ' anew'} from the recorded events")
+    until = "nobody has a value" if fact.is_new else "the former value holds"
+    say_plain(f"  until everybody is counted {until}; then whoever has another one is told")
+    readers = [f"segment {name}" for name in fact.segments] + [f"journey {name}" for name in fact.journeys]
+    inside = f"; {_people(fact.people)} inside" if fact.people else ""
+    say_plain(f"  asked for by {', '.join(readers)}{inside}")
 
 
 def _people(number: int) -> str:

@@ -49,6 +49,19 @@ class SegmentPlan:
     leaves: int
 
 
+@dataclass(frozen=True, slots=True)
+class FactPlan:
+    """A fact that is counted anew from the recorded events, with what asks for it; whoever has another value
+    is told when all are counted. `is_new`: until then nobody has a value, else the one of before. `people`
+    are inside of these journeys."""
+
+    fact: str
+    is_new: bool
+    segments: tuple[str, ...]
+    journeys: tuple[str, ...]
+    people: int
+
+
 class Doubt(NamedTuple):
     """People at a step that is gone, while a similar one came in its place."""
 
@@ -91,6 +104,7 @@ class DeploymentPlan:
 
     journeys: tuple[JourneyPlan, ...] = ()
     segments: tuple[SegmentPlan, ...] = ()
+    facts: tuple[FactPlan, ...] = ()
 
     @property
     def gone(self) -> tuple[JourneyPlan, ...]:

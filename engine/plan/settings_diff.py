@@ -35,7 +35,9 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
     },
     "schemas/customer.yaml": {
         "facts": Consequence(
-            Affected.IN_FLIGHT, "conditions and segments hear the new value once it is counted for everybody"
+            Affected.IN_FLIGHT,
+            "conditions and segments hear the new value once it is counted for everybody, "
+            "of one over some days at once",
         ),
         "rfm": Consequence(Affected.IN_FLIGHT, "the groups are made anew in the next night"),
         "attributes": Consequence(Affected.IN_FLIGHT, "for values that come in from now on"),

@@ -129,7 +129,14 @@ def test_people_by_place_and_what_becomes_of_them(shop: Shop, golden: Golden) ->
 
 
 def test_who_would_enter_no_longer_is_counted_over_what_is_recorded(shop: Shop, golden: Golden) -> None:
-    change(shop, ("again: always", "who: {tickets: at least 10}\nagain: always"))
+    change(shop, ("again: always", "who: {tickets: at least 10, orders_count: at most 9}\nagain: always"))
+    customer = (shop.folder / "schemas/customer.yaml").read_text(encoding="utf-8")
+    counted = "{is: count of order_placed, where: {order_id: is set}}"
+    assert "orders_count: count of order_placed" in customer
+    shop.write(
+        "schemas/customer.yaml",
+        customer.replace("orders_count: count of order_placed", f"orders_count: {counted}"),
+    )
     golden("golden/plan_entries.txt", report(shop.run("plan")))
     told = json.loads(shop.run("plan", "--format", "json", "--one-in", "2").out)["traffic"]
     assert told["one_in"] == 2

@@ -11,7 +11,7 @@ import pytest
 from engine.core.migrate import MoveRule
 from engine.errors import AuthorError, UsageError
 from engine.plan import reviewed
-from engine.plan.in_flight import DeploymentPlan, Risk
+from engine.plan.in_flight import DeploymentPlan, FactPlan, Risk
 from engine.plan.reviewed import ReviewedPlan, Tolerance
 from engine.runtime.publish import one_off
 from engine.runtime.publish.deploy import Approval
@@ -112,6 +112,28 @@ def test_who_leaves_at_once_by_a_changed_question_is_counted(shop: Shop) -> None
         if shop.outcomes(f"{name}{number}").get("thanks") == "goal"
     ]  # fmt: skip
     assert Counter(left) == {"third": 1, "second": 2, "first": 3}
+
+
+def test_a_fact_that_is_counted_anew_is_told_with_what_asks_for_it(shop: Shop) -> None:
+    buyers = "segment: buyers\nwho: {orders_count: at least 2}\n"
+    files = {**FILES, "journeys/segments/buyers.yaml": buyers}
+    shop.publish(files)
+    shop.event("ada", "subscribed")
+    shop.run()
+    customer = files["schemas/customer.yaml"]
+    other = customer.replace(
+        "orders_count: count of order_placed",
+        "orders_count: {is: count of order_placed, where: {total: at least 50 EUR}}",
+    )
+    assert planned(shop, {**files, "schemas/customer.yaml": other}).facts == (
+        FactPlan("orders_count", is_new=False, segments=("buyers",), journeys=("welcome",), people=1),
+    )
+    spent = f"{customer}  spent: sum of order_placed.total\n"
+    assert planned(shop, {**files, "schemas/customer.yaml": spent}).facts == ()
+    asked = buyers.replace("orders_count: at least 2", "spent: at least 50 EUR")
+    assert planned(
+        shop, {**files, "schemas/customer.yaml": spent, "journeys/segments/buyers.yaml": asked}
+    ).facts == (FactPlan("spent", is_new=True, segments=("buyers",), journeys=(), people=0),)
 
 
 def test_a_question_that_stands_in_another_line_is_the_same(shop: Shop) -> None:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from engine.core.conditions.dependencies import refs
 from engine.core.decision_context import DecisionContext
 from engine.core.definition import definition
 from engine.core.facts.customer import CustomerState
@@ -20,7 +21,7 @@ from engine.core.turning import with_windows
 from engine.errors import AuthorError
 from engine.language.parse import parse_journey
 from engine.language.steps.wait import Wait
-from engine.plan.in_flight import DeploymentPlan, Doubt, JourneyPlan, PlaceInFlight, SegmentPlan
+from engine.plan.in_flight import DeploymentPlan, Doubt, FactPlan, JourneyPlan, PlaceInFlight, SegmentPlan
 from engine.plan.step_matching import kept, lookalikes, placed, with_changed_words
 from engine.project import Project
 from engine.runtime.advance.maintenance import count_wrong_members
@@ -131,8 +132,11 @@ def _plan(
             outcomes = people_inside.outcomes(before, after, new)
             plan = replace(plan, reaches_goal=outcomes["goal"], leaves_early=outcomes["exit_if"])
         plans.append(plan)
+    now_inside = {names.get(name, name): people for name, people in inside.items()}
     plans.sort(key=lambda journey: (not journey.is_gone, -journey.people))
-    return DeploymentPlan(tuple(plans), tuple(people_inside.segments(old, new)))
+    return DeploymentPlan(
+        tuple(plans), tuple(people_inside.segments(old, new)), tuple(_facts(old, new, now_inside))
+    )
 
 
 def _seems(coming: ComingDeployment, before: Journey, after: Journey) -> dict[str, str]:
@@ -213,6 +217,29 @@ def _asked(journey: Journey, journeys: Journeys) -> tuple[object, ...]:
     return (
         goal.events, goal.where, goal.when, goal.within, _written(goal.when, journeys),
         journey.exit_if, _written(journey.exit_if, journeys),
+    )  # fmt: skip
+
+
+def _facts(old: Journeys, new: Journeys, inside: Mapping[str, int]) -> Iterator[FactPlan]:
+    """Those that something asks for; one over a stretch of time is counted when it is asked for, which is
+    heard at once. `inside`: by the new names."""
+    former = {rule.name: rule.fingerprint for rule in old.facts if rule.is_kept}
+    for rule in new.facts:
+        if not rule.is_kept or former.get(rule.name) == rule.fingerprint:
+            continue
+        segments = [each.name for each in new.index.segment_dependencies.of_attribute.get(rule.name, ())]
+        journeys = [each.name for each in new.by_name.values() if _reads(each, rule.name)]
+        if segments or journeys:
+            people = sum(inside.get(name, 0) for name in journeys)
+            yield FactPlan(rule.name, rule.name not in former, tuple(segments), tuple(journeys), people)
+
+
+def _reads(journey: Journey, fact: str) -> bool:
+    asked = [journey.who, journey.exit_if, journey.goal.when]
+    asked += [question for step in journey.steps for question in step.questions()]
+    return fact in journey.dependencies.attributes or any(
+        ref.name == fact and ref.source == "customer"
+        for question in asked if question is not None for ref in refs(question.condition)
     )  # fmt: skip
 
 
