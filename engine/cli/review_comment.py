@@ -220,15 +220,25 @@ def _people(plan: DeploymentPlan, zone: ZoneInfo) -> Iterator[str]:
         yield "### People inside\n\nNobody is inside of what changes.\n"
         return
     rows = [row for journey in plan.journeys for row in _places(journey, zone)]
+    cures = _cures(plan)
     risks = [
         f"- **{risk.people:,}** in {_safe(f'{risk.journey}, {risk.step}' if risk.step else risk.journey)}: "
-        f"{_safe(RISKS[risk.risk].format(to=risk.to))}"
+        f"{_safe(RISKS[risk.risk].format(to=risk.to))}{cures.get((risk.journey, risk.step), '')}"
         for risk in plan.risks
     ]
     first = "To be looked at first:\n\n" + _cut(risks, MOST_RISKS, "in the table") + "\n" if risks else ""
     table = _table(("people", "journey", "rest at", "what becomes of them"), rows[:MOST_PLACES])
     more = f"\n… and {len(rows) - MOST_PLACES} more places\n" if len(rows) > MOST_PLACES else ""
     yield f"### People inside\n\n{first}{table}{more}"
+
+
+def _cures(plan: DeploymentPlan) -> dict[tuple[str, str], str]:
+    """What to type where a deployment is refused, by journey and step; of a whole journey the step is ""."""
+    from engine.runtime.publish.planning import doubt_refusal, refusal
+
+    cures = {(journey.journey, ""): refusal(journey).cure for journey in plan.gone}
+    cures |= {(each.journey.journey, each.place.step): doubt_refusal(each).cure for each in plan.doubts}
+    return {place: f". {_safe(cure)}" for place, cure in cures.items()}
 
 
 def _places(journey: JourneyPlan, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:

@@ -66,6 +66,20 @@ def test_people_inside_are_in_it_and_a_failing_story_ends_with_1(shop: Shop) -> 
     assert "**failed**" in said.out
 
 
+def test_what_a_deployment_would_refuse_is_said_with_what_to_type(shop: Shop) -> None:
+    welcome = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8").partition("\ntests:")[0]
+    shop.write("journeys/welcome.yaml", welcome.replace("id: before_reminder", "id: another"))
+    snapshot = ("--snapshot", str(shop.folder / "early.jsonl.gz"))
+    said = shop.run("review", *snapshot)
+    assert said.code == 1
+    assert "write was: before\\_reminder below" in said.out
+    assert "deploy with --gone welcome.before\\_reminder" in said.out
+    (shop.folder / "journeys/welcome.yaml").unlink()
+    said = shop.run("review", *snapshot)
+    assert said.code == 1
+    assert "first deploy it with state: closing" in said.out
+
+
 def test_without_a_snapshot_it_says_what_it_cannot_know(files: Shop, golden: Golden) -> None:
     assert files.run("review").out.splitlines()[1] == "**Nothing changes for customers.**"
     replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: soon")
