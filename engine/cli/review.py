@@ -64,7 +64,7 @@ def review(
     """Write a change as one comment in Markdown: in words, with the people inside, recorded events played
     with both versions, stories, pictures. Leaves with 1 where a story fails, a file has mistakes, or deploy
     would refuse."""
-    from engine.cli.forges.posting import base_on, post_review, request_on
+    from engine.cli.forges.posting import base_on, page_of_run, post_review, request_on
     from engine.cli.review_comment import ReviewLabel, comment
 
     session = Session.of(context)
@@ -73,7 +73,7 @@ def review(
     if post is not None and not base:
         base = base_on(post, session.folder)
     change = _change(session, base, snapshot, one_in, pictures)
-    text = comment(change)
+    text = comment(change, page_of_run(post) if post is not None else "")
     if out is not None:
         try:
             out.write_text(text, encoding="utf-8")

@@ -113,9 +113,10 @@ class ReviewedChange:
         return () if self.differences.unread else (ReviewLabel.NOTHING,)
 
 
-def comment(change: ReviewedChange) -> str:
-    """The comment. What does not fit is left out from its end, and said to be."""
-    blocks = [*_open_parts(change)]
+def comment(change: ReviewedChange, page: str = "") -> str:
+    """The comment. What does not fit is left out from its end, and said to be. `page`: where the files are
+    that were made with it, "": here."""
+    blocks = [*_open_parts(change, page)]
     size = sum(map(len, blocks))
     left_out = []
     for title, text in _folds(change):
@@ -159,7 +160,7 @@ def verdict(change: ReviewedChange) -> str:
     return ". ".join(parts) + "."
 
 
-def _open_parts(change: ReviewedChange) -> Iterator[str]:
+def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
     yield mark(change.within)
     yield f"**{_safe(verdict(change))}**\n"
     lines = [line for subject in change.differences.subjects for line in _subject(subject)]
@@ -169,7 +170,8 @@ def _open_parts(change: ReviewedChange) -> Iterator[str]:
     if lines:
         yield "### What changes\n\n" + _cut(lines, MOST_CHANGES, "all of it is in the first fold")
     if change.made is not None and (change.made.messages or change.made.journeys):
-        yield f"Before and after: {_pictures(change.made)}\n"
+        where = f", among [the files of this run]({page})" if page else ""
+        yield f"Before and after: {_pictures(change.made)}{where}\n"
     if change.plan is not None:
         yield from _people(change.plan, change.zone)
     elif change.has_snapshot:
@@ -228,7 +230,8 @@ def _people(plan: DeploymentPlan, zone: ZoneInfo) -> Iterator[str]:
     ]
     first = "To be looked at first:\n\n" + _cut(risks, MOST_RISKS, "in the table") + "\n" if risks else ""
     table = _table(("people", "journey", "rest at", "what becomes of them"), rows[:MOST_PLACES])
-    more = f"\n… and {len(rows) - MOST_PLACES} more places\n" if len(rows) > MOST_PLACES else ""
+    rest = len(rows) - MOST_PLACES
+    more = f"\n… and {counted(rest, 'more place')}\n" if rest > 0 else ""
     yield f"### People inside\n\n{first}{table}{more}"
 
 
@@ -247,6 +250,9 @@ def _places(journey: JourneyPlan, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
     for place in journey.places:
         step = place.step or "no step"
         yield f"{place.people:,}", journey.journey, step, place_words(place, zone)
+    held_out = journey.people - sum(place.people for place in journey.places)
+    if held_out > 0 and not journey.is_gone:
+        yield f"{held_out:,}", journey.journey, "holdout", "get nothing of it: only compared with"
 
 
 def _replayed(answer: ReplayComparison, about: Sequence[str], currency: str) -> Iterator[str]:
@@ -266,7 +272,8 @@ def _replayed(answer: ReplayComparison, about: Sequence[str], currency: str) -> 
         yield f"{head}{more}{moved}"
         return
     table = _table(("", "before", "now", "difference"), rows[:MOST_COUNTS])
-    cut = f"\n… and {len(rows) - MOST_COUNTS} more lines: all in a fold\n" if len(rows) > MOST_COUNTS else ""
+    rest = len(rows) - MOST_COUNTS
+    cut = f"\n… and {counted(rest, 'more line')}: all in a fold\n" if rest > 0 else ""
     yield f"{head}{more}\n{table}{cut}"
 
 

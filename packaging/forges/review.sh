@@ -36,7 +36,11 @@ case $forge in
     cat "$out/annotations.txt"
     if [ -n "${GITHUB_OUTPUT:-}" ]; then
       echo "comment=$out/comment.md" >>"$GITHUB_OUTPUT"
-      [ "${PICTURES:-true}" = false ] || echo "pictures=$out/before-and-after" >>"$GITHUB_OUTPUT"
+      # two projects of one repository keep theirs apart
+      kept=before-and-after
+      [ "${PERENNIAL_PROJECT:-.}" = . ] || kept=$kept-$(printf %s "$PERENNIAL_PROJECT" | tr -c 'a-zA-Z0-9' -)
+      [ "${PICTURES:-true}" = false ] ||
+        printf '%s\n' "pictures=$out/before-and-after" "artifact=$kept" >>"$GITHUB_OUTPUT"
     fi
     ;;
   gitlab)

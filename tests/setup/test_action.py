@@ -103,7 +103,9 @@ def workflow(folder: Path, server: ForgeServer) -> dict[str, str]:
     ).stdout.strip()  # fmt: skip
     return {
         "GITHUB_API_URL": server.address,
+        "GITHUB_SERVER_URL": "https://forge.example",
         "GITHUB_REPOSITORY": "shop/campaigns",
+        "GITHUB_RUN_ID": "5",
         "GITHUB_EVENT_PATH": str(folder / "event.json"),
         "GITHUB_STEP_SUMMARY": str(folder / "summary.md"),
         "GITHUB_OUTPUT": str(folder / "output"),
@@ -142,8 +144,13 @@ def test_the_action_writes_one_comment_and_annotations_and_runs_nothing_that_it_
     assert "<img" not in re.sub(r"`[^`]*`", "", text)
     assert "README" not in text, "what came to the main branch meanwhile is no part of the change"
     out = tmp_path / "run"
-    assert (out / "output").read_text() == (f"comment={out}/comment.md\npictures={out}/before-and-after\n")
-    assert "1 journey side by side in `before-and-after/index.html`" in text
+    assert (out / "output").read_text().splitlines() == [
+        f"comment={out}/comment.md",
+        f"pictures={out}/before-and-after",
+        "artifact=before-and-after-shop",
+    ]
+    assert "1 journey side by side in `before-and-after/index.html`, among [the files of this run](" in text
+    assert "(https://forge.example/shop/campaigns/actions/runs/5)" in text
     page = (out / "before-and-after/index.html").read_text()
     assert "journey-welcome.now.svg" in page
     assert list(tmp_path.rglob("pwned*")) == list(ROOT.glob("pwned*")) == []
@@ -174,6 +181,7 @@ def test_the_template_of_gitlab_does_the_same(bare: Path, tmp_path: Path, server
         "CI_API_V4_URL": server.address + "/api/v4",
         "CI_PROJECT_ID": "12",
         "CI_PROJECT_DIR": str(there),
+        "CI_JOB_URL": "https://forge.example/-/jobs/9",
         "CI_MERGE_REQUEST_IID": "7",
         "CI_MERGE_REQUEST_DIFF_BASE_SHA": "HEAD^1",
         "CI_COMMIT_REF_NAME": BRANCH,
@@ -188,6 +196,7 @@ def test_the_template_of_gitlab_does_the_same(bare: Path, tmp_path: Path, server
     assert "shop/journeys/welcome.yaml" in {row["location"]["path"] for row in report}
     assert (there / job["artifacts"]["paths"][0]).read_text() == server.texts[0]
     assert (there / job["artifacts"]["paths"][1] / "index.html").exists()
+    assert "[the files of this run](https://forge.example/-/jobs/9/artifacts/browse)" in server.texts[0]
     assert server.labels == ["journeys: people in flight"]
     assert list(tmp_path.rglob("pwned*")) == []
 

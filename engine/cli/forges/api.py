@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, TypeVar
@@ -83,6 +84,11 @@ class ForgeApi:
         if answer.is_success:
             return _parsed(bytes(taken)), answer.headers.get("link", "")
         raise _refusal(answer, bytes(taken), f"{method} {path.partition('?')[0]}")
+
+
+def is_address(text: str) -> bool:
+    """Whether it can stand as a link in Markdown: an address of the web, and nothing that ends one."""
+    return re.fullmatch(r"https?://[\w./:%~+-]+", text, re.ASCII) is not None
 
 
 def patiently(work: Callable[[], _Result]) -> _Result:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 
 import msgspec
 
-from engine.cli.forges.api import ForgeApi, ForgeError
+from engine.cli.forges.api import ForgeApi, ForgeError, is_address
 from engine.cli.forges.merge_request import ForgeComment
 from engine.errors import UsageError
 
@@ -108,6 +108,15 @@ def base_revision(head: str) -> str:
     event = _event()
     before = event.before if event.before != _NO_COMMIT else ""
     return event.pull_request.base.sha or event.merge_group.base_sha or before or ""
+
+
+def page_of_run() -> str:
+    """Where the files of the run are."""
+    server, repository, run = (
+        os.environ.get(f"GITHUB_{name}", "") for name in ("SERVER_URL", "REPOSITORY", "RUN_ID")
+    )
+    page = f"{server}/{repository}/actions/runs/{run}"
+    return page if run.isdigit() and is_address(page) else ""
 
 
 def write_summary(text: str) -> bool:

@@ -7,7 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Any
 from urllib.parse import quote
 
-from engine.cli.forges.api import ForgeApi
+from engine.cli.forges.api import ForgeApi, is_address
 from engine.cli.forges.merge_request import ForgeComment
 from engine.errors import UsageError
 
@@ -62,6 +62,12 @@ def merge_request() -> GitLabMergeRequest | None:
 def base_revision() -> str:
     """What a change is compared with; "" where the pipeline does not say it."""
     return os.environ.get("CI_MERGE_REQUEST_DIFF_BASE_SHA", "")
+
+
+def page_of_run() -> str:
+    """Where the files of the job are."""
+    page = os.environ.get("CI_JOB_URL", "")
+    return f"{page}/artifacts/browse" if is_address(page) else ""
 
 
 def _note(row: Any) -> ForgeComment:

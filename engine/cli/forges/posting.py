@@ -26,6 +26,11 @@ def request_on(forge: Forge) -> MergeRequest | None:
     return github.pull_request() if forge is Forge.github else gitlab.merge_request()
 
 
+def page_of_run(forge: Forge) -> str:
+    """Where a run keeps what it made; "" where the forge does not say it."""
+    return github.page_of_run() if forge is Forge.github else gitlab.page_of_run()
+
+
 def post_review(
     forge: Forge,
     request: MergeRequest | None,
