@@ -28,6 +28,7 @@ CODE = "{code: CART10, valid: 2 days}"
 AT_TEN = "  - wait: 1 day\n    id: w\n    at: 10:00\n"
 HOURS = "  - wait: {} hours\n    id: {}\n"
 SEND_A = "  - send: a\n"
+SINCE_START = "  - if: {did: {cart_emptied: since start}}\n    then: [{exit: x}]\n"
 CASCADE = "  - {send: both, via: [push, email], next_after: 1 hour}\n"
 IF_GOLD = "  - if: {{tier: gold}}\n    then: [{{{}}}]\n"
 
@@ -94,6 +95,13 @@ def test_quiet_hours_of_the_message_behind_a_wait(steps: str, expected: list[str
     ("steps", "expected"),
     [
         ("  - send: a\n  - if: {clicked: a}\n    then: [{exit: x}]\n", ["W03"]),
+        (SINCE_START, ["W03"]),
+        ("  - set: {tier: gold}\n" + SINCE_START, ["W03"]),
+        ("  - if: {goal: not reached}\n    then: [{exit: x}]\n", ["W03"]),
+        ("  - if: {did: {cart_emptied: ever}}\n    then: [{exit: x}]\n", []),
+        (HOURS.format(2, "v") + SINCE_START, []),
+        (SEND_A + SINCE_START, []),  # quiet hours may have held it
+        (IF_GOLD.format("wait: 2 hours, id: v") + SINCE_START, []),
         ((
             "  - send: a\n  - set: {tier: gold}\n  - if: {any: [{opened: a}, {tier: gold}]}\n"
             "    then: [{exit: x}]\n"
