@@ -35,7 +35,7 @@ from engine.project_files import Folder, commit_of
 from engine.project_sources import names_of_files, read_journeys, read_shop, read_world
 from engine.values import Instant, local_date, zone
 
-OF_STORE = frozenset(("W30", "W31", "W55", "W56", "W57"))
+OF_STORE = frozenset(("W30", "W31", "W55", "W56", "W57", "W59"))
 """Warnings that only `check --store` finds."""
 
 _OF_GIT = "W27"

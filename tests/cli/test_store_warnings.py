@@ -77,6 +77,22 @@ def test_a_young_store_and_imported_history_say_nothing_of_events(small_shop: Sh
     assert "W55" not in codes(small_shop)  # they came today
 
 
+def test_an_attribute_that_nobody_has_is_not_zero(grown: Shop) -> None:
+    schema = grown.folder / "schemas/customer.yaml"
+    schema.write_text(schema.read_text().replace("attributes:", "attributes:\n  open_tickets: number", 1))
+    journey = grown.folder / "journeys/welcome.yaml"
+    text = journey.read_text()
+    journey.write_text(text.replace("again:", "who: {open_tickets: 0}\nagain:", 1))
+    said = grown.run("check", "--store", "journeys/welcome.yaml").out
+    assert 'W59: nobody has "open_tickets"' in said
+    assert "fix: write  open_tickets: not more than 0" in said
+    journey.write_text(text.replace("again:", "who: {open_tickets: not more than 0}\nagain:", 1))
+    assert "W59" not in codes(grown)
+    journey.write_text(text.replace("again:", "who: {open_tickets: 0}\nagain:", 1))
+    take(grown, '{"customer_id": "c1", "open_tickets": 0}\n')
+    assert "W59" not in codes(grown)
+
+
 def codes(shop: Shop) -> set[str]:
     words = shop.run("check", "--store").out.replace(":", "").split()
     return {word for word in words if word[:1] == "W" and word[1:].isdigit()}

@@ -1,5 +1,5 @@
-"""What `check --store` warns of: events that nobody sends, channels that nobody agreed to, templates that
-nobody uses."""
+"""What `check --store` warns of: events that nobody sends, channels that nobody agreed to, attributes that
+nobody has, templates that nobody uses."""
 
 from __future__ import annotations
 
@@ -11,16 +11,19 @@ from sqlalchemy import Connection
 from engine.cli.reports import segments
 from engine.compiler.check_input import ProjectCheckInput
 from engine.compiler.inside import inside
-from engine.compiler.walk import every_step
+from engine.compiler.walk import every_line, every_step
 from engine.core.conditions.condition import Did
 from engine.core.journey import EventTrigger, Journey, SendStep
+from engine.language import syntax
 from engine.language.nodes import Mapping as MappingNode
+from engine.language.steps.branch import If
 from engine.language.steps.send import Send
 from engine.language.yaml.source import read
 from engine.problem import Problem, Span
 from engine.project import Project
 from engine.runtime.publish import one_off
-from engine.store.customers import reach_counts
+from engine.store.customers import batches, reach_counts
+from engine.store.customers.attribute_counts import attribute_counts
 from engine.store.customers.event_arrivals import EventArrivals, event_arrivals
 from engine.store.customers.reach_counts import ReachOf, ReachState
 from engine.store.journeys import one_offs
@@ -45,6 +48,7 @@ def warnings(conn: Connection, project: Project, now: Instant) -> list[Problem]:
         *segments.warnings(conn, project),
         *_events(conn, project, now),
         *_consents(conn, project),
+        *_attributes(conn, project),
         *_templates(conn, project),
     ]
 
@@ -157,6 +161,42 @@ def _senders(project: Project) -> dict[ReachOf, set[str]]:
 def _messages(journey: Journey) -> Iterator[SendStep]:
     if journey.state in ("live", "paused"):
         yield from (step for step in journey.steps if isinstance(step, SendStep))
+
+
+# --- attributes -------------------------------------------------------------------------------------
+
+
+def _attributes(conn: Connection, project: Project) -> Iterator[Problem]:
+    """Who asks for 0 means those without as well, and gets nobody: what was never set is not 0."""
+    everybody = batches.count(conn)
+    asked = list(_asked_for_zero(project)) if everybody >= ENOUGH else []
+    counts = attribute_counts(conn, sorted({test.name.value for test in asked}))
+    for test in asked:
+        name = test.name.value
+        if not counts[name]:
+            yield Problem(
+                test.name.span, "W59", f'nobody has "{name}", so  {name}: 0  is true of nobody',
+                f"it was never set for any of {everybody:,} customers, and what is not set is not 0",
+                f"write  {name}: not more than 0", "warning",
+            )  # fmt: skip
+
+
+def _asked_for_zero(project: Project) -> Iterator[syntax.Test]:
+    attributes, computed = project.catalogue.attributes, project.catalogue.computed
+    conditions = [segment.who for segment in project.segments.values()]
+    for file in project.files.values():
+        conditions += [file.who, file.exit_if, file.goal.when if file.goal is not None else None]
+        conditions += [step.condition for step in every_step(file.steps) if isinstance(step, If)]
+    for condition in conditions:
+        for line in every_line(condition) if condition is not None else ():
+            if not isinstance(line, syntax.Test) or line.name.value in computed:
+                continue
+            kind = attributes.get(line.name.value)
+            zeros = isinstance(line.form, syntax.Equals) and {text.value for text in line.form.values} == {
+                "0"
+            }
+            if zeros and kind is not None and kind.kind in ("number", "money"):
+                yield line
 
 
 # --- templates --------------------------------------------------------------------------------------
