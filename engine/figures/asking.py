@@ -72,4 +72,8 @@ def understood(
         cure = "--as-of 2026-03-31" if spelling is Spelling.OPTION else "leave  from, to, last  and  by  out"
         raise UsageError(f"report {name} is of all facts that look ahead, as of one day:", cure)
     wanted = reports.usual_period(name, today) if is_usual else period.asked(today, *days, spelling=spelling)
+    if asked.last and not asked.first and not asked.length:
+        usual = kind.usual(wanted.last)
+        # the usual length until that day, where the usual days are those until a day
+        wanted = usual if usual.last == wanted.last else wanted
     return ReportRequest(name, wanted, of, asked.by, is_usual=is_usual, lost_after=lost_after)

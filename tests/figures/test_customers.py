@@ -20,6 +20,7 @@ from sqlalchemy import Connection
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
 from engine.figures import reports
+from engine.figures.asking import AskedReport, understood
 from engine.figures.period import Granularity, Period
 from engine.figures.report import FiguresReport
 from engine.figures.request import ReportRequest
@@ -129,6 +130,15 @@ def test_figures_are_what_a_count_over_all_orders_says(
     today = max([period.last, *(each.day for each in bought)]) + dt.timedelta(days=later)
     fill(store, made, [name for name, _, _ in history])
     check(store, bought, period, today, lost)
+
+
+@pytest.mark.parametrize(("name", "first"), [("cohorts", "2025-06-01"), ("overview", "2026-04-08")])
+def test_with_a_last_day_alone_a_report_is_as_long_as_without(store: Store, name: str, first: str) -> None:
+    now = instant(dt.datetime(2026, 7, 15, 12, tzinfo=dt.UTC))
+    with store.read() as conn:
+        asked_for = AskedReport(name, last="2026-05-07")
+        wanted = understood(conn, asked_for, Journeys({}, timezone=ZONE), now, 365)
+    assert wanted.period == Period(dt.date.fromisoformat(first), dt.date(2026, 5, 7))
 
 
 def test_parts_are_counted_however_many_they_are(store: Store) -> None:
