@@ -123,7 +123,10 @@ def _drawn(project: Project, file: JourneyFile, against: str) -> Flowchart:
     if not against:
         return flowchart(file)
     before = journeys_of(files_at(project.folder, base_commit(project.folder, against)))
-    return changed_flowchart(former_of(file, before), file)
+    former = former_of(file, before)
+    if former is None and (why := before.unread.get(file.span.file)):
+        raise UsageError(f"{file.span.file} of {against} cannot be read: {why}.", "leave --against away")
+    return changed_flowchart(former, file)
 
 
 def _overlaid(

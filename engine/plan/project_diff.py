@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from typing import TypeVar
+from typing import NamedTuple, TypeVar
 
 from engine.language.nodes import Node
 from engine.language.parse import parse_journey, parse_segment
@@ -52,9 +52,17 @@ def _settings(file: str, before: str, now: str, unread: dict[str, str]) -> Subje
     return settings_diff(file, *trees)
 
 
-def journeys_of(files: _Files) -> dict[str, JourneyFile]:
-    """The journeys among the files of a version that can be read, by name."""
-    return _parsed(files, _is_journey, parse_journey, {})
+class ReadJourneys(NamedTuple):
+    """The journeys of a version, by name; `unread`: the files that cannot be read, and why."""
+
+    by_name: Mapping[str, JourneyFile]
+    unread: Mapping[str, str]
+
+
+def journeys_of(files: _Files) -> ReadJourneys:
+    """The journeys among the files of a version."""
+    unread: dict[str, str] = {}
+    return ReadJourneys(_parsed(files, _is_journey, parse_journey, unread), unread)
 
 
 def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff | None]:

@@ -89,3 +89,17 @@ def test_what_cannot_be_drawn_is_the_callers_mistake(shop: Shop) -> None:
     ):
         said = shop.run("diagram", "welcome", *words)
         assert (said.code, why in said.err) == (2, True), report(said)
+
+
+def test_what_cannot_be_read_in_the_version_before_is_not_called_new(small_shop: Shop) -> None:
+    text = (small_shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    small_shop.write("journeys/welcome.yaml", "journey: [\n")
+    git(small_shop.folder, "init", "-b", "main")
+    git(small_shop.folder, "add", ".")
+    git(small_shop.folder, "commit", "-m", "first")
+    small_shop.write("journeys/welcome.yaml", text)
+    said = small_shop.run("diagram", "welcome", "--against", "main")
+    assert (said.code, "of main cannot be read" in said.err) == (2, True), report(said)
+    review = small_shop.run("review").out
+    assert "flowchart TD" in review
+    assert "a new journey" not in review

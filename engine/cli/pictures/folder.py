@@ -214,7 +214,7 @@ def _journeys(
         if subject.kind != "journey":
             continue
         now = present.get(subject.name)
-        before = former_of(now, former) if now is not None else former.get(subject.name)
+        before = former_of(now, former) if now is not None else former.by_name.get(subject.name)
         charts: dict[str, Flowchart] = {}
         if before is not None:
             charts[_BEFORE] = former_flowchart(before, now)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Mapping
 
 from sqlalchemy import Connection
 
@@ -12,6 +11,7 @@ from engine.cli.reports.lines import sentence
 from engine.cli.reports.times import local
 from engine.core.effects import Trace, TraceKind
 from engine.core.enrollment import Enrollment, Relocating
+from engine.diagram.flowchart import flowchart
 from engine.diagram.mermaid import mermaid
 from engine.diagram.nodes import Visit, every_node
 from engine.diagram.only_changed import only_changed
@@ -20,6 +20,7 @@ from engine.errors import UsageError
 from engine.invocation import command
 from engine.language.syntax import JourneyFile
 from engine.plan.changed_flowchart import changed_flowchart
+from engine.plan.project_diff import ReadJourneys
 from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import enrollments
 from engine.store.customers.enrollments import Inside
@@ -42,9 +43,9 @@ def names_of(file: JourneyFile) -> tuple[str, ...]:
     return tuple(name.value for name in (file.name, file.was) if name is not None)
 
 
-def former_of(file: JourneyFile, former: Mapping[str, JourneyFile]) -> JourneyFile | None:
-    """The journey as it was in another version; None: it is new."""
-    return next((former[name] for name in names_of(file) if name in former), None)
+def former_of(file: JourneyFile, former: ReadJourneys) -> JourneyFile | None:
+    """The journey as it was in another version; None: it is new, or cannot be read there."""
+    return next((former.by_name[name] for name in names_of(file) if name in former.by_name), None)
 
 
 def inside_now(conn: Connection, file: JourneyFile) -> Inside:
@@ -62,10 +63,12 @@ def inside_in(counted: Snapshot, file: JourneyFile) -> Inside:
     return Inside(journey.people, steps, journey.people - sum(steps.values()))
 
 
-def picture_of_change(file: JourneyFile, former: Mapping[str, JourneyFile], counted: Snapshot | None) -> str:
+def picture_of_change(file: JourneyFile, former: ReadJourneys, counted: Snapshot | None) -> str:
     """What a change does to one journey, in Mermaid, with the people of a snapshot. `former`: the journeys of
-    the version before, by name."""
-    drawn = changed_flowchart(former_of(file, former), file)
+    the version before; of one that cannot be read there nothing is marked."""
+    before = former_of(file, former)
+    is_unread = before is None and file.span.file in former.unread
+    drawn = flowchart(file) if is_unread else changed_flowchart(before, file)
     if counted is not None:
         inside = inside_in(counted, file)
         drawn = with_people(drawn, inside.people, inside.holdout, inside.steps)
