@@ -147,8 +147,9 @@ def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
         opened.problems.extend(
             check_whole(ProjectCheckInput(written, world, messages, opened.sources, wrong, compiled, rules))
         )
-        segments = names_of_files(opened, "journeys/segments/")
-        opened.problems = causes_only(opened.problems, opened.sources, segments)
+        # those that were read are known: their names excuse nothing else that is called so
+        unread = names_of_files(opened, "journeys/segments/") - world.segments.keys()
+        opened.problems = causes_only(opened.problems, opened.sources, unread)
     opened.problems.extend(_channel_problems(opened, world.config))
     opened.problems.extend(_forecast_problems(opened, world.catalogue))
     comments = _acceptances(opened)

@@ -27,8 +27,8 @@ def causes_only(
     """Without what only follows from a mistake in config.yaml or in a schema.
 
     A name that a broken file defines is not unknown elsewhere; prices, quiet hours and the currency are not
-    held against anybody while they are wrong themselves. `segments`: those whose file is there, whatever
-    stands in it.
+    held against anybody while they are wrong themselves. `segments`: those whose file is there and
+    cannot be read.
     """
     problems = list(problems)
     broken = {

@@ -323,3 +323,15 @@ def test_a_mail_without_a_subject_is_a_warning(shop: Path) -> None:
     write(shop, "winback_gift.email.html", "<p>Hello</p>\n" + FOOTER)
     problem = only(shop)
     assert (problem.code, problem.level) == ("T26", "warning")
+
+
+@pytest.mark.parametrize(
+    ("was", "becomes", "code"),
+    [("code: CARTSHIP", "code: lapsed_90", "E63"), ("orders_count: 0", "lapsed_90: is set", "E11")],
+    ids=["pool", "attribute"],
+)
+def test_the_name_of_a_segment_is_no_name_of_anything_else(
+    was: str, becomes: str, code: str, shop: Path
+) -> None:
+    change(shop / "journeys/abandoned_cart.yaml", was, becomes)
+    assert code in [problem.code for problem in told(shop)]

@@ -117,11 +117,11 @@ def plain(node: Node) -> Any:
             return [plain(item) for item in node.items]
 
 
-class _Yaml12(yaml.SafeLoader):
+class Yaml12(yaml.SafeLoader):
     """Numbers, true and false as YAML 1.2 has them; everything else is text."""
 
 
-_Yaml12.yaml_implicit_resolvers = {
+Yaml12.yaml_implicit_resolvers = {
     first: [
         (tag, pattern)
         for tag, pattern in resolvers
@@ -129,9 +129,9 @@ _Yaml12.yaml_implicit_resolvers = {
     ]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Yaml12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
-_Yaml12.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?[0-9]+$"), list("-+0123456789"))
+Yaml12.add_implicit_resolver("tag:yaml.org,2002:bool", re.compile("^(?:true|false)$"), list("tf"))
+Yaml12.add_implicit_resolver("tag:yaml.org,2002:int", re.compile("^[-+]?[0-9]+$"), list("-+0123456789"))
 
 
 def as_editors_read(file: Path) -> Any:
-    return yaml.load(file.read_text(), Loader=_Yaml12)
+    return yaml.load(file.read_text(), Loader=Yaml12)

@@ -35,6 +35,7 @@ class LanguageClient:
         self.diagnostics: dict[str, list[dict[str, Any]]] = {}
         self.versions: dict[str, int | None] = {}
         self.shown: list[str] = []
+        self.asked: list[str] = []  # requests of the server, by method
         self.foreign: list[bytes] = []  # what came on stdout and is no part of the protocol
         self.log: list[bytes] = []
         self._configuration = configuration or {}
@@ -122,6 +123,7 @@ class LanguageClient:
                 items = message["params"]["items"]
                 result = [self._configuration.get(item.get("section"), {}) for item in items]
             self._send({"id": message["id"], "result": result})
+            self.asked.append(method)
         elif method == "textDocument/publishDiagnostics":
             params = message["params"]
             self.diagnostics[params["uri"]] = params["diagnostics"]
@@ -133,7 +135,11 @@ class LanguageClient:
 
     def initialize(self, **more: Any) -> dict[str, Any]:
         capabilities = {
-            "workspace": {"configuration": True, "didChangeWatchedFiles": {"dynamicRegistration": True}},
+            "workspace": {
+                "configuration": True,
+                "workspaceFolders": True,
+                "didChangeWatchedFiles": {"dynamicRegistration": True},
+            },
             "textDocument": {
                 "publishDiagnostics": {"versionSupport": True},
                 "completion": {"completionItem": {"snippetSupport": True}},

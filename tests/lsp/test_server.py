@@ -448,7 +448,7 @@ def edit_at_random(editor: Editor, edits: int, seed: int) -> None:
 
 
 def test_random_edits_never_end_it_and_are_told_as_check_tells_them(editor: Editor) -> None:
-    edit_at_random(editor, 4, 20261129)
+    edit_at_random(editor, 3, 20261129)
 
 
 @pytest.mark.soak

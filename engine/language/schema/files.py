@@ -12,7 +12,16 @@ from dataclasses import dataclass, field
 from engine.language.conditions.condition import GROUPS
 from engine.language.grammar import GOAL, JOURNEY, LONG_DID, SEGMENT, STARTS, TEST, Construct, Key
 from engine.language.schema import values as value
-from engine.language.schema.values import SCALAR, Schema, names, one_or_list, ref, words
+from engine.language.schema.values import (
+    SCALAR,
+    Schema,
+    names,
+    names_or_list,
+    offering,
+    one_or_list,
+    ref,
+    words,
+)
 from engine.language.steps.register import KINDS, STORY_FORMS
 from engine.language.steps.send import LIKELY
 from engine.language.stories.story_expect import FORMS
@@ -79,8 +88,10 @@ def _definitions(known: SchemaNames) -> Schema:
             "type": "object",
             "minProperties": 1,
             "properties": groups,
-            "additionalProperties": value.FORM,
+            "additionalProperties": ref("form"),
         },
+        "form": value.FORM,
+        "phrase": _phrase(),
         "did": _did(known),
         "steps": {"type": "array", "minItems": 1, "items": ref("step")},
         "step": _by_key({verb: ref(f"step_{verb}") for verb in KINDS}, "a step is one verb"),
@@ -108,11 +119,15 @@ def _names(known: SchemaNames) -> Schema:
     }
     return {
         "attribute": attribute if known.attributes else SCALAR,
-        "day_or_attribute": {
-            "if": {"pattern": value.LIKE_A_DAY},
-            "then": value.CALENDAR_DAY,
-            "else": ref("attribute"),
-        },
+        "day_or_attribute": offering(
+            {
+                "if": {"pattern": value.LIKE_A_DAY},
+                "then": value.CALENDAR_DAY,
+                "else": ref("attribute"),
+            },
+            value.CALENDAR_DAY,
+            ref("attribute"),
+        ),
         "event": names(known.events),
         "segment": names(known.segments),
         "journey": names(known.journeys),
@@ -208,21 +223,21 @@ def _key(key: Key) -> Schema:
         case "free":
             return {"type": "object", "additionalProperties": inner}
         case "holdout":
-            return {"if": {"type": "object"}, "then": inner, "else": value.SHARE}
+            choice: Schema = {"if": {"type": "object"}, "then": inner, "else": value.SHARE}
+            return offering(choice, value.SHARE)
         case "choice":
             return {**words(key.choices), **(key.shape or {})}
         case "watchers":
-            return one_or_list(words(key.choices))
+            return names_or_list(words(key.choices))
         case "events":
-            return one_or_list(ref("event"))
+            return names_or_list(ref("event"))
         case "awaited":
-            return one_or_list(
-                {
-                    "if": {"pattern": "^(clicked|opened) "},
-                    "then": value.AWAITED_REACTION,
-                    "else": ref("event"),
-                }
-            )
+            awaited: Schema = {
+                "if": {"pattern": "^(clicked|opened) "},
+                "then": value.AWAITED_REACTION,
+                "else": ref("event"),
+            }
+            return offering(one_or_list(awaited), ref("event"))
         case "tests":
             return {"type": "array", "minItems": 1, "items": ref("test")}
         case _:
@@ -251,22 +266,27 @@ def _by_key(kinds: dict[str, Schema], message: str) -> Schema:
 def _condition(known: SchemaNames) -> Schema:
     groups = {group: {"type": "array", "minItems": 1, "items": ref("condition")} for group in GROUPS}
     special: Schema = {
-        "segment": one_or_list(_opposite(ref("segment"))),
-        "inside": one_or_list(_opposite(ref("journey"))),
-        "can": one_or_list(_opposite(ref("channel"))),
-        "clicked": _opposite(ref("template")),
-        "opened": _opposite(ref("template")),
+        "segment": _asked(ref("segment")),
+        "inside": _asked(ref("journey")),
+        "can": _asked(ref("channel")),
+        "clicked": offering(_opposite(ref("template")), ref("template")),
+        "opened": offering(_opposite(ref("template")), ref("template")),
         "goal": words(("reached", "not reached")),
         "did": ref("did"),
     }
-    attributes = {name: {**value.FORM, "description": about} for name, about in known.attributes.items()}
+    attributes = {name: {**ref("form"), "description": about} for name, about in known.attributes.items()}
     return {
         "type": "object",
         "minProperties": 1,
         "properties": {**attributes, **special, **groups},
-        "patternProperties": {value.REFERENCE: value.FORM},
-        "additionalProperties": False if known.attributes else value.FORM,
+        "patternProperties": {value.REFERENCE: ref("form")},
+        "additionalProperties": False if known.attributes else ref("form"),
     }
+
+
+def _asked(name: Schema) -> Schema:
+    """A name, or `not` and a name, or a list of them."""
+    return offering(one_or_list(_opposite(name)), name)
 
 
 def _opposite(name: Schema) -> Schema:
@@ -274,32 +294,36 @@ def _opposite(name: Schema) -> Schema:
     return {"if": {"type": "string", "pattern": "^not "}, "then": {"type": "string"}, "else": name}
 
 
-def _did(known: SchemaNames) -> Schema:
+def _phrase() -> Schema:
+    """How often an event happened, in words, as a number, or in the long form."""
     long = {**construct_schema(LONG_DID), "not": {"required": ["last", "since"]}}
-    phrase = {
-        "if": {"type": "object"},
-        "then": long,
-        "else": {"if": {"type": "integer"}, "then": {}, "else": value.PHRASE},
-    }
-    events = {name: {**phrase, "description": about} for name, about in known.events.items()}
+    in_short: Schema = {"if": {"type": "integer"}, "then": {}, "else": value.PHRASE}
+    return offering({"if": {"type": "object"}, "then": long, "else": in_short}, value.PHRASE)
+
+
+def _did(known: SchemaNames) -> Schema:
+    events = {name: {**ref("phrase"), "description": about} for name, about in known.events.items()}
     return {
         "type": "object",
         "minProperties": 1,
         "properties": events,
-        "additionalProperties": False if events else phrase,
+        "additionalProperties": False if events else ref("phrase"),
     }
 
 
-_VIA: Schema = {
-    "if": {"type": "array"},
-    "then": {"type": "array", "items": ref("channel"), "minItems": 1},
-    "else": {
-        "if": {"type": "string", "pattern": f"^{LIKELY}"},
-        "then": value.CHEAPEST_LIKELY,
-        "else": ref("channel"),
+_VIA = offering(
+    {
+        "if": {"type": "array"},
+        "then": {"type": "array", "items": ref("channel"), "minItems": 1},
+        "else": {
+            "if": {"type": "string", "pattern": f"^{LIKELY}"},
+            "then": value.CHEAPEST_LIKELY,
+            "else": ref("channel"),
+        },
+        "defaultSnippets": [{"label": LIKELY, "body": LIKELY}],
     },
-    "defaultSnippets": [{"label": LIKELY, "body": LIKELY}],
-}
+    ref("channel"),
+)
 _CHOSEN: Schema = {
     "properties": {
         "choose": ref("attribute"),
@@ -354,10 +378,10 @@ GIVEN: Schema = {
     "properties": {
         "timezone": value.pattern(r"UTC|[A-Za-z_]+(/[A-Za-z0-9_+-]+)+",
         "a time zone is written  Europe/Berlin"),
-        "segments": one_or_list(ref("segment")),
-        "inside": one_or_list(ref("journey")),
-        "unreachable": one_or_list(ref("channel")),
-        "no_consent": one_or_list(ref("channel")),
+        "segments": names_or_list(ref("segment")),
+        "inside": names_or_list(ref("journey")),
+        "unreachable": names_or_list(ref("channel")),
+        "no_consent": names_or_list(ref("channel")),
         "product": {"type": "object"},
         "paths": {"type": "object"},
         "did": {"type": "object", "additionalProperties": one_or_list({

@@ -16,7 +16,7 @@ _DATE = r"\d{4}-\d{2}-\d{2}"
 _DAY = "|".join(WEEKDAYS)
 _NAME = r"[a-z_][a-z0-9_]*(\.[a-z_][a-z0-9_]*)*"
 _MOMENT = rf"({THEIR_HOUR}|{_TIME}|({_DAY}) {_TIME}|{_DATE}( {_TIME})?|({_LENGTH} (before|after) )?{_NAME})"
-_COUNT = r"((at least|at most|exactly) )?\d{1,7}( times?)?"
+_COUNT = r"((at least|at most|exactly|more than|less than) )?\d{1,7}( times?)?"
 _PHRASE = rf"(not )?(ever|never|since start|in last {_LENGTH}|{_COUNT}( in last {_LENGTH})?)"
 DAY_LINE = rf"^day +\d{{1,4}} +{_TIME}$"
 SHARE_PATH = r"^(100|\d{1,2})% +[a-z][a-z0-9_]*$"
@@ -54,6 +54,18 @@ def one_or_list(schema: Schema) -> Schema:
         "then": {"type": "array", "items": schema, "minItems": 1},
         "else": schema,
     }
+
+
+def offering(choice: Schema, *offered: Schema) -> Schema:
+    """A choice by `if` and `then`, whose values an editor offers as well: the usual server for YAML offers
+    what stands in `anyOf`, and nothing behind `if`. The last alternative takes everything, so that this says
+    nothing of what is right."""
+    return {**choice, "anyOf": [*offered, {}]}
+
+
+def names_or_list(schema: Schema) -> Schema:
+    """One of some names, or a list of them; they are offered."""
+    return offering(one_or_list(schema), schema)
 
 
 def ref(name: str) -> Schema:
@@ -102,8 +114,11 @@ CHEAPEST_LIKELY = pattern(
     "write  cheapest likely  or  cheapest likely of push, email",
     LIKELY,
 )
-NAME = pattern("[a-z][a-z0-9_]*", "a name is made of small letters, digits and _ , and begins with a letter")
-WEEKDAYS_VALUE = one_or_list(words((*WEEKDAYS, *SEVERAL_DAYS)))
+NAME = {
+    **pattern("[a-z][a-z0-9_]*", "a name is made of small letters, digits and _ , and begins with a letter"),
+    "type": ["string", "boolean"],  # what editors take for true and false is a name like every other
+}
+WEEKDAYS_VALUE = names_or_list(words((*WEEKDAYS, *SEVERAL_DAYS)))
 DAY = {"enum": [*range(1, 29), *(str(day) for day in range(1, 29)), "last"]}
 AGAIN = pattern(
     rf"never|always|restart|after {_LENGTH}|restart, then after {_LENGTH}",
@@ -120,11 +135,10 @@ PHRASE = pattern(
     "the phrases are: ever, never, in last 30 days, not in last 30 days, at least 2 times, since start",
     "ever", "never", "in last 30 days", "not in last 30 days", "at least 2 times", "since start",
 )  # fmt: skip
-COUNT = {
-    "if": {"type": "string"},
-    "then": pattern(_COUNT, "a count is written  at least 2", "at least 2"),
-    "else": {"type": "integer"},
-}
+_COUNT_IN_WORDS = pattern(_COUNT, "a count is written  at least 2", "at least 2")
+COUNT = offering(
+    {"if": {"type": "string"}, "then": _COUNT_IN_WORDS, "else": {"type": "integer"}}, _COUNT_IN_WORDS
+)
 AWAITED_REACTION = pattern(r"(clicked|opened) \S+", "an event, clicked x or opened x")
 HAPPENING = pattern(
     r"(clicked|opened|bounced|enters|leaves) \S+|[^\s]+",
@@ -144,13 +158,13 @@ FORM: Schema = {
             "conditions are written in words: x, [a, b], not x, is set, at least 2, at most 2, "
             "between 2 and 5, more than 90 days ago, contains x"
         ),
-        "defaultSnippets": [
-            {"label": form, "body": form}
-            for form in (
-                "at least 2", "at most 2", "between 2 and 5", "not x", "is set", "is not set",
-                "more than 90 days ago",
-                "less than 90 days ago", "today", "contains x",
-            )
-        ],
     },
+    # not behind `else`, where no editor would offer them
+    "defaultSnippets": [
+        {"label": form, "body": form}
+        for form in (
+            "at least 2", "at most 2", "between 2 and 5", "not x", "is set", "is not set",
+            "more than 90 days ago", "less than 90 days ago", "today", "contains x",
+        )
+    ],
 }  # fmt: skip
