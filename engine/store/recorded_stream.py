@@ -47,12 +47,12 @@ _Timed = tuple[Instant, int, RecordedLine]
 
 @dataclass(frozen=True, slots=True)
 class StreamBounds:
-    """From `since` until before `until`; None: from the beginning, to the end. `customers`: these alone, and
-    what belongs to nobody; None: everybody."""
+    """From `since` until before `until`; None: from the beginning, to the end. `customers`: these alone, by
+    bucket, and what belongs to nobody; None: everybody."""
 
     since: Instant | None = None
     until: Instant | None = None
-    customers: Collection[str] | None = None
+    customers: Mapping[int, Collection[str]] | None = None
 
     def clause(self, column: str, table: str = "") -> tuple[str, tuple[Any, ...]]:
         """As SQL and its parameters, of a table whose columns are called with a name before them."""
@@ -65,7 +65,13 @@ class StreamBounds:
         """The customers alone, as `clause`."""
         if self.customers is None:
             return "1 = 1", ()
-        return f"{table}customer IN (SELECT j.value FROM {IDS})", (ids(self.customers),)  # noqa: S608
+        if not self.customers:
+            return "1 = 0", ()
+        # with their buckets, which the keys of the tables begin with: nothing else is read
+        buckets = ", ".join(map(str, sorted(self.customers)))
+        people = ids(customer for some in self.customers.values() for customer in some)
+        clause = f"{table}bucket IN ({buckets}) AND {table}customer IN (SELECT j.value FROM {IDS})"  # noqa: S608
+        return clause, (people,)
 
 
 def in_chunks(lines: Iterable[RecordedLine]) -> Iterator[bytes]:

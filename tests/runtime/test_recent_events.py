@@ -46,4 +46,7 @@ def test_of_a_sample_nobody_else_is_read(tmp_path: Path) -> None:
         assert {line["customer_id"] for line in lines(events.file)} == {
             who for who in people if share_of(who, 4) == 0
         }
+    nobody = next(number for number in range(1_000, 2_000) if all(share_of(who, number) for who in people))
+    with shop.store.read() as conn, of_store(conn, shop.clock.now(), nobody) as events:
+        assert lines(events.file) == []
     shop.close()

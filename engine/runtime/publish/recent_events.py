@@ -3,7 +3,7 @@ recorded, so that a plan takes seconds."""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +17,7 @@ from engine.simulate.replay.comparison import ReplayComparison, compare_replays
 from engine.simulate.replay.replay import ReplayOptions
 from engine.simulate.replay.stream import raw_lines, share_of
 from engine.store.customers import batches
+from engine.store.meta import by_bucket
 from engine.store.recorded_stream import StreamBounds, in_chunks, recorded_stream
 from engine.store.sql import stream
 from engine.values import DAY, Instant
@@ -108,11 +109,11 @@ def _sampled(file: Path, one_in: int, folder: Path) -> Path:
     return sample
 
 
-def _sample(conn: Connection, one_in: int) -> Collection[str] | None:
+def _sample(conn: Connection, one_in: int) -> Mapping[int, Collection[str]] | None:
     if one_in == 1:
         return None
     ids = (str(customer) for (customer,) in stream(conn, "SELECT id FROM customer"))
-    return frozenset(customer for customer in ids if share_of(customer, one_in) == 0)
+    return by_bucket(conn, (customer for customer in ids if share_of(customer, one_in) == 0))
 
 
 def _write(conn: Connection, file: Path, bounds: StreamBounds) -> int:
