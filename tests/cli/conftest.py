@@ -132,14 +132,27 @@ def busy_data(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("busy") / "data"
 
 
+@pytest.fixture(scope="session")
+def new_project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `new project` writes, to be copied."""
+    folder = tmp_path_factory.mktemp("new") / "small"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(sys, "argv", ["main.py", "new", "project", str(folder)])
+        with pytest.raises(SystemExit) as left:
+            main()
+    assert left.value.code == 0
+    return folder
+
+
 @pytest.fixture
-def small_shop(tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch) -> Shop:
+def small_shop(
+    new_project: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> Shop:
     """What `new project` writes, without its repository: what is said of it names no commit, which would be
     another one each time."""
     folder = tmp_path / "small"
+    shutil.copytree(new_project, folder, ignore=shutil.ignore_patterns(".git"))
     made = _stand_in(folder, capsys, monkeypatch)
-    assert made.run("new", "project", str(folder)).code == 0
-    shutil.rmtree(folder / ".git")
     config = (folder / "config.yaml").read_text(encoding="utf-8")
     made.write("config.yaml", config.replace("sqlite:///data/shop.db", address_of(folder)))
     return made

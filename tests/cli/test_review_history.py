@@ -163,9 +163,9 @@ def test_some_weeks_of_a_small_shop(small_shop: Shop, tmp_path: Path) -> None:
     for name in ("birthday_gift", "cart_reminder", "thank_you", "winback"):
         assert small_shop.run("new", "journey", name).code == 0
     events, snapshot = shop_with_events(small_shop, SMALL, tmp_path)
-    seen = walk(small_shop, 1, 40, events, snapshot)
-    assert seen[Meaning.NOTHING] >= 5
-    assert seen["played"] >= 15
+    seen = walk(small_shop, 1, 24, events, snapshot)
+    assert seen[Meaning.NOTHING] >= 4
+    assert seen["played"] >= 8
 
 
 @pytest.mark.soak
