@@ -84,7 +84,8 @@ def test_a_closed_file_counts_as_it_lies_on_the_disk(editor: Editor) -> None:
 
 def test_a_file_that_was_deleted_and_one_that_was_never_saved(editor: Editor) -> None:
     file = "journeys/late.yaml"
-    text = editor.text_of(CART).replace("journey: abandoned_cart", "journey: late")
+    # a draft: one that is live would write to the people of the other
+    text = editor.text_of(CART).replace("journey: abandoned_cart", "journey: late\nstate: draft")
     assert [each["code"] for each in editor.show(file, text)] == []
     (editor.folder / file).write_text(text)
     (editor.folder / file).unlink()
