@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import time
-from collections.abc import Callable, Coroutine, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from signal import SIGHUP, SIGINT, SIGTERM
@@ -209,7 +209,12 @@ class Daemon:
         finally:
             if server is not None:
                 server.close()
-            await self._leave(beating)
+            # After everything else: as long as something is under way, nobody may take this process for
+            # dead.
+            if beating is not None and self._membership is not None:
+                self._beating.stop()
+                await beating
+                await asyncio.to_thread(self._membership.end)
 
     def _join(self) -> asyncio.Task[None] | None:
         """Among the processes on the store, before anything is claimed. An SQLite file belongs to one."""
@@ -234,13 +239,6 @@ class Daemon:
         beats = Backoff(int(BEAT_SECONDS * 500), int(BEAT_SECONDS * 1000))
         self._beating = SupervisedLoop("workers", self._beat, self._health, beats)
         return asyncio.create_task(self._beating.run(), name="workers")
-
-    async def _leave(self, beating: asyncio.Task[None] | None) -> None:
-        """After everything else: as long as something is under way, nobody may take this process for dead."""
-        if beating is not None and self._membership is not None:
-            self._beating.stop()
-            await beating
-            await asyncio.to_thread(self._membership.end)
 
     async def _beat(self) -> float:
         assert self._membership is not None
@@ -311,12 +309,11 @@ class Daemon:
         self._webhooks = WebhookCaller(
             self.store, lambda: self.live.project.config.webhooks, egress, self.clock, self._owner_of
         )
-        mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock, self.wake)
         self._calling = SupervisedLoop("webhooks", self._webhooks.tick, self._health)
-        self._mailbox = mailbox
-        self._reading = SupervisedLoop("mailbox", self._read_mailbox, self._health)
+        mailbox = Mailbox(self.store, lambda: self.live.project.config.mailbox, self.clock, self.wake)
+        self._reading = SupervisedLoop("mailbox", self._by_leader(mailbox.tick), self._health)
         self._alerter = Alerter(self._alert_setup())
-        self._alerting = SupervisedLoop("alerts", self._tell_alerts, self._health)
+        self._alerting = SupervisedLoop("alerts", self._by_leader(self._alerter.tick), self._health)
         filler = Backfiller(
             self._led_store,
             self.clock,
@@ -372,6 +369,14 @@ class Daemon:
     def _open_channels(self, opening: Opening) -> Deliverer:
         # the deliverer gives up first: what it cancels has 5 seconds left to say so
         timing = DeliveryTiming(speed=self._speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
+        membership, peers = self._membership, Peers()
+        if membership is not None:
+            peers = Peers(
+                self._standing,
+                lambda name, rate: SharedRate(
+                    name, rate, membership.reserve, lambda: len(self._standing().workers)
+                ),
+            )
         deliverer = Deliverer(
             self.store,
             {},
@@ -381,7 +386,7 @@ class Daemon:
             timing=timing,
             health=self._health,
             on_answer=self.metrics.delivered,
-            peers=self._peers(),
+            peers=peers,
         )
         deliverer.use(opening.channels, opening.gone)
         self._publisher.channels.opened(opening)
@@ -409,7 +414,10 @@ class Daemon:
                 self._console_token,
             )
             create = create_figures_app if self.options.role is Role.WORKER else create_app
-            parts["http"] = server.run(create(context), self._is_trusted)
+            parts["http"] = server.run(
+                create(context),
+                lambda address: is_trusted(address, self.live.project.config.http.trusted_proxies),
+            )
         if self.options.watch:
             parts["watch"] = self._watching.run()
         return parts
@@ -417,9 +425,6 @@ class Daemon:
     def _live(self) -> Live:
         live = self.live
         return Live(live.project.config, live.intake, live.links, self.folder)
-
-    def _is_trusted(self, address: str) -> bool:
-        return is_trusted(address, self.live.project.config.http.trusted_proxies)
 
     def _owner_of(self, journey: str) -> str:
         return self.live.owner_of(journey)
@@ -451,17 +456,6 @@ class Daemon:
         """Milliseconds of the engine per real millisecond: 1, or more with a fast clock."""
         return self.clock.speed if isinstance(self.clock, FastClock) else 1.0
 
-    def _peers(self) -> Peers:
-        membership = self._membership
-        if membership is None:
-            return Peers()
-        return Peers(
-            self._standing,
-            lambda name, rate: SharedRate(
-                name, rate, membership.reserve, lambda: len(self._standing().workers)
-            ),
-        )
-
     # --- what the loops do --------------------------------------------------------------------------
 
     async def _hold_place(self) -> None:
@@ -473,13 +467,13 @@ class Daemon:
         if self._standing().is_leader:
             await self._volume.look()
 
-    async def _read_mailbox(self) -> float:
-        """By one of all processes: two would take the same mails."""
-        return await self._mailbox.tick() if self._standing().is_leader else BEAT_SECONDS
+    def _by_leader(self, tick: Callable[[], Awaitable[float]]) -> Callable[[], Awaitable[float]]:
+        """By one of all processes: two would take the same mails, and tell the same alerts."""
 
-    async def _tell_alerts(self) -> float:
-        """By one of all processes: two would tell the same."""
-        return await self._alerter.tick() if self._standing().is_leader else BEAT_SECONDS
+        async def led() -> float:
+            return await tick() if self._standing().is_leader else BEAT_SECONDS
+
+        return led
 
     async def _advance(self) -> float:
         """One batch of decisions; at once another one while there is more."""

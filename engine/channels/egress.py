@@ -204,7 +204,17 @@ class Egress:
         # the checked address is called, never the name again: it may have changed its mind since
         literal = f"[{address}]" if ":" in address else address
         target = parts._replace(netloc=f"{literal}:{port}", fragment="").geturl()
-        client = self._client(f"{parts.scheme}://{host}:{port}")
+        # one for each place: a connection that was opened (and proved by its certificate) for one name
+        # carries no request for another that happens to have the same address
+        origin = f"{parts.scheme}://{host}:{port}"
+        if origin not in self._clients:
+            self._clients[origin] = httpx2.AsyncClient(
+                verify=_trusted(),
+                trust_env=False,
+                timeout=httpx2.Timeout(None, connect=_CONNECTING),
+                headers={"User-Agent": "Perennial"},
+            )
+        client = self._clients[origin]
         asked = client.build_request(
             request.method,
             target,
@@ -233,18 +243,6 @@ class Egress:
         if sink is None and is_whole and headers.get("content-encoding", "").strip().casefold() in _PACKED:
             content, is_whole = _unpacked(content)
         return Answer(response.status_code, headers.get("retry-after", ""), content, is_whole, headers)
-
-    def _client(self, origin: str) -> httpx2.AsyncClient:
-        """One for each place: a connection that was opened (and proved by its certificate) for one name
-        carries no request for another that happens to have the same address."""
-        if origin not in self._clients:
-            self._clients[origin] = httpx2.AsyncClient(
-                verify=_trusted(),
-                trust_env=False,
-                timeout=httpx2.Timeout(None, connect=_CONNECTING),
-                headers={"User-Agent": "Perennial"},
-            )
-        return self._clients[origin]
 
 
 @cache

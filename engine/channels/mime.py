@@ -135,7 +135,10 @@ def mail_bytes(
         *sender.reply_to,
         *letterhead.lines,
     ]
-    headers = _with_mailbox(message.headers, letterhead, token)
+    headers = dict(message.headers)
+    if letterhead.unsubscribe and headers.get("List-Unsubscribe"):
+        # a second way out beside the link: a mail to a mailbox that knows the message
+        headers["List-Unsubscribe"] += f", <mailto:{tagged(letterhead.unsubscribe, token)}>"
     lines += [written(name, value) for name, value in headers.items()]
     if not message.html:
         return "\r\n".join([*lines, *_body("plain", message.body)]).encode("utf-8")
@@ -152,15 +155,6 @@ def mail_bytes(
         "",
     ]
     return "\r\n".join(parts).encode("utf-8")
-
-
-def _with_mailbox(headers: Mapping[str, str], letterhead: MailHeaders, token: str) -> Mapping[str, str]:
-    """`List-Unsubscribe` with a second way out beside the link: a mail to a mailbox that knows the
-    message."""
-    link = headers.get("List-Unsubscribe")
-    if not link or not letterhead.unsubscribe:
-        return headers
-    return {**headers, "List-Unsubscribe": f"{link}, <mailto:{tagged(letterhead.unsubscribe, token)}>"}
 
 
 def _body(kind: str, text: str) -> list[str]:

@@ -122,8 +122,20 @@ def _look(
     if published is None:
         raise UsageError("nothing was deployed yet:", f"publish the project first with  {command('deploy')}")
     project = published[1]
-    _check_names(project, request)
-    request = replace(request, goal=request.goal or _usual_goal(project))
+    for what, wanted, there in (
+        ("template", request.template, list(project.templates.by_name)),
+        ("template", request.against, list(project.templates.by_name)),
+        ("segment", request.segment, list(project.journeys.segments)),
+        ("policy", request.policy, list(project.journeys.policies)),
+        ("code pool", request.code, [*project.config.codes, *project.config.offers]),
+    ):
+        if wanted and wanted not in there:
+            raise UsageError(
+                f'there is no {what} "{wanted}" in what is published:',
+                did_you_mean(wanted, there, f"there are: {', '.join(sorted(there)) or 'none'}"),
+            )
+    usual = "order_placed" if "order_placed" in project.catalogue.events else "message_clicked"
+    request = replace(request, goal=request.goal or usual)
     head = one_off.head(request.template, local_date(now, zone(project.config.timezone)))
     known = one_offs.named(conn, head)
     if not again and any(one_off.request_of(one) == request for one in known):
@@ -187,25 +199,6 @@ def _stop(session: Session, name: str) -> None:
 # --- words ----------------------------------------------------------------------------------------
 
 
-def _check_names(project: Project, request: OneOffRequest) -> None:
-    for what, name, known in (
-        ("template", request.template, list(project.templates.by_name)),
-        ("template", request.against, list(project.templates.by_name)),
-        ("segment", request.segment, list(project.journeys.segments)),
-        ("policy", request.policy, list(project.journeys.policies)),
-        ("code pool", request.code, [*project.config.codes, *project.config.offers]),
-    ):
-        if name and name not in known:
-            raise UsageError(
-                f'there is no {what} "{name}" in what is published:',
-                did_you_mean(name, known, f"there are: {', '.join(sorted(known)) or 'none'}"),
-            )
-
-
-def _usual_goal(project: Project) -> str:
-    return "order_placed" if "order_placed" in project.catalogue.events else "message_clicked"
-
-
 def _length(text: str) -> str:
     """`4h` as the language writes it."""
     match = _SHORT.fullmatch(text.strip())
@@ -243,18 +236,13 @@ def _agreed(plan: OneOffPlan) -> bool:
     return bool(typer.confirm(f"Send it to {plan.messages:,}?", default=False, err=True))
 
 
-def _what(request: OneOffRequest) -> str:
-    code = f" with a code of {request.code}" if request.code else ""
-    if not request.against:
-        return f"{request.template}{code}"
-    return f"{request.share}% {request.template}, {100 - request.share}% {request.against}{code}"
-
-
 def _print(name: str, request: OneOffRequest, plan: OneOffPlan, project: Project) -> None:
     currency = project.config.currency
+    words, code = request.template, f" with a code of {request.code}" if request.code else ""
+    if request.against:
+        words = f"{request.share}% {request.template}, {100 - request.share}% {request.against}"
     say_plain(
-        f"{name}: {_what(request)} to "
-        f"{request.segment}{f' at {request.at}, local time' if request.at else ''}"
+        f"{name}: {words}{code} to {request.segment}{f' at {request.at}, local time' if request.at else ''}"
     )
     say_plain("")
     lines = [["in the segment", f"{len(plan.members):,}", ""]]

@@ -9,7 +9,7 @@ from typing import NamedTuple, cast
 
 from engine.config import EarnConfig, PointsConfig, TiersConfig
 from engine.core.points.rules import EarnLimit, Period, PointsExpiry
-from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition import read_condition
 from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import MapReader, ReadContext
@@ -17,7 +17,7 @@ from engine.language.nodes import Node, Scalar, Sequence, is_empty, part
 from engine.language.quantities import parse_length
 from engine.language.schema.files import construct_schema
 from engine.language.schema.values import one_or_list
-from engine.language.syntax import AllOf, Text
+from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem
 from engine.values import Money
@@ -129,7 +129,21 @@ def read_points(reader: MapReader | None, currency: str) -> PointsConfig | None:
         warn.duration if warn is not None else None,
         _worth(context, reader.text("worth"), currency),
     )
-    _times(reader, found)
+    # lengths that leave nothing of each other
+    after = found.expire.after if found.expire is not None else None
+    if found.warn is not None and found.expire is None and "expire" not in reader:
+        reader.context.report(
+            reader.at_key("warn"), "E126", "there is nothing to warn of: these points never end",
+            "warn  is a length before they end", "add  expire: 365 days after earning  or remove the line",
+        )  # fmt: skip
+    for key, length in (("pending", found.pending), ("warn", found.warn)):
+        if after is not None and length is not None and length.roughly() >= after.roughly():
+            what = "could never be spent" if key == "pending" else "would be warned of before they are earned"
+            reader.context.report(
+                reader.at_key(key), "E126",
+                f"points {what}: {key} is not shorter than what they are good for",
+                "they end  expire  after they were earned", f"make  {key}  shorter, or  expire  longer",
+            )  # fmt: skip
     return found
 
 
@@ -163,7 +177,7 @@ def _line(context: ReadContext, node: Node, currency: str) -> EarnConfig | None:
     if reader is None:
         return None
     event, points = reader.text("event"), reader.text("points")
-    who, where = _condition(reader, "who"), _condition(reader, "where")
+    who, where = read_condition(reader, "who"), read_condition(reader, "where")
     limit = _limit(context, reader)
     also = reader.choice("and") is not None
     if event is None or points is None:
@@ -181,13 +195,6 @@ class _Yield(NamedTuple):
     number: int
     unit: Text | None = None  # of the field, for each whole one of which there are so many
     field: Text | None = None
-
-
-def _condition(reader: MapReader, key: str) -> AllOf | None:
-    node = reader.node(key)
-    if node is None:
-        return None
-    return parse_condition(reader.context, node, reader.at_key(key), key, of_event=key == "where")
 
 
 def _yield(context: ReadContext, text: Text, currency: str) -> _Yield | None:
@@ -269,21 +276,3 @@ def _worth(context: ReadContext, text: Text | None, currency: str) -> Money | No
         f"it is an amount in {currency}, the currency of the shop", f"write  0.01 {currency}",
     )  # fmt: skip
     return None
-
-
-def _times(reader: MapReader, found: PointsConfig) -> None:
-    """E126: lengths that leave nothing of each other."""
-    after = found.expire.after if found.expire is not None else None
-    if found.warn is not None and found.expire is None and "expire" not in reader:
-        reader.context.report(
-            reader.at_key("warn"), "E126", "there is nothing to warn of: these points never end",
-            "warn  is a length before they end", "add  expire: 365 days after earning  or remove the line",
-        )  # fmt: skip
-    for key, length in (("pending", found.pending), ("warn", found.warn)):
-        if after is not None and length is not None and length.roughly() >= after.roughly():
-            what = "could never be spent" if key == "pending" else "would be warned of before they are earned"
-            reader.context.report(
-                reader.at_key(key), "E126",
-                f"points {what}: {key} is not shorter than what they are good for",
-                "they end  expire  after they were earned", f"make  {key}  shorter, or  expire  longer",
-            )  # fmt: skip

@@ -67,26 +67,20 @@ def read_policy(context: ReadContext, entry: Entry, channels: tuple[str, ...]) -
     # One cap may stand without the brackets of a list; `none` is what a shop writes to be explicit about it.
     is_none = isinstance(caps, Scalar) and caps.text == "none"
     items = () if caps is None or is_none else caps.items if isinstance(caps, Sequence) else (caps,)
+    days, quiet = reader.weekdays(), _read_hours(reader)
+    if days and len(days) < len(WEEKDAYS):  # all seven say the same as none
+        quiet = replace(quiet or _NO_HOURS, days=days)
     return Policy(
         name,
         # `none` is written out to send without consent; a key that is left out never means that.
         consent=usual.consent if consent is None else None if consent.value == "none" else consent.value,
-        quiet=_read_quiet(reader),
+        quiet=quiet,
         caps=tuple(cap for item in items for cap in _caps_of(reader.context, item, channels)),
         if_capped=if_capped,
         wait_up_to=wait_up_to,
         too_late=length.duration if length else usual.too_late,
         not_inside=tuple(name.value for name in reader.texts("not_inside")),
     )
-
-
-def _read_quiet(reader: MapReader) -> Quiet | None:
-    days = reader.weekdays()
-    # All seven say the same as none.
-    hours = _read_hours(reader)
-    if days and len(days) < len(WEEKDAYS):
-        return replace(hours or _NO_HOURS, days=days)
-    return hours
 
 
 _NO_HOURS = Quiet(dt.time.min, dt.time.min)

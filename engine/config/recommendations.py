@@ -15,7 +15,7 @@ from engine.core.recommendations.rule import (
     SeedKind,
     SourceKind,
 )
-from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition import read_condition
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry
@@ -119,10 +119,7 @@ def _read(context: ReadContext, entry: Entry) -> RecommendationConfig | None:
     node = reader.node(FROM)
     texts = context.texts(node, FROM, "[complements of trigger, bestsellers]") if node is not None else ()
     sources = tuple((text, source) for text in texts if (source := _source(context, text)) is not None)
-    node = reader.node(ONLY)
-    only = (
-        parse_condition(context, node, reader.at_key(ONLY), ONLY, of_event=True) if node is not None else None
-    )
+    only = read_condition(reader, ONLY)
     node = reader.node(NEVER)
     texts = context.texts(node, NEVER, "[bought in last 90 days]") if node is not None else ()
     never = tuple(exclusion for text in texts if (exclusion := _exclusion(context, text)) is not None)
@@ -169,15 +166,11 @@ def _exclusion(context: ReadContext, text: Text) -> ProductExclusion | None:
         length = parse_length(Text(match[2], text.span))
         if not isinstance(length, Problem):
             return ProductExclusion(ExclusionKind(match[1]), length.duration.roughly(), words)
+    near = re.fullmatch(r"(bought|viewed) (?:in |within |for )?(?:the )?(\d+ \w+)(?: ago)?", words)
     context.report(
         text.span, "E116", f"{quoted(text.value)} keeps no product out",
         f"never: takes  {as_list(list(EXCLUSIONS))}",
-        _meant_exclusion(words),
+        f"write  {near[1]} in last {near[2]}" if near
+        else did_you_mean(words, EXCLUSIONS, "write  bought in last 90 days  or  in trigger"),
     )  # fmt: skip
     return None
-
-
-def _meant_exclusion(words: str) -> str:
-    if match := re.fullmatch(r"(bought|viewed) (?:in |within |for )?(?:the )?(\d+ \w+)(?: ago)?", words):
-        return f"write  {match[1]} in last {match[2]}"
-    return did_you_mean(words, EXCLUSIONS, "write  bought in last 90 days  or  in trigger")

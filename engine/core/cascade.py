@@ -308,7 +308,13 @@ def _names(transition: Transition, step: SendStep) -> dict[str, Value | Mapping[
         words = {name: word for name, word in (("text", code.text), ("offer", code.offer)) if word}
         names["code"] = {"value": code.value, "expires": code.expires, "pool": code.pool, **words}
     if step.values or step.chosen:
-        names["with"] = {**values_of_with(transition, step.values), **_chosen(transition, step)}
+        scope = transition.scope()
+        # of each that is chosen the word of the first line that fits
+        chosen = {
+            name: next((word for asked, word in lines if asked is None or asked.test(scope)), None)
+            for name, lines in step.chosen
+        }
+        names["with"] = {**values_of_with(transition, step.values), **chosen}
         if times := times_of_with(step.values):
             names["with_times"] = times
         # chosen when the message is written, by what is in stock then
@@ -318,12 +324,3 @@ def _names(transition: Transition, step: SendStep) -> dict[str, Value | Mapping[
     if transition.journey.splits:
         names["paths"] = {split: enrollment.paths.get(split) for split in transition.journey.splits}
     return names
-
-
-def _chosen(transition: Transition, step: SendStep) -> dict[str, Value]:
-    """The values of `with` that are chosen: of each the word of the first line that fits."""
-    scope = transition.scope()
-    return {
-        name: next((word for asked, word in lines if asked is None or asked.test(scope)), None)
-        for name, lines in step.chosen
-    }

@@ -35,19 +35,16 @@ class CodeSource(Struct, frozen=True):
         for attempt in range(ATTEMPTS):
             said = f"code\0{pool.name}\0{enrollment}" + (f"\0{attempt}" if attempt else "")
             digest = hmac.digest(self.key, said.encode("utf-8", "surrogatepass"), "sha256")
-            yield _written(pool.pattern, int.from_bytes(digest, "big"))
+            # the pattern with a letter for every `?`
+            number = int.from_bytes(digest, "big")
+            written = []
+            for character in pool.pattern:
+                if character == "?":
+                    number, index = divmod(number, len(LETTERS))
+                    written.append(LETTERS[index])
+                else:
+                    written.append(character)
+            yield "".join(written)
 
 
 NO_CODES = CodeSource()
-
-
-def _written(pattern: str, number: int) -> str:
-    """The pattern with a letter for every `?`."""
-    written = []
-    for character in pattern:
-        if character == "?":
-            number, index = divmod(number, len(LETTERS))
-            written.append(LETTERS[index])
-        else:
-            written.append(character)
-    return "".join(written)

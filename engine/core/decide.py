@@ -195,7 +195,15 @@ def _wake_all(context: DecisionContext) -> None:
                 handle_segment_change(context, change)
                 apply_changes(context)
     if context.turns:
-        _turn(context)
+        # Runs that time alone may end, before those that are due: goal and exit beat the end of a wait
+        # (2.9).
+        turned = [(at, run) for run, at in context.turns.items() if at <= context.now]
+        for at, run in sorted(turned):
+            del context.turns[run]
+            enrollment = context.enrollments.get(run)
+            if enrollment is not None:
+                leave_if_due(context, enrollment, turned_at=at)
+                apply_changes(context)
     if context.collecting:
         end_collecting(context)
         apply_changes(context)
@@ -240,17 +248,6 @@ def _due_runs(context: DecisionContext, woken: Mapping[str, int]) -> list[Enroll
         and woken.get(run.id, 0) <= len(index.subscriptions[run.journey].journey.steps)
     ]
     return sorted(due, key=lambda run: _due_order(context, run), reverse=True) if len(due) > 1 else due
-
-
-def _turn(context: DecisionContext) -> None:
-    """Runs that time alone may end, before those that are due: goal and exit beat the end of a wait (2.9)."""
-    turned = [(at, run) for run, at in context.turns.items() if at <= context.now]
-    for at, run in sorted(turned):
-        del context.turns[run]
-        enrollment = context.enrollments.get(run)
-        if enrollment is not None:
-            leave_if_due(context, enrollment, turned_at=at)
-            apply_changes(context)
 
 
 def _due_order(context: DecisionContext, enrollment: Enrollment) -> tuple[Instant, int, Instant, str]:

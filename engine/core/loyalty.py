@@ -138,10 +138,6 @@ def _follow(context: DecisionContext, rules: LoyaltyRules, ledger: Ledger, telle
         values[TIER] = standing.tier or None
         looks += [standing.next_look] if standing.next_look is not None else []
     context.points_due = min(looks, default=None)
-    _keep(context, ledger, values)
-
-
-def _keep(context: DecisionContext, ledger: Ledger, values: Mapping[str, Value]) -> None:
     facts = context.facts
     changed = {name for name, value in values.items() if facts.values.get(name) != value}
     if changed:

@@ -108,7 +108,14 @@ class Migration:
         transition = Transition(context, context.index.subscriptions[self.new.name], self.new, migrated)
         migrated.journey = self.new.name
         # A watched run, too: its `do` and its goal belong to the journey by whatever name it has now.
-        self._rename(migrated)
+        # what is kept under the ids of steps follows them
+        for old, new in self.renamed.items():
+            _rename_key(migrated.sent, old, new)
+            _rename_key(migrated.skipped, old, new)
+            _rename_key(migrated.paths, old, new)
+            if old in migrated.done:
+                migrated.done.remove(old)
+                migrated.done.add(new)
         if migrated.is_open and self.new.state == "stopped":
             transition.add_trace("stopped")
             end(transition, "stopped")
@@ -118,16 +125,6 @@ class Migration:
             return Decision(enrollment, (), ())
         migrated.seq += 1
         return Decision(migrated, tuple(transition.effects), tuple(transition.trace))
-
-    def _rename(self, enrollment: Enrollment) -> None:
-        """What is kept under the ids of steps follows them."""
-        for old, new in self.renamed.items():
-            _rename_key(enrollment.sent, old, new)
-            _rename_key(enrollment.skipped, old, new)
-            _rename_key(enrollment.paths, old, new)
-            if old in enrollment.done:
-                enrollment.done.remove(old)
-                enrollment.done.add(new)
 
     def _move(self, transition: Transition, state: EnrollmentState, under_way: Collection[str]) -> None:
         # On the way out: what the file says about the steps no longer matters.

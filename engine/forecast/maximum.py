@@ -53,22 +53,17 @@ def maximise(likelihood: Likelihood, starts: Sequence[Sequence[float]], size: in
             turned, begin, jac=True, method="L-BFGS-B", bounds=[(LOWEST, HIGHEST)] * len(begin),
             options={"maxiter": _MOST_STEPS, "maxfun": 2 * _MOST_STEPS, "ftol": 1e-15, "gtol": 1e-9},
         )  # fmt: skip
-        reached = _reached(np.asarray(found.x, dtype=np.float64), turned, steepest)
+        logarithms = np.asarray(found.x, dtype=np.float64)
+        value, slope = turned(logarithms)
+        is_low, is_high = logarithms <= LOWEST + 1e-9, logarithms >= HIGHEST - 1e-9
+        # At an edge only the way back counts.
+        free = np.where(is_low, np.minimum(slope, 0.0), np.where(is_high, np.maximum(slope, 0.0), slope))
+        is_found = bool(np.isfinite(value) and np.all(np.isfinite(free)) and np.max(np.abs(free)) <= steepest)
+        edges = tuple(bool(low or high) for low, high in zip(is_low, is_high, strict=True))
+        reached = Maximum(np.exp(logarithms), -value if np.isfinite(value) else -np.inf, edges, is_found)
         # What is higher by less is the same point.
         if reached.value > best.value + 1e-10 or (reached.is_found and not best.is_found):
             best = reached
         if best.is_found and not any(best.at_edge):
             break
     return best
-
-
-def _reached(
-    logarithms: Floats, turned: Callable[[Floats], tuple[float, Floats]], steepest: float
-) -> Maximum:
-    value, slope = turned(logarithms)
-    is_low, is_high = logarithms <= LOWEST + 1e-9, logarithms >= HIGHEST - 1e-9
-    # At an edge only the way back counts.
-    free = np.where(is_low, np.minimum(slope, 0.0), np.where(is_high, np.maximum(slope, 0.0), slope))
-    is_found = bool(np.isfinite(value) and np.all(np.isfinite(free)) and np.max(np.abs(free)) <= steepest)
-    edges = tuple(bool(low or high) for low, high in zip(is_low, is_high, strict=True))
-    return Maximum(np.exp(logarithms), -value if np.isfinite(value) else -np.inf, edges, is_found)

@@ -62,7 +62,12 @@ def points_routes(context: Context, keys: Keys) -> APIRouter:
         key = await may_spend(request)
         repeat = repeat_key(request)
         body = (await receive_body(request, 16_384, is_known=True)).plain()
-        said, rules, now = _said(body), _rules(context), context.clock.now()
+        try:
+            said = msgspec.convert(decode(body) if body.strip() else {}, SpendBody)
+        except msgspec.ValidationError as wrong:
+            write = 'write for example  {"points": 50, "order_id": "1001"}'
+            raise Refusal(400, f"the body cannot be read: {wrong}", write) from wrong
+        rules, now = _rules(context), context.clock.now()
         country = context.live().config.shop.country
         # The id is in the ledger for ever, the answer for some weeks: neither spends twice.
         id_ = derive("spend", key.name, repeat) if repeat else new_id()
@@ -82,16 +87,6 @@ def _rules(context: Context) -> LoyaltyRules:
     if rules is None or rules.points is None:
         raise Refusal(404, "this shop keeps no points", "they are described under points: in config.yaml")
     return rules
-
-
-def _said(body: bytes) -> SpendBody:
-    value = decode(body) if body.strip() else {}
-    try:
-        return msgspec.convert(value, SpendBody)
-    except msgspec.ValidationError as wrong:
-        raise Refusal(
-            400, f"the body cannot be read: {wrong}", 'write for example  {"points": 50, "order_id": "1001"}'
-        ) from wrong
 
 
 def _spend(

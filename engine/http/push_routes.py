@@ -95,16 +95,9 @@ async def _change(
     customer = _proven(channel, asked)
     address = _subscription(asked.get("subscription"), context.live().config.egress)
     wording = asked.get("wording") if isinstance(asked.get("wording"), str) else ""
-    await _write(context, channel.name, customer, address, str(wording)[:1000], joins=joins)
-    return Response(status_code=204, headers=headers)
-
-
-async def _write(
-    context: Context, channel: str, customer: str, address: str, wording: str, *, joins: bool
-) -> None:
-    """The permission that the browser asked for is a consent, with its words in the ledger."""
-    now, pair = context.clock.now(), ((channel, address),)
-    consent = {(channel, _PURPOSE): "given"} if joins else {}
+    # the permission that the browser asked for is a consent, with its words in the ledger
+    now, pair = context.clock.now(), ((channel.name, address),)
+    consent = {(channel.name, _PURPOSE): "given"} if joins else {}
     change = ProfileChanged(
         0, now, consents=consent, joined=pair if joins else (), left=() if joins else pair
     )
@@ -114,12 +107,13 @@ async def _write(
         inbox.append(conn, [Arrival(customer, "push", None, change)], now)
         if joins:
             agreed = consents.Agreement(
-                customer, channel, _PURPOSE, "given", now, "browser permission", wording
+                customer, channel.name, _PURPOSE, "given", now, "browser permission", str(wording)[:1000]
             )
             consents.record(conn, [agreed])
 
     await context.write(job)
     context.arrived()
+    return Response(status_code=204, headers=headers)
 
 
 def _channel(context: Context) -> ChannelConfig:

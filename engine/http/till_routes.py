@@ -75,7 +75,19 @@ def till_routes(context: Context, keys: Keys) -> APIRouter:
         key = await may_use(request)
         repeat = repeat_key(request)
         body = (await receive_body(request, 16_384, is_known=True)).plain()
-        said = _said(body)
+        value = decode(body) if body.strip() else {}
+        try:
+            said = msgspec.convert(value, CodeUseBody)
+        except msgspec.ValidationError as wrong:
+            fields = "customer_id, order_id, total, currency"
+            raise Refusal(400, f"the body cannot be read: {wrong}", f"it may hold: {fields}") from wrong
+        if said.total is not None:
+            try:
+                said.total = Decimal(str(said.total)[:40])
+            except InvalidOperation:
+                said.total = Decimal("NaN")
+            if not said.total.is_finite() or not 0 <= said.total < MOST:
+                raise Refusal(400, "total is not an amount", 'write for example  "total": 39.90')
         config, now = context.live().config, context.clock.now()
         return await answer_once(
             context,
@@ -85,23 +97,6 @@ def till_routes(context: Context, keys: Keys) -> APIRouter:
         )
 
     return router
-
-
-def _said(body: bytes) -> CodeUseBody:
-    value = decode(body) if body.strip() else {}
-    try:
-        said = msgspec.convert(value, CodeUseBody)
-    except msgspec.ValidationError as wrong:
-        fields = "customer_id, order_id, total, currency"
-        raise Refusal(400, f"the body cannot be read: {wrong}", f"it may hold: {fields}") from wrong
-    if said.total is not None:
-        try:
-            said.total = Decimal(str(said.total)[:40])
-        except InvalidOperation:
-            said.total = Decimal("NaN")
-        if not said.total.is_finite() or not 0 <= said.total < MOST:
-            raise Refusal(400, "total is not an amount", 'write for example  "total": 39.90')
-    return said
 
 
 def _find(conn: Connection, config: Config, code: str, customer: str = "") -> KnownCode:

@@ -79,8 +79,13 @@ def acceptances(text: str, file: str) -> tuple[list[Acceptance], list[Problem]]:
         if match is None or not _is_comment(line, match.start(), is_template and number > top):
             continue
         reason = match["rest"].partition("#}")[0].removesuffix("-") if is_template else match["rest"]
-        reason = reason[_end_of(_BEFORE_REASON, reason) :].rstrip(" )")
-        about = _line_below(lines, number) if line[: match.start()].strip() in ("", "{") else number
+        before = _BEFORE_REASON.match(reason)
+        reason = reason[before.end() if before else 0 :].rstrip(" )")
+        about = number
+        if line[: match.start()].strip() in ("", "{"):
+            # alone in its line it is about the next one that has something in it
+            below = range(number + 1, len(lines) + 1)
+            about = next((other for other in below if not _ALONE.match(lines[other - 1])), number)
         for code in _CODE.finditer(match["codes"]):
             span = Span(file, number, match.start("codes") + code.start() + 1, len(code[0]))
             if problem := _wrong(code[0].upper(), reason, match["verb"].lower(), span):
@@ -159,17 +164,6 @@ def _is_comment(line: str, start: int, in_body: bool) -> bool:
         return True
     # inside quotes it is a text like any other
     return (not before or before[-1].isspace()) and before.count('"') % 2 == 0
-
-
-def _line_below(lines: Sequence[str], number: int) -> int:
-    """The next line with something in it; the last one where there is none."""
-    below = range(number + 1, len(lines) + 1)
-    return next((line for line in below if not _ALONE.match(lines[line - 1])), number)
-
-
-def _end_of(pattern: re.Pattern[str], text: str) -> int:
-    match = pattern.match(text)
-    return match.end() if match else 0
 
 
 # --- what is wrong with a comment ------------------------------------------------------------------

@@ -134,7 +134,13 @@ def _order_steps(tree: Tree) -> None:
         if not isinstance(step, Branch) or not step.is_map:
             continue
         step.rows.sort(key=lambda row: row.key is None or row.key.value not in KINDS)
-        _then_before_else(step)
+        then, other = step.row("then"), step.row("else")
+        if then is not None and other is not None:
+            first, second = (
+                next(i for i, row in enumerate(step.rows) if row is one) for one in (then, other)
+            )
+            if second < first:
+                step.rows.insert(second, step.rows.pop(first))
         for row in step.rows:
             inside = row.value
             if row.key is None or not isinstance(inside, Branch):
@@ -144,15 +150,6 @@ def _order_steps(tree: Tree) -> None:
             elif row.key.value == "into":
                 for path in inside.rows:
                     _order_steps(path.value)
-
-
-def _then_before_else(step: Branch) -> None:
-    then, other = step.row("then"), step.row("else")
-    if then is None or other is None:
-        return
-    first, second = (next(i for i, row in enumerate(step.rows) if row is wanted) for wanted in (then, other))
-    if second < first:
-        step.rows.insert(second, step.rows.pop(first))
 
 
 def _branches(tree: Tree) -> list[Branch]:
@@ -208,7 +205,14 @@ def _value(tree: Tree, indent: int) -> tuple[str, list[str]]:
     """What stands behind the colon or the dash, and the lines below."""
     if isinstance(tree, Leaf):
         if tree.style in {"|", ">"}:
-            return _text_block(tree, indent)
+            header, below = tree.written[0].split(" #")[0].strip(), tree.written[1:]
+            filled = [line for line in below if line.strip()]
+            if not filled or re.search(r"\d", header):
+                return f" {_quoted(tree.value)}", []
+            depth = len(filled[0]) - len(filled[0].lstrip(" "))
+            return f" {header}", [
+                f"{_KEPT}{' ' * (indent + 2)}{line[depth:]}" if line.strip() else _KEPT for line in below
+            ]
         written = _scalar(tree)
         return (f" {written}" if written else ""), []
     if not tree.rows:
@@ -216,17 +220,6 @@ def _value(tree: Tree, indent: int) -> tuple[str, list[str]]:
     if _in_brackets(tree):
         return f" {_brackets(tree)}", []
     return "", _block(tree, indent + 2)
-
-
-def _text_block(leaf: Leaf, indent: int) -> tuple[str, list[str]]:
-    header, below = leaf.written[0].split(" #")[0].strip(), leaf.written[1:]
-    filled = [line for line in below if line.strip()]
-    if not filled or re.search(r"\d", header):
-        return f" {_quoted(leaf.value)}", []
-    depth = len(filled[0]) - len(filled[0].lstrip(" "))
-    return f" {header}", [
-        f"{_KEPT}{' ' * (indent + 2)}{line[depth:]}" if line.strip() else _KEPT for line in below
-    ]
 
 
 def _scalar(leaf: Leaf) -> str:

@@ -28,7 +28,7 @@ def format_facts(text: str, file: str) -> str:
         words = _short(row)
         if words is None or row.key is None or not isinstance(row.value, Branch):
             continue
-        last = row.value.last_line if row.value.flow else max(_line(inner) for inner in row.value.rows)
+        last = row.value.last_line if row.value.flow else max(inner.value.line for inner in row.value.rows)
         start = lines[row.line][: row.column]
         lines[row.line : last + 1] = [f"{start}{row.key.written[0]}: {words}{row.behind}"]
     done = "\n".join(lines)
@@ -54,7 +54,3 @@ def _short(row: LayoutRow) -> str | None:
     # A calendar year has no short form.
     known = parse_length(Text(length, Span("", 1, 1)))
     return None if isinstance(known, Problem) else f"{words} in last {length}"
-
-
-def _line(row: LayoutRow) -> int:
-    return row.value.line

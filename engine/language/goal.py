@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition import read_condition
 from engine.language.grammar import GOAL
 from engine.language.map_reader import NAME, MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, is_empty
 from engine.language.steps.register import KINDS
-from engine.language.syntax import AllOf, Goal
+from engine.language.syntax import Goal
 from engine.language.wording import as_list, shown
 from engine.problem import Span
 
@@ -34,7 +34,7 @@ def parse_goal(context: ReadContext, node: Node, at: Span) -> Goal | None:
         return None
     reader = MapReader(context, GOAL, node.entries, at)
     events = reader.texts("event")
-    where, when = (_condition(reader, key) for key in ("where", "when"))
+    where, when = (read_condition(reader, key) for key in ("where", "when"))
     within, then = reader.length("within"), reader.choice("then", _THEN)
     steps = reader.steps("do") or ()
     instant = []
@@ -52,13 +52,6 @@ def parse_goal(context: ReadContext, node: Node, at: Span) -> Goal | None:
     do = tuple(instant)
     _check(reader)
     return Goal(events, where, when, within, "stay" if then and then.value == "stay" else "exit", do, at)
-
-
-def _condition(reader: MapReader, key: str) -> AllOf | None:
-    node = reader.node(key)
-    if node is None:
-        return None
-    return parse_condition(reader.context, node, reader.at_key(key), key, of_event=key == "where")
 
 
 def _check(reader: MapReader) -> None:

@@ -171,7 +171,9 @@ class _Builder:
         index = 0
         for number, line in enumerate(self.lines):
             while index < len(rows) and rows[index].line <= number:
-                rows[index].before += _indented(waiting, rows[index].column)
+                rows[index].before += [
+                    " " * max(0, at - rows[index].column) + text if text else "" for at, text in waiting
+                ]
                 waiting = []
                 index += 1
             if self._inside[number]:
@@ -188,10 +190,6 @@ class _Builder:
             elif remark:
                 rows[index - 1].behind = f"{' ' * max(1, len(remark[1]))}{remark[2].rstrip()}"
         return [" " * column + text for column, text in waiting]
-
-
-def _indented(waiting: list[tuple[int, str]], column: int) -> list[str]:
-    return [" " * max(0, at - column) + text if text else "" for at, text in waiting]
 
 
 def _rows(tree: Tree) -> list[LayoutRow]:

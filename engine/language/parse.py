@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import PurePosixPath
 
-from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition import read_condition
 from engine.language.goal import parse_goal
 from engine.language.grammar import JOURNEY, SEGMENT, Construct
 from engine.language.holdout import parse_holdout
@@ -14,7 +14,7 @@ from engine.language.spelling import Respelling
 from engine.language.start import parse_again, parse_starts
 from engine.language.step_list import parse_steps
 from engine.language.stories.story import parse_tests
-from engine.language.syntax import AllOf, JourneyFile, SegmentFile, Text
+from engine.language.syntax import JourneyFile, SegmentFile, Text
 from engine.language.wording import quoted, shown
 from engine.language.yaml.plain_text import clean
 from engine.language.yaml.source import read_clean
@@ -47,7 +47,7 @@ def parse_segment(text: str | bytes, file: str) -> tuple[SegmentFile | None, lis
         return None, problems
     reader, _ = opened
     name = _name(reader, "segment")
-    segment = SegmentFile(name, reader.text("about"), _condition(reader, "who"), reader.at)
+    segment = SegmentFile(name, reader.text("about"), read_condition(reader, "who"), reader.at)
     return segment, in_order([*problems, *reader.context.problems])
 
 
@@ -62,7 +62,7 @@ def respellings(text: str | bytes, file: str) -> list[Respelling]:
     context = ReadContext(JOURNEY_RULES, file=file, root=root, read_steps=parse_steps)
     reader = MapReader(context, construct, root.entries, root.span)
     if is_segment:
-        _condition(reader, "who")
+        read_condition(reader, "who")
     else:
         _journey(reader, source)
     return context.respelled
@@ -100,10 +100,10 @@ def _journey(reader: MapReader, source: str) -> JourneyFile:
         owner=reader.text("owner"),
         state=reader.choice("state", _STATES),
         starts=() if start is None else parse_starts(context, start, reader.at_key("start")),
-        who=_condition(reader, "who"),
+        who=read_condition(reader, "who"),
         again=None if again is None else parse_again(context, again),
         goal=None if goal is None else parse_goal(context, goal, reader.at_key("goal")),
-        exit_if=_condition(reader, "exit_if"),
+        exit_if=read_condition(reader, "exit_if"),
         policy=reader.text("policy"),
         priority=reader.choice("priority", {"medium": "normal", "default": "normal"}),
         holdout=holdout,
@@ -112,11 +112,6 @@ def _journey(reader: MapReader, source: str) -> JourneyFile:
         tests=None if tests is None else parse_tests(context, tests, reader.at_key("tests")),
         source=source,
     )
-
-
-def _condition(reader: MapReader, key: str) -> AllOf | None:
-    node = reader.node(key)
-    return None if node is None else parse_condition(reader.context, node, reader.at_key(key), key)
 
 
 def _name(reader: MapReader, key: str) -> Text:

@@ -58,7 +58,9 @@ def parse_length(text: Text) -> Length | Problem:
             "E30",
             f"{quoted(text.value)} is not a length of time",
             _WHY_LENGTH,
-            _length_fix(text.value),
+            f"write  {meant}"
+            if (meant := length_meant(text.value))
+            else f"write a number and one of: {as_list(UNITS)}",
         )
     months = days = elapsed = 0
     for number, unit in _PART.findall(words):
@@ -137,11 +139,6 @@ def counted(number: int, unit: str) -> str:
     """`1 day`, `3 days`."""
     unit = unit.removesuffix("s")
     return f"{number} {unit}" if number == 1 else f"{number} {unit}s"
-
-
-def _length_fix(written: str) -> str:
-    meant = length_meant(written)
-    return f"write  {meant}" if meant else f"write a number and one of: {as_list(UNITS)}"
 
 
 def length_meant(written: str) -> str:

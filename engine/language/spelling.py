@@ -134,7 +134,10 @@ def spell_money(words: str) -> str:
     if len(words) > _LONGEST or _CANONICAL_MONEY.fullmatch(words):
         return words
     match = _AMOUNT.fullmatch(words)
-    currency = _currency((match["before"] or match["behind"]) if match else "")
+    written = (match["before"] or match["behind"]) if match else ""
+    word = written.casefold().rstrip(".")
+    code = _SIGNS.get(word, written.rstrip(".").upper())
+    currency = code if code in _CODES or written.isupper() else ""
     if match is None or not currency:
         return words
     return f"{match['sign'] or ''}{_plain_digits(match['first'] or match['second'])} {currency}"
@@ -145,12 +148,6 @@ def spell_number(words: str) -> str:
     if len(words) > _LONGEST or not _PLAIN_NUMBER.fullmatch(words):
         return words
     return _plain_digits(words)
-
-
-def _currency(written: str) -> str:
-    word = written.casefold().rstrip(".")
-    code = _SIGNS.get(word, written.rstrip(".").upper())
-    return code if code in _CODES or written.isupper() else ""
 
 
 def _plain_digits(digits: str) -> str:

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 from typing import Literal, cast
 
-from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition import read_condition
 from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
@@ -115,12 +115,7 @@ def _no_kind(context: ReadContext, node: Mapping) -> None:
 
 def _event(reader: MapReader) -> EventStart | None:
     event, per, fresh = reader.text("event"), reader.text("per"), reader.length("fresh")
-    node = reader.node("where")
-    where = (
-        None
-        if node is None
-        else parse_condition(reader.context, node, reader.at_key("where"), "where", of_event=True)
-    )
+    where = read_condition(reader, "where")
     return None if event is None else EventStart(event, where, per, fresh, reader.at)
 
 
@@ -151,7 +146,7 @@ def _date(reader: MapReader) -> DateStart | None:
                 "the start is on a day, at the time that stands in  at:",
                 "write a length in days, weeks, months or years",
             )
-    yearly = _yearly(reader)
+    yearly = reader.choice("every", _EVERY_YEAR) is not None
     day: Birthday | dt.date | None = None
     if date is not None and is_calendar_day(date):
         parsed = parse_calendar_day(date)
@@ -173,11 +168,6 @@ def _date(reader: MapReader) -> DateStart | None:
 
 
 _EVERY_YEAR = dict.fromkeys(("yearly", "years", "annually", "1 year", "anniversary"), "year")
-
-
-def _yearly(reader: MapReader) -> bool:
-    """Whether `every: year` stands beside the date."""
-    return reader.choice("every", _EVERY_YEAR) is not None
 
 
 def _clock(reader: MapReader) -> ClockStart | None:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.steps.exit import Exit
 from engine.language.steps.register import KINDS, OTHER_VERBS, VERBS
 from engine.language.syntax import Step
@@ -102,13 +102,13 @@ def _step(context: ReadContext, node: Node) -> list[Step]:
     # read on as if the missing dashes were there: each verb takes the lines up to the next one
     cuts = [0, *(node.entries.index(verb) for verb in verbs[1:]), len(node.entries)]
     pieces = [node.entries[start:end] for start, end in pairwise(cuts)]
-    steps = [_one(context, verb, piece) for verb, piece in zip(verbs, pieces, strict=True)]
-    return [step for step in steps if step is not None]
-
-
-def _one(context: ReadContext, verb: Entry, entries: tuple[Entry, ...]) -> Step | None:
-    kind = KINDS[verb.key.text]
-    return kind.parse(MapReader(context, kind.construct, kind.arrange(context, entries), verb.key.span))
+    steps: list[Step] = []
+    for verb, piece in zip(verbs, pieces, strict=True):
+        kind = KINDS[verb.key.text]
+        reader = MapReader(context, kind.construct, kind.arrange(context, piece), verb.key.span)
+        step = kind.parse(reader)
+        steps += [step] if step is not None else []
+    return steps
 
 
 def _no_verb(context: ReadContext, node: Mapping) -> None:

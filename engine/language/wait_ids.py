@@ -17,7 +17,8 @@ def missing_wait_ids(root: Mapping) -> dict[Span, str]:
     ids: dict[Span, str] = {}
     numbers: dict[str, int] = {}  # the next of each name: of thousands of equal waits none is counted anew
     for span, message in _waits(steps, ""):
-        name = f"before_{_as_name(message)}" if message else "before_the_end"
+        about = re.sub(r"[^a-z0-9]+", "_", message.casefold()).strip("_") if message else ""
+        name = f"before_{about or 'the_end'}"
         proposed, number = name, numbers.get(name, 2)
         while proposed in taken:
             proposed, number = f"{name}_{number}", number + 1
@@ -80,7 +81,3 @@ def _taken(node: Node | None) -> list[str]:
         if isinstance(value, Scalar):
             names.append(value.text)
     return names
-
-
-def _as_name(message: str) -> str:
-    return re.sub(r"[^a-z0-9]+", "_", message.casefold()).strip("_") or "the_end"

@@ -64,18 +64,13 @@ def find(conn: Connection, customer: str, journeys: Journeys, now: Instant) -> K
     # Values by the definitions in use, also where another one is being counted
     used = in_use(conn, journeys, definitions.unsettled(conn)).journeys
     state = batches.load_batch(conn, bucket, [own], used, now).states[own]
-    return KnownCustomer(
-        own, tuple(history.other_names(conn, own)), *known, state, journeys, now,
-        last_scores(conn, journeys), last_forecasts(conn), _shut(conn, state), definitions.all_of(conn),
-    )  # fmt: skip
-
-
-def _shut(conn: Connection, state: CustomerState) -> dict[str, str]:
-    """What the list of closed addresses says of theirs, also where another customer had the address
-    before."""
+    # what the list of closed addresses says of theirs, also where another customer had the address before
     closed = {}
-    for channel, known in state.facts.reach.items():
-        for address in filter(None, (known.address or "").split("\n")):
+    for channel, reach in state.facts.reach.items():
+        for address in filter(None, (reach.address or "").split("\n")):
             for purpose, why in suppressions.active(conn, channel, normalised(channel, address)).items():
                 closed[channel] = f"closed for {_EVERYTHING.get(purpose, purpose)} ({why.strip(': ')})"
-    return closed
+    return KnownCustomer(
+        own, tuple(history.other_names(conn, own)), *known, state, journeys, now,
+        last_scores(conn, journeys), last_forecasts(conn), closed, definitions.all_of(conn),
+    )  # fmt: skip

@@ -84,23 +84,26 @@ def compare(arms: Sequence[Arm], *, is_moment: bool, planned: int, seed: str) ->
         return ExperimentResult(ratio, True, ())
     control, *others = arms
     if not is_moment:
-        return ExperimentResult(ratio, False, tuple(_open(arm, control, planned) for arm in others))
+        return ExperimentResult(
+            ratio,
+            False,
+            tuple(
+                ArmEffect(
+                    arm.name,
+                    ArmVerdict.OPEN,
+                    sequences.of_shares(arm.goals, control.goals, planned),
+                    sequences.of_means(arm.money, control.money, planned),
+                    MoneyMethod.SEQUENCE,
+                )
+                for arm in others
+            ),
+        )
     decided = holm([fisher(arm.goals, control.goals) for arm in others])
     by_few = is_carried_by_few(arm.money for arm in arms)
     return ExperimentResult(
         ratio,
         False,
         tuple(_decided(arm, control, p, seed, by_few=by_few) for arm, p in zip(others, decided, strict=True)),
-    )
-
-
-def _open(arm: Arm, control: Arm, planned: int) -> ArmEffect:
-    return ArmEffect(
-        arm.name,
-        ArmVerdict.OPEN,
-        sequences.of_shares(arm.goals, control.goals, planned),
-        sequences.of_means(arm.money, control.money, planned),
-        MoneyMethod.SEQUENCE,
     )
 
 

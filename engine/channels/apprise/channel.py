@@ -81,7 +81,27 @@ class AppriseChannel:
         except TimeoutError:
             return Delivery("unknown", detail=f"no answer within {self._seconds} seconds", fault="provider")
         faults.reach("after the last byte")
-        return _delivery(result, hidden)
+        status = result.status
+        words = " ".join(
+            str(entry.message) for service in result for attempt in service.attempts for entry in attempt.logs
+        )
+        raw = hidden.cut(f"{status.name} {words}")
+        match status:
+            case apprise.AppriseResultStatus.SUCCESS:
+                return Delivery("accepted", raw=raw)
+            case apprise.AppriseResultStatus.PARTIAL:
+                return Delivery("accepted", detail="not all addresses took it", raw=raw)
+            case apprise.AppriseResultStatus.NOMATCH:
+                return Delivery(
+                    "refused", detail="Apprise found nobody to send it to", fault="template", raw=raw
+                )
+            case _:
+                return Delivery(
+                    "unknown",
+                    detail="Apprise says that it failed, and not whether it had left",
+                    fault="provider",
+                    raw=raw,
+                )
 
     def _written(self, message: Message, address: str, secrets: dict[str, str]) -> list[str]:
         """Raises WrittenWrongError, UsageError."""
@@ -109,25 +129,3 @@ def open_channel(setup: ChannelSetup) -> Channel:
     for secret in options.secrets.values():
         secret.reveal()
     return AppriseChannel(setup, options)
-
-
-def _delivery(result: apprise.AppriseResult, hidden: Redactor) -> Delivery:
-    status = result.status
-    words = " ".join(
-        str(entry.message) for service in result for attempt in service.attempts for entry in attempt.logs
-    )
-    raw = hidden.cut(f"{status.name} {words}")
-    match status:
-        case apprise.AppriseResultStatus.SUCCESS:
-            return Delivery("accepted", raw=raw)
-        case apprise.AppriseResultStatus.PARTIAL:
-            return Delivery("accepted", detail="not all addresses took it", raw=raw)
-        case apprise.AppriseResultStatus.NOMATCH:
-            return Delivery("refused", detail="Apprise found nobody to send it to", fault="template", raw=raw)
-        case _:
-            return Delivery(
-                "unknown",
-                detail="Apprise says that it failed, and not whether it had left",
-                fault="provider",
-                raw=raw,
-            )

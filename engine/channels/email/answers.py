@@ -41,7 +41,12 @@ def refusal(code: int, words: str, stage: Stage, domain: str = "") -> Delivery:
     """The outcome of an answer that is not yes, by its enhanced code where there is one. `domain`: the
     recipient's; what is said before the recipient was named is about us or the server, not about that
     domain."""
-    delivery = _not_now(code, words) if code < 500 else _no(code, words, stage)
+    if code >= 500:
+        delivery = _no(code, words, stage)
+    elif refusal_reason(code, words, "recipient") is RefusalReason.FULL:
+        delivery = Delivery("refused for now", detail="the mailbox is full", fault="address", soft="full")
+    else:
+        delivery = Delivery("refused for now", detail="the server asks to try later", fault="provider")
     about = domain if stage != "sender" and delivery.fault in ("sender", "provider") else ""
     return replace(delivery, raw=f"{code} {words}"[:500], domain=about)
 
@@ -97,12 +102,6 @@ def _for_good(
     if area == (2, 1):
         return RefusalReason.DISABLED
     return {6: RefusalReason.CONTENT, 7: RefusalReason.SENDER}.get(area[0])
-
-
-def _not_now(code: int, words: str) -> Delivery:
-    if refusal_reason(code, words, "recipient") is RefusalReason.FULL:
-        return Delivery("refused for now", detail="the mailbox is full", fault="address", soft="full")
-    return Delivery("refused for now", detail="the server asks to try later", fault="provider")
 
 
 def _no(code: int, words: str, stage: Stage) -> Delivery:

@@ -81,7 +81,14 @@ class EmailChannel:
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
         """One attempt to hand one mail to the server."""
         try:
-            envelope = self._envelope(message)
+            recipient = mailbox(message.address, international=True)
+            is_foreign = not recipient.username.isascii()
+            now, token = self._clock.now(), token_of(self._secret, message.key)
+            data = mail_bytes(message, self._secret, now, self._letterhead, international=is_foreign)
+            path = self._server.return_path
+            sender = tagged(path, token) if path else mailbox(message.sender).addr_spec
+            spec = f"{recipient.username}@{recipient.domain}"
+            envelope = _Envelope(sender.encode(), spec.encode(), recipient.domain.lower(), data, is_foreign)
         except AddressError as wrong:
             return Delivery("refused", detail=str(wrong), fault="address")
         except HeaderError as wrong:
@@ -97,16 +104,6 @@ class EmailChannel:
     async def close(self) -> None:
         """Says goodbye on idle connections."""
         await self._pool.close()
-
-    def _envelope(self, message: Message) -> _Envelope:
-        recipient = mailbox(message.address, international=True)
-        is_foreign = not recipient.username.isascii()
-        now, token = self._clock.now(), token_of(self._secret, message.key)
-        data = mail_bytes(message, self._secret, now, self._letterhead, international=is_foreign)
-        path = self._server.return_path
-        sender = tagged(path, token) if path else mailbox(message.sender).addr_spec
-        spec = f"{recipient.username}@{recipient.domain}"
-        return _Envelope(sender.encode(), spec.encode(), recipient.domain.lower(), data, is_foreign)
 
     async def _attempt(self, envelope: _Envelope, hand_over: HandOver, *, fresh: bool) -> Delivery | None:
         """One try on one connection; None: it was an old one, and dead."""

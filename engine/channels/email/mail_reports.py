@@ -59,7 +59,13 @@ def read_mail(raw: bytes) -> InboundMail:
     what stands in it."""
     raw = raw[:LARGEST]
     mail = read(raw)
-    tags = dict(_tags(mail))
+    # token -> mailbox, of `mailbox+TOKEN@...` in the addresses that the mail was sent to
+    tags = {
+        token.lower(): mailbox.lower()
+        for header in _SENT_TO
+        for value in mail.get_all(header)
+        for mailbox, token in _TAGGED.findall(value)
+    }
     tokens = tuple(dict.fromkeys([*tags, *_quoted(mail, raw)]))
     id_ = hashlib.sha256(raw).hexdigest()[:32]
     at, about = _moment(mail), decoded_words(mail.get("subject"))[:200]
@@ -81,7 +87,12 @@ def read_mail(raw: bytes) -> InboundMail:
     # before mail of machines: a program that unsubscribes somebody at a button says that it is one
     elif any(name.startswith("unsub") for name in tags.values()):
         kind = "unsubscribe"
-    elif _is_of_a_machine(mail):
+    # no person wrote it: what Exchange says of absence, mail to everybody
+    elif (
+        _automatic(mail) not in ("", "no")
+        or mail.get("precedence").strip().lower() in ("bulk", "junk")
+        or mail.get("x-auto-response-suppress").strip().lower() not in ("", "none")
+    ):
         kind = "automatic"
     else:
         answered = tuple(_REFERENCE.findall(f"{mail.get('in-reply-to')} {mail.get('references')}".lower()))
@@ -122,14 +133,6 @@ def reports_of(mail: InboundMail, key: str, address: str, purpose: str | None, r
 # --- which message ------------------------------------------------------------------------------------
 
 
-def _tags(mail: MailPart) -> Iterator[tuple[str, str]]:
-    """(token, mailbox) of `mailbox+TOKEN@...` in the addresses that the mail was sent to."""
-    for header in _SENT_TO:
-        for value in mail.get_all(header):
-            for mailbox, token in _TAGGED.findall(value):
-                yield token.lower(), mailbox.lower()
-
-
 def _quoted(mail: MailPart, raw: bytes) -> Iterator[str]:
     """Tokens in what is quoted of the original, also where that is packed in base64 or quoted-printable."""
     packed = (part.content for part in mail.walk() if part.is_packed and not part.parts)
@@ -158,13 +161,6 @@ def _moment(mail: MailPart) -> Instant | None:
 
 
 # --- what it is ---------------------------------------------------------------------------------------
-
-
-def _is_of_a_machine(mail: MailPart) -> bool:
-    """No person wrote it: what Exchange says of absence, mail to everybody. It is no answer."""
-    precedence = mail.get("precedence").strip().lower()
-    quiet = mail.get("x-auto-response-suppress").strip().lower()
-    return _automatic(mail) not in ("", "no") or precedence in ("bulk", "junk") or quiet not in ("", "none")
 
 
 def _is_absence(mail: MailPart) -> bool:

@@ -84,7 +84,10 @@ class MailPart:
         """What people read, within the bounds of text, without the marks of HTML."""
         text = decoded(self._unpacked(3 * TEXT_BYTES)[:TEXT_BYTES], self.parameters.get("charset", ""))
         if self.kind == "text/html":
-            text = _plain(text)
+            for name in ("style", "script"):
+                text = _without(text, name)
+            # block by block on lines of their own
+            text = html.unescape(_TAG.sub("", _NEW_LINE.sub("\n", text)))
         return "\n".join(text.splitlines()[:TEXT_LINES])
 
     def _unpacked(self, most: int) -> bytes:
@@ -212,13 +215,6 @@ def _value(lines: list[str]) -> str:
         return value
     # foreign bytes in a header have no set; those of UTF-8 are read, others stay visible as letters
     return value.encode("utf-8", "surrogateescape").decode("utf-8", "replace")
-
-
-def _plain(text: str) -> str:
-    """The text of HTML, block by block on lines of their own."""
-    for name in ("style", "script"):
-        text = _without(text, name)
-    return html.unescape(_TAG.sub("", _NEW_LINE.sub("\n", text)))
 
 
 def _without(text: str, name: str) -> str:

@@ -81,10 +81,19 @@ class ConnectionPool:
                 connection.is_reused = True
                 return connection
             connection.client.close()
-        client = self._client()
+        server = self._server
+        client = aiosmtplib.SMTP(
+            hostname=server.host,
+            port=server.port,
+            local_hostname=server.name,
+            timeout=server.command_seconds,
+            use_tls=server.tls == "tls",
+            start_tls=False,
+            tls_context=self._context,
+        )
         is_ready = False
         try:
-            async with asyncio.timeout(2 * self._server.command_seconds):
+            async with asyncio.timeout(2 * server.command_seconds):
                 failure = await self._prepare(client)
             is_ready = failure is None
         except (aiosmtplib.SMTPException, OSError, ValueError) as mistake:
@@ -109,18 +118,6 @@ class ConnectionPool:
             with contextlib.suppress(aiosmtplib.SMTPException, OSError):
                 await connection.conversation.ask(b"QUIT", 2.0)
             connection.client.close()
-
-    def _client(self) -> aiosmtplib.SMTP:
-        server = self._server
-        return aiosmtplib.SMTP(
-            hostname=server.host,
-            port=server.port,
-            local_hostname=server.name,
-            timeout=server.command_seconds,
-            use_tls=server.tls == "tls",
-            start_tls=False,
-            tls_context=self._context,
-        )
 
     async def _prepare(self, client: aiosmtplib.SMTP) -> Delivery | None:
         """Connects, protects, greets and logs in. Why not, where the server said so."""

@@ -122,15 +122,13 @@ def said_text(mail: MailPart) -> str:
     text = "\n\n".join(texts) if any(each.strip() for each in texts) else hypertext
     lines = text.split("\n")
     for number, line in enumerate(lines):
+        start = line[:200]
+        rule = _RULE.match(start)
+        begins = _BEHIND_A_RULE.match(rule[1]) if rule else _ORIGINAL.match(start.lstrip(" \t>*|"))
         # a mark at the very beginning ends nothing
-        if _begins_the_original(line[:200]) and any(each.strip() for each in lines[:number]):
+        if begins and any(each.strip() for each in lines[:number]):
             return "\n".join(lines[:number])
     return text
-
-
-def _begins_the_original(line: str) -> bool:
-    rule = _RULE.match(line)
-    return bool(_BEHIND_A_RULE.match(rule[1]) if rule else _ORIGINAL.match(line.lstrip(" \t>*|")))
 
 
 def is_from_a_server(mail: MailPart) -> bool:
@@ -159,27 +157,16 @@ def is_a_report(mail: MailPart, text: str) -> bool:
         return (named or says_so or _quotes_an_answer(text)) and not (
             _NO_FAILURE.search(text) and not says_so
         )
-    # from an address like any other: only what nobody writes by hand
-    return (
-        says_so
-        and (named or _quotes_an_answer(text) or _quotes_a_mail(mail))
-        and not _is_an_answer(mail, subject)
+    # from an address like any other: only what nobody writes by hand, and nobody about another mail
+    is_an_answer = bool(mail.get("in-reply-to") or mail.get("references")) or subject.lower().startswith(
+        ("fwd:", "fw:", "wg:")
     )
+    quotes_a_mail = any(part.kind in _QUOTED for part in mail.walk())
+    return says_so and (named or _quotes_an_answer(text) or quotes_a_mail) and not is_an_answer
 
 
 def _quotes_an_answer(text: str) -> bool:
     return next(codes(text), None) is not None
-
-
-def _quotes_a_mail(mail: MailPart) -> bool:
-    return any(part.kind in _QUOTED for part in mail.walk())
-
-
-def _is_an_answer(mail: MailPart, subject: str) -> bool:
-    """Written by somebody about another mail."""
-    return bool(mail.get("in-reply-to") or mail.get("references")) or subject.lower().startswith(
-        ("fwd:", "fw:", "wg:")
-    )
 
 
 def said_of_addresses(mail: MailPart, text: str) -> dict[str, str]:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Mapping
+from contextlib import suppress
 
 import orjson
 
@@ -21,7 +22,11 @@ _NOT_NOW = frozenset({408, 425, 429})
 
 def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Redactor) -> Delivery:
     """The outcome. `now`: for a Retry-After that is a date."""
-    document, is_json = _document(answer)
+    document: object = None
+    is_json = False
+    if answer.is_whole and answer.body.strip():
+        with suppress(ValueError):
+            document, is_json = load_json(answer.body), True
     status, outcome = answer.status, text_at(document, words.outcome)
     raw = hidden.cut(f"{status} {answer.body[:8_192].decode('utf-8', 'replace')}")
     detail = hidden.cut(text_at(document, words.detail), 300)
@@ -38,15 +43,6 @@ def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Redact
     if word is not None:
         return _delivery(word, hidden.cut(text_at(document, words.id), 200), detail, wait, raw)
     return _of_status(status, "retry-after" in answer.headers or wait is not None, detail, wait, raw)
-
-
-def _document(answer: Answer) -> tuple[object, bool]:
-    if not answer.is_whole or not answer.body.strip():
-        return None, False
-    try:
-        return load_json(answer.body), True
-    except ValueError:
-        return None, False
 
 
 def _of_success(

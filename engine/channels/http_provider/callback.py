@@ -70,7 +70,9 @@ class HttpCallbackReader(CallbackReader):
         if kind is None:
             return []
         key, provider_id = text_at(event, words.key), text_at(event, words.id)
-        address, at = self._address(text_at(event, words.address, 4_096)), text_at(event, words.at)
+        address, at = text_at(event, words.address, 4_096), text_at(event, words.at)
+        if address.isascii() and address.isdigit() and kind_of(self._channel).by_phone:
+            address = f"+{address}"  # providers write phone numbers without their plus
         if not (key or provider_id or address):
             raise CallbackUnreadableError("the event names neither a message nor an address")
         own = text_at(event, words.event)
@@ -82,11 +84,6 @@ class HttpCallbackReader(CallbackReader):
         )  # fmt: skip
         # the reply stays beside the wish: it opens a session, and journeys wait for it
         return [report, *_wish(report)] if kind == "replied" else [report]
-
-    def _address(self, written: str) -> str:
-        """Providers write phone numbers without their plus."""
-        is_number = written.isascii() and written.isdigit() and kind_of(self._channel).by_phone
-        return f"+{written}" if is_number else written
 
 
 def _wish(reply: Report) -> Iterator[Report]:
@@ -112,7 +109,15 @@ def _check_caller(caller: CallerSecret, call: Callback) -> None:
         wanted = base64.b64encode(caller.user.encode() + b":" + secret)
         given = sent.strip().encode()
     else:
-        given = _sent(caller, call).encode()
+        if caller.query:
+            values = [value for name, value in parse_qsl(urlsplit(call.url).query) if name == caller.query]
+            # twice is none: which of them the provider wrote, and which somebody else, nobody knows
+            sent = values[0] if len(values) == 1 else ""
+        else:
+            sent = call.headers.get(caller.header, "")
+        if not sent:
+            raise CallbackRefusedError(f"there is no {caller.query or caller.header}")
+        given = sent.encode()
         wanted = secret
         if caller.hmac and call.method != "POST":
             # A signature of no body is the same for every call, and says nothing about what is in the query.
@@ -126,18 +131,6 @@ def _check_caller(caller: CallerSecret, call: Callback) -> None:
             given = given if caller.encoding == "base64" else given.lower()
     if not hmac.compare_digest(given, wanted):
         raise CallbackRefusedError("the secret or signature is wrong")
-
-
-def _sent(caller: CallerSecret, call: Callback) -> str:
-    if caller.query:
-        values = [value for name, value in parse_qsl(urlsplit(call.url).query) if name == caller.query]
-        # twice is none: which of them the provider wrote, and which somebody else, nobody knows
-        sent = values[0] if len(values) == 1 else ""
-    else:
-        sent = call.headers.get(caller.header, "")
-    if not sent:
-        raise CallbackRefusedError(f"there is no {caller.query or caller.header}")
-    return sent
 
 
 def _document(call: Callback, *, is_signed: bool) -> object:

@@ -66,34 +66,31 @@ class HttpProviderChannel:
     async def deliver(self, message: Message, hand_over: HandOver) -> Delivery:
         """One attempt for every address of this person, under one hand-over."""
         async with self._places:  # so that a pause still stops what waits for its turn
-            return await self._deliver(message, hand_over)
-
-    async def _deliver(self, message: Message, hand_over: HandOver) -> Delivery:
-        if not message.addresses:
-            return Delivery("refused", detail="there is no address", fault="address")
-        if message.valid_until is not None and message.valid_until - self._clock.now() < SECOND:
-            return Delivery("never left", detail="it would be too late before the provider could send it")
-        try:
-            secrets = {name: secret.reveal() for name, secret in self._options.secrets.items()}
-            writer = RequestWriter(
-                self._options, self._own, secrets, message, self._clock.now(), self._seconds
-            )
-            # all of them before the first leaves: a text that cannot be written stops the message as a whole
-            requests = {address: writer.request(address) for address in message.addresses}
-        except UsageError as wrong:
-            return Delivery("never left", detail=str(wrong), fault="sender")
-        except WrittenWrongError as wrong:
-            return Delivery("refused", detail=f"the request cannot be written: {wrong}", fault="template")
-        gate, hidden = _once(hand_over), Redactor(writer.secrets)
-        deliveries: dict[str, Delivery] = {}
-        began = self._clock.now()
-        for address, request in requests.items():
-            deliveries[address] = delivery = await self._exchange(request, gate, hidden)
-            if delivery.kind == "never left" or delivery.fault == "sender":
-                break  # it would be the same with the others
-            if self._clock.now() - began > LONGEST_ROUND * SECOND:
-                break
-        return merge_deliveries(deliveries, message.addresses)
+            if not message.addresses:
+                return Delivery("refused", detail="there is no address", fault="address")
+            if message.valid_until is not None and message.valid_until - self._clock.now() < SECOND:
+                return Delivery("never left", detail="it would be too late before the provider could send it")
+            try:
+                secrets = {name: secret.reveal() for name, secret in self._options.secrets.items()}
+                writer = RequestWriter(
+                    self._options, self._own, secrets, message, self._clock.now(), self._seconds
+                )
+                # all of them before the first leaves: a text that cannot be written stops the whole message
+                requests = {address: writer.request(address) for address in message.addresses}
+            except UsageError as wrong:
+                return Delivery("never left", detail=str(wrong), fault="sender")
+            except WrittenWrongError as wrong:
+                return Delivery("refused", detail=f"the request cannot be written: {wrong}", fault="template")
+            gate, hidden = _once(hand_over), Redactor(writer.secrets)
+            deliveries: dict[str, Delivery] = {}
+            began = self._clock.now()
+            for address, request in requests.items():
+                deliveries[address] = delivery = await self._exchange(request, gate, hidden)
+                if delivery.kind == "never left" or delivery.fault == "sender":
+                    break  # it would be the same with the others
+                if self._clock.now() - began > LONGEST_ROUND * SECOND:
+                    break
+            return merge_deliveries(deliveries, message.addresses)
 
     async def close(self) -> None:
         """Closes idle connections."""

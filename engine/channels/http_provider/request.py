@@ -60,18 +60,17 @@ class RequestWriter:
         """The request for one address. Raises WrittenWrongError, UsageError."""
         options = self._options
         names = {**self._names, "message": {**self._message_names, "address": address}}
-        headers = {name: self._header(value, names) for name, value in options.headers.items()}
+        headers: dict[str, str] = {}
+        for name, value in options.headers.items():
+            headers[name] = text = value.reveal() if isinstance(value, Secret) else value.render(names)
+            if isinstance(value, Secret) or value.reads_secret:
+                # `Bearer TOKEN`: the token alone must not be written down either
+                self.secrets += [text, text.rpartition(" ")[2]]
         if options.key_header:
             several = len(self._message.addresses) > 1
             # to the provider each address is a message of its own: one key would swallow all but the first
             headers[options.key_header] = derive(self._message.key, address) if several else self._message.key
         return Request(options.method, options.url.render(names), self._body(names), headers, self._seconds)
-
-    def _header(self, value: RequestText | Secret, names: Mapping[str, object]) -> str:
-        text = value.reveal() if isinstance(value, Secret) else value.render(names)
-        if isinstance(value, Secret) or value.reads_secret:
-            self.secrets += [text, text.rpartition(" ")[2]]
-        return text
 
     def _body(self, names: Mapping[str, object]) -> bytes:
         body = self._options.body

@@ -64,23 +64,21 @@ class TwilioCallbackReader:
                 fields = parse_qs(text, True, max_num_fields=MOST_FIELDS, errors="strict")
                 signed = fields
             else:
-                signed, fields = text, _json(call, text)
+                # The URL must hold the hash of another body than a form: the signature covers the URL
+                # alone.
+                if "bodySHA256" not in parse_qs(urlsplit(call.url).query):
+                    raise ValueError("the URL holds no bodySHA256")
+                document = orjson.loads(text)
+                if not isinstance(document, dict):
+                    raise ValueError("it is no object")
+                signed = text
+                fields = {name: [value] for name, value in document.items() if isinstance(value, str)}
         except ValueError as wrong:
             raise CallbackRefusedError("its body is not what Twilio sends") from wrong
         # parsed before the proof, since the signature covers the parsed fields; none is used until it holds
         if not is_signed(self._token, call.url, signed, signature):
             raise CallbackRefusedError("the signature is not that of this request")
         return {name: values[0] for name, values in fields.items()}
-
-
-def _json(call: Callback, text: str) -> dict[str, list[str]]:
-    """Another body than a form: the URL must hold its hash, which the signature covers. Raises ValueError."""
-    if "bodySHA256" not in parse_qs(urlsplit(call.url).query):
-        raise ValueError("the URL holds no bodySHA256")
-    document = orjson.loads(text)
-    if not isinstance(document, dict):
-        raise ValueError("it is no object")  # noqa: TRY004 - one kind of refusal
-    return {name: [value] for name, value in document.items() if isinstance(value, str)}
 
 
 def _status(

@@ -24,7 +24,7 @@ from engine.channels.base import (
     Message,
 )
 from engine.channels.twilio.callbacks import TwilioCallbackReader
-from engine.channels.twilio.client import Account, Exchange, Listed, NotHandedOverError, NotListedError
+from engine.channels.twilio.client import Account, NotHandedOverError, NotListedError
 from engine.channels.twilio.errors import MEANINGS, delivery
 from engine.channels.twilio.request import Sender, address_of, request
 from engine.clock import Clock
@@ -95,20 +95,51 @@ class TwilioChannel:
             exchange = await self._open().send(fields, hand_over)
         except NotHandedOverError:
             return Delivery("never left", detail="it was not handed over")
-        return _outcome(exchange, self._clock.now())
+        if not exchange.left:
+            return Delivery(
+                "never left", detail="Twilio was not reached", fault="provider", raw=exchange.words
+            )
+        if exchange.status == 0:
+            return Delivery(
+                "unknown",
+                detail="the connection ended without an answer",
+                fault="provider",
+                raw=exchange.words,
+            )
+        if not 200 <= exchange.status < 300:
+            answer = delivery(
+                exchange.status, exchange.error, exchange.words, exchange.headers, self._clock.now()
+            )
+            known = MEANINGS.get(exchange.error)
+            if answer.kind == "refused" and known is not None and known.opted_out:
+                return replace(answer, closed="unsubscribed")
+            return answer
+        if not _SID.match(exchange.sid):
+            words = exchange.words or "it names no message"
+            return Delivery(
+                "unknown", detail="Twilio's answer cannot be read", fault="provider",
+                raw=f"{exchange.status} {words}"[:500],
+            )  # fmt: skip
+        return Delivery("accepted", exchange.sid, raw=f"{exchange.status} {exchange.state}".strip())
 
     async def look_up(self, message: Message, handed_at: Instant) -> LookupResult:
         """Looks for the message in Twilio's list: first among those sent since a minute before the hand-over,
         then among all to this number, since one that still waits in Twilio's queue has no DateSent."""
         to, since = address_of(message.address, self._sender.kind), Instant(handed_at - MINUTE)
         moment = datetime.fromtimestamp(since / 1000, UTC)
-        unlike = ""
+        number, unlike = self._sender.number, ""
         for after in (moment, None):
             try:
                 listed = await self._open().listed(to, after)
             except NotListedError as wrong:
                 return LookupResult("cannot say", detail=str(wrong))
-            ours = [row for row in listed if self._may_be(row, since)]
+            ours = [
+                row
+                for row in listed
+                if row.direction.startswith("outbound")
+                and (row.created is None or row.created >= since)
+                and (not number or not row.sender or row.sender == number)
+            ]
             for row in ours:
                 if message.body and _same(row.body, message.body):
                     return LookupResult("sent", row.sid, "it stands in Twilio's list")
@@ -130,37 +161,6 @@ class TwilioChannel:
         if self._account is None:
             self._account = Account(*self._credentials, self._base_url, self._seconds, self.concurrency)
         return self._account
-
-    def _may_be(self, row: Listed, since: Instant) -> bool:
-        number = self._sender.number
-        return (
-            row.direction.startswith("outbound")
-            and (row.created is None or row.created >= since)
-            and (not number or not row.sender or row.sender == number)
-        )
-
-
-def _outcome(exchange: Exchange, now: Instant) -> Delivery:
-    """What became of the one request."""
-    if not exchange.left:
-        return Delivery("never left", detail="Twilio was not reached", fault="provider", raw=exchange.words)
-    if exchange.status == 0:
-        return Delivery(
-            "unknown", detail="the connection ended without an answer", fault="provider", raw=exchange.words
-        )
-    if not 200 <= exchange.status < 300:
-        answer = delivery(exchange.status, exchange.error, exchange.words, exchange.headers, now)
-        known = MEANINGS.get(exchange.error)
-        if answer.kind == "refused" and known is not None and known.opted_out:
-            return replace(answer, closed="unsubscribed")
-        return answer
-    if not _SID.match(exchange.sid):
-        words = exchange.words or "it names no message"
-        return Delivery(
-            "unknown", detail="Twilio's answer cannot be read", fault="provider",
-            raw=f"{exchange.status} {words}"[:500],
-        )  # fmt: skip
-    return Delivery("accepted", exchange.sid, raw=f"{exchange.status} {exchange.state}".strip())
 
 
 def _sender(setup: ChannelSetup, options: TwilioOptions) -> Sender:

@@ -109,7 +109,10 @@ def _texts(answer: bytes, question: int) -> Iterator[str]:
         raise OSError("the resolver refused")
     at = 12 + question
     for _ in range(count):
-        at = _after_name(answer, at)
+        while 0 < answer[at] < 0xC0:
+            at += 1 + answer[at]
+        # a pointer to a name that stood before (RFC 1035 4.1.4) has two bytes, the end of a name one
+        at += 2 if answer[at] else 1
         kind, _, _, size = struct.unpack(">HHIH", answer[at : at + 10])
         data, at = answer[at + 10 : at + 10 + size], at + 10 + size
         if kind != _TXT:
@@ -119,11 +122,3 @@ def _texts(answer: bytes, question: int) -> Iterator[str]:
             text += data[place + 1 : place + 1 + data[place]]
             place += 1 + data[place]
         yield text.decode("utf-8", "replace")
-
-
-def _after_name(answer: bytes, at: int) -> int:
-    while answer[at]:
-        if answer[at] >= 0xC0:
-            return at + 2
-        at += 1 + answer[at]
-    return at + 1

@@ -34,6 +34,7 @@ _LOOKS_AT_CLOCK = 0.2
 
 def installation() -> Iterator[Finding]:
     """Versions, zone data, the self-test of mail headers."""
+    from engine.channels.mime import self_test
     from engine.store.database import sqlite_advice
 
     yield Finding("ok", "python", platform.python_version())
@@ -48,7 +49,13 @@ def installation() -> Iterator[Finding]:
     yield from faults
     if not faults:
         yield Finding("ok", "libraries", "none with a known fault")
-    yield _headers()
+    try:
+        self_test()
+    except WorldError as wrong:
+        cure = "send nothing from this installation; reinstall it, or report this"
+        yield Finding("FAIL", "mail headers", str(wrong), cure)
+    else:
+        yield Finding("ok", "mail headers", "the self-test came back as it was written")
 
 
 def clock(now: Clock, timezone: str, newest: Instant | None) -> Iterator[Finding]:
@@ -118,21 +125,6 @@ def disk(folder: Path) -> Finding:
         if free < _FEW
         else Finding("ok", "disk", says)
     )
-
-
-def _headers() -> Finding:
-    from engine.channels.mime import self_test
-
-    try:
-        self_test()
-    except WorldError as wrong:
-        return Finding(
-            "FAIL",
-            "mail headers",
-            str(wrong),
-            "send nothing from this installation; reinstall it, or report this",
-        )
-    return Finding("ok", "mail headers", "the self-test came back as it was written")
 
 
 def _faulty() -> Iterator[Finding]:

@@ -95,9 +95,21 @@ def feed(config: Config, folder: Path, now: Instant) -> Iterator[Finding]:
 
 def mail_servers(config: Config, folder: Path) -> Iterator[Finding]:
     """Connects to the server of every smtp channel, as the daemon would; sends nothing."""
+    from engine.channels.base import ChannelSetup
+    from engine.channels.email.channel import mail_headers_of, server_of
+
     for channel in config.channels.values():
-        if channel.via == "smtp":
-            yield from _mail_server(channel, config, folder)
+        if channel.via != "smtp":
+            continue
+        what = f"smtp {channel.name}"
+        try:
+            setup = ChannelSetup(channel, config, folder, "", SystemClock())
+            mail_headers_of(setup)
+            server = server_of(setup)
+        except CallerError as wrong:
+            yield Finding("FAIL", what, wrong.what, wrong.cure or "correct this channel in config.yaml")
+        else:
+            yield from _answers(what, server)
 
 
 def records(config: Config, folder: Path) -> Iterator[Finding]:
@@ -136,21 +148,6 @@ def _signature(channel: ChannelConfig, config: Config, folder: Path, sender: str
             f"sign for {sender}, or send from {signer.domain}",
         )
     yield key_record(signer, system_resolver())
-
-
-def _mail_server(channel: ChannelConfig, config: Config, folder: Path) -> Iterator[Finding]:
-    from engine.channels.base import ChannelSetup
-    from engine.channels.email.channel import mail_headers_of, server_of
-
-    what = f"smtp {channel.name}"
-    try:
-        setup = ChannelSetup(channel, config, folder, "", SystemClock())
-        mail_headers_of(setup)
-        server = server_of(setup)
-    except CallerError as wrong:
-        yield Finding("FAIL", what, wrong.what, wrong.cure or "correct this channel in config.yaml")
-        return
-    yield from _answers(what, server)
 
 
 def _answers(what: str, server: Server) -> Iterator[Finding]:

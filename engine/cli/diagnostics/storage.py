@@ -41,7 +41,12 @@ def store(config: Config, folder: Path) -> StoreFindings:
             return StoreFindings((Finding("ok", "store", f"{path} will be made at the first start"),))
         with read_only(config.store, folder) as conn:
             last = deployments.current(conn)
-            return StoreFindings((_tables(conn, config), *_waiting(conn)), last.at if last else None)
+            lacking = differences(conn)
+            says = f"its tables differ from this version in {len(lacking)} places"
+            tables = Finding("ok", "store", f"{config.store} opens, its tables are up to date")
+            if lacking:
+                tables = Finding("FAIL", "store", says, "restore a backup, or report this")
+            return StoreFindings((tables, *_waiting(conn)), last.at if last else None)
     except EarlierTablesError as wrong:
         return StoreFindings((Finding("warn", "store", wrong.what, wrong.cure),))
     except PerennialError as wrong:
@@ -73,18 +78,6 @@ def rights(config: Config, folder: Path) -> Finding:
         + (f" and {len(is_open) - 1:,} more" if len(is_open) > 1 else ""),
         f"chmod -R go-rwx {shlex.join(map(str, sorted(topmost)))}",
     )
-
-
-def _tables(conn: Connection, config: Config) -> Finding:
-    lacking = differences(conn)
-    if lacking:
-        return Finding(
-            "FAIL",
-            "store",
-            f"its tables differ from this version in {len(lacking)} places",
-            "restore a backup, or report this",
-        )
-    return Finding("ok", "store", f"{config.store} opens, its tables are up to date")
 
 
 def _waiting(conn: Connection) -> Iterator[Finding]:

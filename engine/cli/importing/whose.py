@@ -6,7 +6,6 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 from msgspec.structs import replace
-from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
 from engine.cli.importing.items import names_customer
@@ -38,7 +37,16 @@ def with_customers(said: Sequence[tuple[Part, ...]], store: Store, config: Confi
     if not wanted:
         return list(said)
     with store.read() as conn:
-        _refuse_while_others_wait(conn)
+        # whose an address is stands in the store when what was said of customers is applied; before that
+        # the same person would come a second time
+        waiting = "SELECT 1 FROM inbox WHERE kind = 'changed' AND customer NOT LIKE ? LIMIT 1"
+        if rows(conn, waiting, (f"{NEW}%",)):
+            raise UsageError(
+                "what was said of other customers is received and not applied yet, and whose these rows "
+                "are is found by their address:",
+                f"start the daemon ({command('run')}), and import this file when  {command('status')}  "
+                "says that nothing waits",
+            )
         people, key = address_index.customers_of(conn, wanted), secret(conn)
     return [tuple(_with_customer(parts, people, key, config)) for parts in said]
 
@@ -81,16 +89,3 @@ def _address(part: Part, config: Config) -> Address | None:
             except ValueError:
                 continue
     return None
-
-
-def _refuse_while_others_wait(conn: Connection) -> None:
-    """Whose an address is stands in the store when what was said of customers is applied; before that the
-    same person would come a second time."""
-    waiting = "SELECT 1 FROM inbox WHERE kind = 'changed' AND customer NOT LIKE ? LIMIT 1"
-    if rows(conn, waiting, (f"{NEW}%",)):
-        raise UsageError(
-            "what was said of other customers is received and not applied yet, and whose these rows are is "
-            "found by their address:",
-            f"start the daemon ({command('run')}), and import this file when  {command('status')}  says that "
-            "nothing waits",
-        )

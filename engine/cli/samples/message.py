@@ -25,6 +25,8 @@ from engine.values import Instant, Type, Value, zone
 
 Names = Mapping[str, Value | Mapping[str, Value]]
 
+_ADDRESSES = {"email": "emma@example.com", "push": "device-token"}
+
 MOST_PATHS = 12
 """Sheets of one template that are shown for the paths of splits."""
 
@@ -121,7 +123,9 @@ class SampleWriter:
         title = f"{template.channel}, {template.language}{along}"
         values = _along(self._material(template, known), paths)
         policy = self._purpose(template.name)
-        addressed = Recipient("preview", template.channel, _address(template.channel), "made-up", policy)
+        addressed = Recipient(
+            "preview", template.channel, _ADDRESSES.get(template.channel, "+15550100123"), "made-up", policy
+        )
         style = replace(self._styles.get(template.channel, SenderProfile()), clicks=False)
         try:
             message = render(template, addressed, values, self._vocabulary, self._links, style)
@@ -201,12 +205,6 @@ class SampleWriter:
 def _along(values: RenderValues, paths: Mapping[str, str]) -> RenderValues:
     """The same values for a run that took these paths."""
     return replace(values, names={**values.names, "paths": dict(paths)}) if paths else values
-
-
-def _address(channel: str) -> str:
-    return (
-        "emma@example.com" if channel == "email" else "+15550100123" if channel != "push" else "device-token"
-    )
 
 
 def _offer_before(journey: Journey, send: SendStep) -> Offer | None:

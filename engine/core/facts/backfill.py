@@ -102,7 +102,9 @@ def from_scratch(
 def kept(counted: Facts, backfill: Backfill) -> dict[str, object]:
     """What is kept of it in the state of the customer."""
     rule = backfill.rule
-    found: dict[str, object] = {backfill.key: tuple(_value_of(counted, rule))}
+    found: dict[str, object] = {
+        backfill.key: (counted.values[rule.name],) if rule.name in counted.values else ()
+    }
     if rule.memory in counted.fact_state:
         found[backfill.key + _MARK] = counted.fact_state[rule.memory]
     return found
@@ -156,8 +158,3 @@ def _reopened(facts: Facts, backfill: Backfill) -> Facts:
         fact_state={} if state is None else {rule.memory: state},
         event_counters=facts.event_counters,
     )
-
-
-def _value_of(counted: Facts, rule: FactRule) -> Iterable[Value]:
-    """None or one."""
-    return [counted.values[rule.name]] if rule.name in counted.values else []

@@ -75,9 +75,17 @@ def count(facts: Facts, event: Event, rule: FactRule) -> None:
     """One computed fact with one more event, whose counter counts it already."""
     if rule.last is not None:
         return
-    if rule.less:
-        _count_what_is_left(facts, event, rule)
-    elif rule.event == event.name:
+    if rule.less and event.name in rule.events:
+        # after one of its events or of those that take back
+        state, nothing = facts.fact_state.get(rule.memory), zero(rule, facts)
+        if state is None:
+            kept = taking_back.begun_with(facts.values.get(rule.name), rule, nothing)
+        else:
+            kept = taking_back.load(state, rule.type.kind)
+        taking_back.take(kept, rule, event)
+        facts.fact_state[rule.memory] = kept
+        _put(facts, rule, kept.total.value(rule, nothing))
+    elif not rule.less and rule.event == event.name:
         _count(facts, event, rule)
 
 
@@ -208,20 +216,6 @@ def _count(facts: Facts, event: Event, rule: FactRule) -> None:
     # A fact that is not set is no value of None: `is set` asks whether the name is there.
     if facts.values.get(name, 0) is None:
         del facts.values[name]
-
-
-def _count_what_is_left(facts: Facts, event: Event, rule: FactRule) -> None:
-    """A fact with `less`, after one of its events or of those that take back."""
-    if event.name not in rule.events:
-        return
-    state, nothing = facts.fact_state.get(rule.memory), zero(rule, facts)
-    if state is None:
-        kept = taking_back.begun_with(facts.values.get(rule.name), rule, nothing)
-    else:
-        kept = taking_back.load(state, rule.type.kind)
-    taking_back.take(kept, rule, event)
-    facts.fact_state[rule.memory] = kept
-    _put(facts, rule, kept.total.value(rule, nothing))
 
 
 def expect_next(facts: Facts, rule: FactRule) -> None:

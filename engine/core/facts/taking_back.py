@@ -80,10 +80,15 @@ def take(kept: KeptEvents, rule: FactRule, event: Event) -> None:
                 is_certain = False
     if not is_certain:
         kept.total = _copied(kept.settled)
-        for each in left(_parts(kept, rule), kept.taken):
+        for each in left((_part(row, rule.type.kind) for row in kept.parts), kept.taken):
             kept.total.add(rule, each)
     if len(kept.parts) > MOST_KEPT:
-        _settle(kept, rule)
+        # the oldest event counts as it is now, for good
+        oldest = _part(kept.parts.pop(0), rule.type.kind)
+        for part in left((oldest,), kept.taken):
+            kept.settled.add(rule, part)
+        if oldest.key is not None:
+            kept.taken.pop(oldest.key, None)
     if len(kept.taken) > MOST_KEPT:
         # One that is kept for an event that has not come; the others take something back.
         known = {_part(row, rule.type.kind).key for row in kept.parts}
@@ -133,15 +138,6 @@ def key_of(value: Value) -> str | None:
     return as_digits(cast("int | Decimal", value)) if is_number(value) else None
 
 
-def _settle(kept: KeptEvents, rule: FactRule) -> None:
-    """The oldest event counts as it is now, for good."""
-    oldest = _part(kept.parts.pop(0), rule.type.kind)
-    for part in left((oldest,), kept.taken):
-        kept.settled.add(rule, part)
-    if oldest.key is not None:
-        kept.taken.pop(oldest.key, None)
-
-
 def _take_back(taken: dict[str, Taken], counter: CounterEvent, event: Event) -> str | None:
     """Notes what an event takes back, and gives its key; None: nothing."""
     key = key_of(event.fields.get(counter.key))
@@ -188,10 +184,6 @@ def _amount(value: Value) -> tuple[str, int | Decimal | None]:
 
 def _order(row: Any) -> tuple[Instant, int]:
     return row[0], row[1]
-
-
-def _parts(kept: KeptEvents, rule: FactRule) -> Iterator[Addend]:
-    return (_part(row, rule.type.kind) for row in kept.parts)
 
 
 def _part(row: Any, kind: str) -> Addend:

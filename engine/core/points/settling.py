@@ -130,9 +130,17 @@ class _Play:
             self._time(step.at)
             match step.rank:
                 case 0:
-                    self._earn(self.ledger.earned[step.cause], step.points)
+                    lot = self.of[step.cause] = PointsLot(self.ledger.earned[step.cause], step.points)
+                    bisect.insort(self.lots, lot, key=lambda lot: (lot.gone_at, lot.line.at, lot.line.cause))
                 case 1:
-                    worth[step.cause] = worth.get(step.cause, 0) - self._take(step.of, step.points)
+                    lot = self.of[step.of]
+                    own = min(step.points, lot.points)
+                    lot.points -= own
+                    ended = min(step.points - own, lot.ended)
+                    lot.ended -= ended
+                    owed = step.points - own - ended
+                    self.debt += owed
+                    worth[step.cause] = worth.get(step.cause, 0) - (own + owed)
                 case _:
                     self._spend(self.ledger.spent[step.cause], step.at)
         self._time(now)
@@ -187,21 +195,6 @@ class _Play:
         paid = min(self.debt, lot.points)
         self.debt -= paid
         lot.points -= paid
-
-    def _earn(self, line: EarnedPoints, points: int) -> None:
-        lot = self.of[line.cause] = PointsLot(line, points)
-        bisect.insort(self.lots, lot, key=lambda lot: (lot.gone_at, lot.line.at, lot.line.cause))
-
-    def _take(self, of: str, points: int) -> int:
-        """How much of the balance goes."""
-        lot = self.of[of]
-        own = min(points, lot.points)
-        lot.points -= own
-        ended = min(points - own, lot.ended)
-        lot.ended -= ended
-        owed = points - own - ended
-        self.debt += owed
-        return own + owed
 
     def _spend(self, line: SpentPoints, at: Instant) -> None:
         self._time(at)

@@ -201,7 +201,11 @@ def choose(
 ) -> ChosenProducts:
     """Each source in its order, until there are `most`. Never what is out of stock, not in the catalogue, or
     kept out."""
-    excluded = _excluded(rule.never, asked, now)
+    # product -> the words that keep it out, the first of them
+    excluded: dict[str, str] = {}
+    for exclusion in rule.never:
+        for product in _kept_out(exclusion, asked, now):
+            excluded.setdefault(product, str(exclusion))
     items: dict[str, RecommendedItem] = {}
     rejected: dict[str, RejectedProduct] = {}
     for source in rule.sources:
@@ -246,28 +250,15 @@ def _why_not(
             return "it has no category"
         if category in categories:
             return f"category {category} is that of what it is to go with"
-    if rule.only is not None and not rule.only.test(_scope(product, fields, now)):
-        return f"only: {rule.only.text}"
+    if rule.only is not None:
+        # A product is asked as an event is in `where`: its bare names are the fields.
+        scope = Scope(_NOBODY, None, now, Event(0, product, "product", now, now, fields))
+        if not rule.only.test(scope):
+            return f"only: {rule.only.text}"
     return ""
 
 
-def _scope(product: str, fields: Mapping[str, Value], now: Instant) -> Scope:
-    # A product is asked as an event is in `where`: its bare names are the fields.
-    return Scope(_NOBODY, None, now, Event(0, product, "product", now, now, fields))
-
-
 _NOBODY = Facts("")
-
-
-def _excluded(
-    never: Sequence[ProductExclusion], asked: RecommendationRequest, now: Instant
-) -> dict[str, str]:
-    """Product -> the words that keep it out, the first of them."""
-    found: dict[str, str] = {}
-    for exclusion in never:
-        for product in _kept_out(exclusion, asked, now):
-            found.setdefault(product, str(exclusion))
-    return found
 
 
 def _kept_out(exclusion: ProductExclusion, asked: RecommendationRequest, now: Instant) -> list[str]:

@@ -121,7 +121,26 @@ def consent_routes(context: Context) -> APIRouter:
         pages = _pages(context, request, visitor)
         if visitor.is_test or not is_right:
             return pages.confirm(confirming, is_right=is_right)
-        return await _confirm(context, pages, confirming)
+        live, now, customer = context.live(), context.clock.now(), pages.visitor.customer
+        channel, purpose = confirming.channel, confirming.purpose
+        # Not a second proof with a later date: the first one is the one that counts.
+        if pages.visitor.agreed(channel, purpose):
+            return pages.confirmed([])
+        fields = {"source": "confirmation page", "channel": channel, "purpose": purpose}
+        event = EventItem(0, customer, live.config.signup.confirmed, None, None, fields, undeclared=True)
+        prepared = live.intake.prepare([event], "links", now)
+        proof = ConsentProof(now, "confirmation page", pages.wording_of_confirmation(confirming))
+
+        def job(conn: Connection) -> list[str]:
+            # The consent first: the inbox keeps this order, and a journey that the event wakes finds it
+            # given.
+            still_closed = agree(conn, customer, [(channel, purpose)], proof)
+            live.intake.take(conn, prepared, now)
+            return still_closed
+
+        still_closed = await context.write(job)
+        context.arrived()
+        return pages.confirmed(still_closed)
 
     return router
 
@@ -213,27 +232,3 @@ def _confirming(conn: Connection, confirming: ConfirmationLink) -> tuple[Visitor
     """Who confirms, and whether the message with the link went to an address that they still have."""
     visitor = find_visitor(conn, confirming.customer, confirming.key)
     return visitor, is_meant(conn, visitor.customer, confirming.channel, confirming.key)
-
-
-async def _confirm(context: Context, pages: ConsentPages, confirming: ConfirmationLink) -> Response:
-    """Consent, its proof and the event of the confirmation, together; pressed again it says the same and does
-    nothing."""
-    live, now, customer = context.live(), context.clock.now(), pages.visitor.customer
-    channel, purpose = confirming.channel, confirming.purpose
-    # Not a second proof with a later date: the first one is the one that counts.
-    if pages.visitor.agreed(channel, purpose):
-        return pages.confirmed([])
-    fields = {"source": "confirmation page", "channel": channel, "purpose": purpose}
-    event = EventItem(0, customer, live.config.signup.confirmed, None, None, fields, undeclared=True)
-    prepared = live.intake.prepare([event], "links", now)
-    proof = ConsentProof(now, "confirmation page", pages.wording_of_confirmation(confirming))
-
-    def job(conn: Connection) -> list[str]:
-        # The consent first: the inbox keeps this order, and a journey that the event wakes finds it given.
-        still_closed = agree(conn, customer, [(channel, purpose)], proof)
-        live.intake.take(conn, prepared, now)
-        return still_closed
-
-    still_closed = await context.write(job)
-    context.arrived()
-    return pages.confirmed(still_closed)

@@ -69,7 +69,11 @@ class ConsentPages:
         runs = ""
         if until is not None and until > now:
             day = to_datetime(until, zone(self.visitor.zone)).date()
-            runs = format_date(day, "long", _locale(self.words.language))
+            try:
+                locale = Locale.parse(self.words.language)
+            except (UnknownLocaleError, ValueError):
+                locale = Locale("en")  # a project may have words in a language that Babel has never heard of
+            runs = format_date(day, "long", locale)
         return self._show("preferences.html", page=self, choices=choices, break_runs=runs)
 
     @property
@@ -161,11 +165,3 @@ class ConsentPages:
 
     def _show(self, template: str, **values: Any) -> Response:
         return customer_page(template, self.words, self.config.shop, **values)
-
-
-def _locale(language: str) -> Locale:
-    """That of a language; a project may have words in one that Babel has never heard of."""
-    try:
-        return Locale.parse(language)
-    except (UnknownLocaleError, ValueError):
-        return Locale("en")

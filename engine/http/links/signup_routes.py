@@ -77,7 +77,14 @@ def signup_routes(context: Context) -> APIRouter:
                 "add the site to  signup: {origins: [...]}  of config.yaml; "
                 "a server sends events with an API key",
             )
-        fields = await _fields(request)
+        fields: Mapping[str, str]
+        if request.headers.get("content-type", "").partition(";")[0].strip().casefold() == "application/json":
+            body = decode(await read_body(request))
+            if not isinstance(body, dict):
+                raise Refusal(400, "a sign-up is an object of texts")
+            fields = {name: value for name, value in body.items() if isinstance(value, str)}
+        else:
+            fields = await read_form(request)
         sign_up_request = _read_request(live, request, listed, fields, context.clock.now())
         if sign_up_request is not None:
             await _take(context, sign_up_request)
@@ -111,15 +118,6 @@ def _cors(live: Live, request: Request) -> dict[str, str]:
         "Access-Control-Allow-Headers": "content-type",
         "Vary": "Origin",
     }
-
-
-async def _fields(request: Request) -> Mapping[str, str]:
-    if request.headers.get("content-type", "").partition(";")[0].strip().casefold() != "application/json":
-        return await read_form(request)
-    body = decode(await read_body(request))
-    if not isinstance(body, dict):
-        raise Refusal(400, "a sign-up is an object of texts")
-    return {name: value for name, value in body.items() if isinstance(value, str)}
 
 
 def _read_request(

@@ -8,7 +8,7 @@ from typing import Literal, cast
 
 from engine.language.conditions.event_count_condition import parse_did
 from engine.language.conditions.forms import looks_like_form, parse_form, parse_list, sign_problem
-from engine.language.map_reader import ReadContext, loose_name
+from engine.language.map_reader import MapReader, ReadContext, loose_name
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, tail
 from engine.language.spelling import Respelling, spell_form
 from engine.language.syntax import (
@@ -45,6 +45,14 @@ _OPERATORS = {
 }  # fmt: skip
 
 
+def read_condition(reader: MapReader, key: str) -> AllOf | None:
+    """The condition of a map under `key`; the fields of an event are asked by `where` and `only`."""
+    node = reader.node(key)
+    if node is None:
+        return None
+    return parse_condition(reader.context, node, reader.at_key(key), key, of_event=key in ("where", "only"))
+
+
 def parse_condition(
     context: ReadContext, node: Node, at: Span, key: str, of_event: bool = False
 ) -> AllOf | None:
@@ -65,22 +73,17 @@ def parse_condition(
     if not isinstance(node, Mapping):
         _no_map(context, node, key)
         return None
-    entries = _without_loose_names(context, node.entries)
-    lines = (_line(context, entry, of_event) for entry in entries)
-    return AllOf(tuple(line for group in lines for line in group), node.span)
-
-
-def _without_loose_names(context: ReadContext, entries: tuple[Entry, ...]) -> list[Entry]:
-    """`{segment: vip, staff}`: inside braces a comma begins a new line, and `staff` has nothing behind it."""
+    # `{segment: vip, staff}`: inside braces a comma begins a new line, and `staff` has nothing behind it
     kept: list[Entry] = []
-    for entry in entries:
+    for entry in node.entries:
         last = kept[-1] if kept else None
         loose = isinstance(entry.value, Scalar) and is_empty(entry.value) and entry.key.text.isidentifier()
         if loose and last and isinstance(last.value, Scalar) and last.key.span.line == entry.key.span.line:
             context.report(entry.key.span, "E20", *loose_name(last.key.text, last.value.text, entry.key.text))
         else:
             kept.append(entry)
-    return kept
+    lines = (_line(context, entry, of_event) for entry in kept)
+    return AllOf(tuple(line for group in lines for line in group), node.span)
 
 
 def parse_value(context: ReadContext, name: str, node: Node, at: Span | None = None) -> Form | None:

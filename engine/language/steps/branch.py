@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar
 
-from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition import read_condition
 from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
@@ -84,8 +84,7 @@ def _lift_sides(context: ReadContext, entries: tuple[Entry, ...]) -> tuple[Entry
 
 def parse_if(reader: MapReader) -> If | None:
     """An `if` step."""
-    node = reader.node("if")
-    condition = None if node is None else parse_condition(reader.context, node, reader.at_key("if"), "if")
+    condition = read_condition(reader, "if")
     then, otherwise = reader.steps("then"), reader.steps("else")
     step_id, was = reader.name("id"), reader.name("was")
     return None if condition is None else If(reader.at, step_id, was, condition, then or (), otherwise)

@@ -87,7 +87,17 @@ def parse_split(reader: MapReader) -> Split | None:
     )
     read = [_path(context, entry) for entry in entries]
     paths = tuple(path for path in read if path is not None)
-    _check_names(context, paths)
+    seen: dict[str, int] = {}
+    for path in paths:
+        first = seen.setdefault(path.name.value, path.name.span.line)
+        if first != path.name.span.line:
+            context.report(
+                path.name.span,
+                "E04",
+                f"{quoted(path.name.value)} is written twice here (first in line {first})",
+                "the name of a path is stored with the customer who took it",
+                "give each path a name of its own",
+            )
     decide = parse_decide(reader)
     if decide is not None:
         _check_control(context, paths, decide)
@@ -99,7 +109,10 @@ def parse_split(reader: MapReader) -> Split | None:
             "E45",
             f"the paths of this split add up to {total}%, not 100%",
             "nobody may be left without a path",
-            _fix(total),
+            "make the shares smaller until they add up to 100%"
+            if total > 100
+            else f'change the shares; for "no message" add a path  {100 - total}% holdout:  with  '
+            "- exit: holdout",
         )
     return None if name is None else Split(reader.at, step_id, was, name, paths, decide)
 
@@ -124,14 +137,6 @@ def _check_control(context: ReadContext, paths: tuple[SplitPath, ...], decide: D
         )
 
 
-def _fix(total: int) -> str:
-    if total < 100:
-        return (
-            f'change the shares; for "no message" add a path  {100 - total}% holdout:  with  - exit: holdout'
-        )
-    return "make the shares smaller until they add up to 100%"
-
-
 def _path(context: ReadContext, entry: Entry) -> SplitPath | None:
     label = entry.key.whole()
     steps = context.steps(entry.value, entry.key.span, label.value)
@@ -154,20 +159,6 @@ def _path(context: ReadContext, entry: Entry) -> SplitPath | None:
         return None
     share = context.keep(parse_share(context.spell(part(label, 0, match.end(1)), spell_share)))
     return None if share is None else SplitPath(share, tail(label, match.start(2)), steps)
-
-
-def _check_names(context: ReadContext, paths: tuple[SplitPath, ...]) -> None:
-    seen: dict[str, int] = {}
-    for path in paths:
-        first = seen.setdefault(path.name.value, path.name.span.line)
-        if first != path.name.span.line:
-            context.report(
-                path.name.span,
-                "E04",
-                f"{quoted(path.name.value)} is written twice here (first in line {first})",
-                "the name of a path is stored with the customer who took it",
-                "give each path a name of its own",
-            )
 
 
 KINDS = (

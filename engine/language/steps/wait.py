@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import ClassVar, Literal
 
 from engine.invocation import command
-from engine.language.conditions.condition import parse_condition
+from engine.language.conditions.condition import read_condition
 from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
@@ -129,7 +129,10 @@ def parse_wait(reader: MapReader) -> Wait | None:
         )
     step_id, was = reader.name("id"), reader.name("was")
     awaited = _awaited(reader)
-    at, their_hour = _at(reader)
+    at, their_hour = None, reader.text("at")
+    if their_hour is not None and not is_their_hour(their_hour):
+        at = reader.context.keep(their_hour_meant(their_hour) or parse_clock(their_hour))
+        their_hour = None
     days = reader.weekdays()
     then, otherwise = reader.steps("then"), reader.steps("else")
     _check_branches(reader)
@@ -152,10 +155,7 @@ def parse_wait(reader: MapReader) -> Wait | None:
 
 def _awaited(reader: MapReader) -> Awaited | None:
     """What the keys `for` and `where` ask for."""
-    fields = reader.node("where")
-    where = None
-    if fields is not None:
-        where = parse_condition(reader.context, fields, reader.at_key("where"), "where", of_event=True)
+    where = read_condition(reader, "where")
     words = reader.texts("for")
     if not words:
         return None
@@ -181,16 +181,6 @@ def _reaction(word: Text) -> Literal["clicked", "opened"] | None:
     if word.value.startswith("clicked "):
         return "clicked"
     return "opened" if word.value.startswith("opened ") else None
-
-
-def _at(reader: MapReader) -> tuple[Clock | None, Text | None]:
-    """A time of day, or the words for the customer's own hour."""
-    text = reader.text("at")
-    if text is None:
-        return None, None
-    if is_their_hour(text):
-        return None, text
-    return reader.context.keep(their_hour_meant(text) or parse_clock(text)), None
 
 
 def _end(reader: MapReader, value: Text) -> tuple[Length | None, Until | None]:

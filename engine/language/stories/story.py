@@ -48,19 +48,14 @@ def _story(context: ReadContext, node: Node) -> Story | None:
     if not any(key.name in reader for key in TEST.keys):
         return None  # something else, and told as that
     if expect is None or is_empty(expect):
-        _nothing_expected(reader, name.span if name else first)
+        if "expect" in reader or not reader.misspelt("expect"):
+            context.report(
+                name.span if name else first,
+                "E51",
+                "this test expects nothing in particular, so it could never fail",
+                "",
+                "add  expect:  with every message, or  expect: nothing  if no message may be sent",
+            )
         return None
     expected = parse_expect(context, expect)
     return None if name is None else Story(name, start_day, before, lines, expected, name.span)
-
-
-def _nothing_expected(reader: MapReader, at: Span) -> None:
-    if "expect" not in reader and reader.misspelt("expect"):
-        return
-    reader.context.report(
-        at,
-        "E51",
-        "this test expects nothing in particular, so it could never fail",
-        "",
-        "add  expect:  with every message, or  expect: nothing  if no message may be sent",
-    )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
 
 from engine.language.map_reader import ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
@@ -20,16 +19,6 @@ def _of(group: str) -> list[StoryForm]:
     return [form for form in STORY_FORMS.values() if form.group == group]
 
 
-def _forms() -> Iterator[StoryForm]:
-    """All of them, in the order in which people are told about them."""
-    yield from _of("message")
-    yield from (GOAL, FINISH)
-    yield from _of("end")
-    yield from (EXIT_IF, RESTART, HOLDOUT)
-    yield from _of("side effect")
-    yield from LEDGER_FORMS
-
-
 def _own(word: str, *, in_short: bool = True) -> StoryForm:
     """A line that no step brings about."""
     return StoryForm(word, "end", word, word, word, meant=lambda _, __: word, in_short=in_short)
@@ -37,8 +26,14 @@ def _own(word: str, *, in_short: bool = True) -> StoryForm:
 
 GOAL, FINISH, EXIT_IF, RESTART = _own("goal"), _own("finish"), _own("exit_if"), _own("restart")
 HOLDOUT = _own("holdout", in_short=False)
-FORMS = {form.verb: form for form in _forms()}
-"""Every line of `expect:` by its first word."""
+FORMS = {
+    form.verb: form
+    for form in (
+        *_of("message"), GOAL, FINISH, *_of("end"), EXIT_IF, RESTART, HOLDOUT, *_of("side effect"),
+        *LEDGER_FORMS,
+    )
+}  # fmt: skip
+"""Every line of `expect:` by its first word, in the order in which people are told about them."""
 
 _OTHER = {"sends": "send", "sent": "send", "skipped": "skip", "end": "finish", "finished": "finish",
           "done": "finish",

@@ -90,7 +90,8 @@ def _line(context: ReadContext, node: Node) -> StoryLine | None:
     happening = _happening(context, first.value.whole())
     happened = [entry for entry in rest if entry.key.text == "happened"]
     fields = parse_fields(context, [entry for entry in rest if entry not in happened])
-    late = _happened(context, happened[0]) if happened else None
+    delayed = context.text(happened[0].value, "happened", "day 0 09:20") if happened else None
+    late = None if delayed is None else context.keep(parse_moment(delayed))
     if moment is None or happening is None:
         return None
     kind, named = happening
@@ -139,11 +140,6 @@ def _check_fields(
             "only events and set have lines below them",
             "remove the line, or put a dash and a moment in front of it",
         )
-
-
-def _happened(context: ReadContext, entry: Entry) -> Moment | None:
-    text = context.text(entry.value, "happened", "day 0 09:20")
-    return None if text is None else context.keep(parse_moment(text))
 
 
 def _field(context: ReadContext, entry: Entry) -> Field | None:

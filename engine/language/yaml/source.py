@@ -102,7 +102,11 @@ class _Builder:
         if isinstance(event, yaml.ScalarEvent):
             self._scalar(event)
         elif isinstance(event, yaml.CollectionEndEvent):
-            self._close()
+            done = self._stack.pop()
+            if done.is_map:
+                self._put(Mapping(tuple(done.entries), done.span))
+            else:
+                self._put(Sequence(tuple(done.items), done.span))
         elif isinstance(event, yaml.CollectionStartEvent):
             self._open(event)
         elif isinstance(event, yaml.AliasEvent):
@@ -110,7 +114,11 @@ class _Builder:
             self._broken(alias_problem(self._span(event), event.anchor or ""))
             self._put(Scalar("", self._span(event), True))
         elif isinstance(event, yaml.DocumentStartEvent):
-            self._document(event)
+            self._documents += 1
+            if event.version or event.tags:
+                self._broken(directive_problem(self._span(event)))
+            if self._documents > 1:
+                self._refuse(documents_problem(self._span(event)))
 
     def _scalar(self, event: yaml.ScalarEvent) -> None:
         span = self._span(event)
@@ -121,21 +129,18 @@ class _Builder:
         scalar = Scalar(event.value, span, plain) if inside is None else Scalar(inside, span, False)
         top = self._stack[-1] if self._stack else None
         if top is not None and top.is_map and top.key is None:
-            self._key(top, scalar)
+            if scalar.text == "<<" and scalar.plain:
+                self._broken(merge_problem(scalar.span))
+            if scalar.text in top.seen:
+                above = [o.key.text for o in self._stack[:-1] if o.key is not None]
+                self._note(twice_problem(scalar, top.seen[scalar.text], above))
+                # the first one counts, and reading goes on: one message for the key, none for its value
+                top.skipped = True
+            else:
+                top.seen[scalar.text] = scalar.span.line
+            top.key = scalar
         else:
             self._put(scalar)
-
-    def _key(self, top: _Open, key: Scalar) -> None:
-        if key.text == "<<" and key.plain:
-            self._broken(merge_problem(key.span))
-        if key.text in top.seen:
-            above = [o.key.text for o in self._stack[:-1] if o.key is not None]
-            self._note(twice_problem(key, top.seen[key.text], above))
-            # the first one counts, and reading goes on: one message for the key, none for its value
-            top.skipped = True
-        else:
-            top.seen[key.text] = key.span.line
-        top.key = key
 
     def _open(self, event: yaml.CollectionStartEvent) -> None:
         span = self._span(event)
@@ -146,13 +151,6 @@ class _Builder:
             self._refuse(too_deep_problem(span))
         self._plain_node(event, span)
         self._stack.append(_Open(span, isinstance(event, yaml.MappingStartEvent)))
-
-    def _close(self) -> None:
-        done = self._stack.pop()
-        if done.is_map:
-            self._put(Mapping(tuple(done.entries), done.span))
-        else:
-            self._put(Sequence(tuple(done.items), done.span))
 
     def _put(self, node: Node) -> None:
         if not self._stack:
@@ -182,13 +180,6 @@ class _Builder:
         span = Span(value.span.file, value.span.line, value.span.column, len(text))
         top.entries[-1] = Entry(last.key, Scalar(text, span, plain=True))
         return True
-
-    def _document(self, event: yaml.DocumentStartEvent) -> None:
-        self._documents += 1
-        if event.version or event.tags:
-            self._broken(directive_problem(self._span(event)))
-        if self._documents > 1:
-            self._refuse(documents_problem(self._span(event)))
 
     def _plain_node(self, event: yaml.NodeEvent, span: Span) -> None:
         if event.anchor:

@@ -54,7 +54,15 @@ def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem
         )
     here = line_of(lines, at.row, file)
     slip = slip_in(here, in_list=began.line[began.column : began.column + 2] in ("- ", "-"))
-    return slip if slip and at.column == here.start else _indent(at)
+    if slip and at.column == here.start:
+        return slip
+    return Problem(
+        at.span(),
+        "E03",
+        "this line does not fit to the lines above",
+        "lines that belong together begin in the same column; after a closing quote or bracket the line ends",
+        "put the line in the column of its neighbours, or the whole text in quotes",
+    )
 
 
 class _Place:
@@ -233,16 +241,6 @@ def _tab(at: _Place) -> Problem:
         "there is a tab here",
         "YAML allows only spaces in front of a text",
         "replace the tab by a space",
-    )
-
-
-def _indent(at: _Place) -> Problem:
-    return Problem(
-        at.span(),
-        "E03",
-        "this line does not fit to the lines above",
-        "lines that belong together begin in the same column; after a closing quote or bracket the line ends",
-        "put the line in the column of its neighbours, or the whole text in quotes",
     )
 
 

@@ -19,7 +19,6 @@ from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.core.facts.backfill import Backfill
-from engine.core.journeys import Journeys
 from engine.runtime.advance.advancer import Publication
 from engine.runtime.advance.definitions import FactsInUse, in_use, notice, put_in_place
 from engine.runtime.workers.fenced_store import LeadLostError
@@ -118,7 +117,10 @@ def _next(conn: Connection, publication: Publication, size: int) -> _Work | None
     if not unsettled or deployments.current_number(conn) != publication.number:
         return None
     known = definitions.all_of(conn)
-    facts = in_use(conn, _with_gaps(conn, publication.journeys), unsettled)
+    journeys = publication.journeys
+    if learned.stamp(conn):
+        journeys = replace(journeys, learned=learned.known(conn))
+    facts = in_use(conn, journeys, unsettled)
     moving = [known[each.name] for each in unsettled if each.state is not DefinitionState.COUNTING]
     if moving:
         state = moving[0].state
@@ -126,10 +128,6 @@ def _next(conn: Connection, publication: Publication, size: int) -> _Work | None
     found = _least_far(known[each.name] for each in unsettled)
     backfills = _of(facts.journeys.backfills, found)
     return _Work(found, facts, pages.read_page(conn, found[0].place, backfills, size))
-
-
-def _with_gaps(conn: Connection, journeys: Journeys) -> Journeys:
-    return replace(journeys, learned=learned.known(conn)) if learned.stamp(conn) else journeys
 
 
 def _least_far(found: Iterable[FactDefinition]) -> tuple[FactDefinition, ...]:

@@ -127,7 +127,9 @@ def _noticed(
     if known.state is DefinitionState.REMOVED:
         # What happened meanwhile was not counted
         return dataclasses.replace(known, fingerprint="").begun(rule.fingerprint, now, people)
-    if _is_same(conn, known, rule):
+    used = used_rule(conn, known, rule)
+    # by the rules and not by what is stored: a release may write the same fingerprint in another way
+    if used is not None and used.fingerprint == rule.fingerprint:
         same = dataclasses.replace(known, fingerprint=rule.fingerprint, deployment=number)
         takes_back = known.state is DefinitionState.COUNTING and not known.asked
         return same.turned(DefinitionState.DROPPING) if takes_back else same
@@ -136,13 +138,6 @@ def _noticed(
     if not people:
         return _whole(rule, number, now)
     return known.begun(rule.fingerprint, now, people)
-
-
-def _is_same(conn: Connection, known: FactDefinition, rule: FactRule) -> bool:
-    """Whether values by the definition in use are values by this one: also where a release writes its
-    fingerprint in another way."""
-    used = used_rule(conn, known, rule)
-    return used is not None and used.fingerprint == rule.fingerprint
 
 
 def _whole(rule: FactRule, number: int, now: Instant) -> FactDefinition:

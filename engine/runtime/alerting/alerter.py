@@ -20,7 +20,7 @@ from engine.backoff import Backoff
 from engine.channels.base import Channel
 from engine.channels.egress import Egress
 from engine.clock import Clock
-from engine.config import AlertsConfig, Config
+from engine.config import Config
 from engine.config.alerts import is_mailable
 from engine.errors import UsageError, WorldError
 from engine.runtime import staff_mail
@@ -121,7 +121,11 @@ class Alerter:
             return  # nobody wants to hear of them
         entries = [
             AlertEntry(
-                "raised", alert.at, alert.journey, alert.owner or self._owner(alert.journey), alert.why
+                "raised",
+                alert.at,
+                alert.journey,
+                alert.owner or (self._setup.owner_of(alert.journey) if alert.journey else ""),
+                alert.why,
             )
             for alert in raised
         ]
@@ -129,13 +133,13 @@ class Alerter:
             entries += troubles.note(conn, seen, now, config.alerts.again)
         wanted: dict[str, list[AlertEntry]] = {}
         for entry in entries:
-            for destination in _destinations(config.alerts, entry):
+            # the operators hear of everything, the owner of a journey of what concerns it
+            owners = (entry.owner,) if is_mailable(entry.owner) else ()
+            mails = dict.fromkeys(f"{MAIL}{address}" for address in (*config.alerts.email, *owners))
+            for destination in [*mails, *([WEBHOOK] if config.alerts.webhook is not None else [])]:
                 wanted.setdefault(destination, []).append(entry)
         for destination, lines in wanted.items():
             alert_messages.put(conn, destination, lines, now)
-
-    def _owner(self, journey: str) -> str:
-        return self._setup.owner_of(journey) if journey else ""
 
     # --- on its way -------------------------------------------------------------------------------
 
@@ -160,15 +164,13 @@ class Alerter:
             setup.on_outcome(way, "sent")
             log.info("alert_sent", way=way, alerts=len(taken.entries) + taken.more)
             return
-        await self._note_failure(taken, way, failure[:300])
-
-    async def _note_failure(self, message: AlertMessage, way: str, why: str) -> None:
+        why = failure[:300]
         now = self._setup.clock.now()
-        wait = RETRIES.wait(message.attempts + 1, f"{message.number}{message.attempts}")
-        again = None if now - message.created_at >= GIVE_UP_AFTER else Instant(now + wait)
+        wait = RETRIES.wait(taken.attempts + 1, f"{taken.number}{taken.attempts}")
+        again = None if now - taken.created_at >= GIVE_UP_AFTER else Instant(now + wait)
         log.error("alert_not_sent", way=way, why=why, again=again is not None)
         self._setup.on_outcome(way, "failed")
-        await self._setup.store.awrite(lambda conn: alert_messages.note_failure(conn, message, why, again))
+        await self._setup.store.awrite(lambda conn: alert_messages.note_failure(conn, taken, why, again))
 
     async def _call(self, message: AlertMessage) -> str:
         """The answer's status. Raises UsageError or WorldError."""
@@ -203,10 +205,3 @@ class Alerter:
     def _key(self, message: AlertMessage) -> str:
         """The same for every try: whoever gets it twice can tell."""
         return f"alert-{self._instance}-{message.number}"
-
-
-def _destinations(wanted: AlertsConfig, entry: AlertEntry) -> list[str]:
-    """The operators hear of everything, the owner of a journey of what concerns it."""
-    owners = (entry.owner,) if is_mailable(entry.owner) else ()
-    mails = dict.fromkeys(f"{MAIL}{address}" for address in (*wanted.email, *owners))
-    return [*mails, *([WEBHOOK] if wanted.webhook is not None else [])]

@@ -139,7 +139,10 @@ class ChannelWorker:
     async def send_batch(self) -> int:
         """Claims what there is room for and begins to send it. How many were claimed."""
         context, name, now = self._context, self.channel.name, self._context.clock.now()
-        await self._release_unsent()
+        # what a batch that failed had claimed is planned again, rather than kept until its lease ends
+        if self._unsent:
+            await self._release(self._unsent)
+            self._unsent = []
         lease = lease_of(context.render_context().unknown.channels.get(name)) * context.timing.speed
         room = max(1, self._room())
         faults.reach("before claim")
@@ -186,12 +189,6 @@ class ChannelWorker:
         with self._context.store.read() as conn:
             ready = records.next_ready(conn, self.channel.name)
         return ready is not None and ready <= self._context.clock.now()
-
-    async def _release_unsent(self) -> None:
-        """What a batch that failed had claimed is planned again, rather than kept until its lease ends."""
-        if self._unsent:
-            await self._release(self._unsent)
-            self._unsent = []
 
     async def _release(self, messages: Sequence[OutboxMessage]) -> None:
         now = self._context.clock.now()

@@ -67,7 +67,12 @@ class Reconciler:
         def job(conn: Connection) -> tuple[int, list[OutboxMessage]]:
             outcomes.expire_leases(conn, now)
             self._schedule(conn, now)
-            moved = self._return_orphans(conn, now)
+            channels = self._context.render_context().unknown.channels
+            # no channels at all: config.yaml was never read, which says nothing about any of them
+            gone = [name for name in queue.waiting_channels(conn) if name not in channels] if channels else []
+            for name in gone:
+                log.warning("channel_gone", channel=name, what="its messages go back to their journeys")
+            moved = sum(queue.return_channel_to_journeys(conn, name, now) for name in gone)
             settled, wanted = self._settle(conn, now, room)
             return moved + settled, wanted
 
@@ -96,14 +101,6 @@ class Reconciler:
         unknown = self._context.render_context().unknown
         for message in outcomes.unscheduled(conn):
             outcomes.schedule(conn, message, unknown.due(message, now))
-
-    def _return_orphans(self, conn: Connection, now: Instant) -> int:
-        channels = self._context.render_context().unknown.channels
-        # no channels at all: config.yaml was never read, which says nothing about any of them
-        gone = [name for name in queue.waiting_channels(conn) if name not in channels] if channels else []
-        for name in gone:
-            log.warning("channel_gone", channel=name, what="its messages go back to their journeys")
-        return sum(queue.return_channel_to_journeys(conn, name, now) for name in gone)
 
     def _settle(self, conn: Connection, now: Instant, room: int) -> tuple[int, list[OutboxMessage]]:
         unknown, moved = self._context.render_context().unknown, 0

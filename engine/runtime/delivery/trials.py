@@ -35,8 +35,13 @@ class Trials:
 
     def due(self, conn: Connection, now: Instant) -> list[PauseRecord]:
         """Pauses of this channel whose time has come."""
-        records = [record for record in pauses.list_automatic(conn) if self._is_ours(record)]
-        return [record for record in records if now >= self.due_at(record)]
+        return [
+            record
+            for record in pauses.list_automatic(conn)
+            if (record.scope == "domain" and self._channel == "email")
+            or (record.scope == "channel" and record.name == self._channel)
+            if now >= self.due_at(record)
+        ]
 
     def due_at(self, record: PauseRecord) -> Instant:
         """When a pause is tried again."""
@@ -59,7 +64,3 @@ class Trials:
             self.is_on = False
             self._begun.pop(("channel", self._channel), None)
             log.info("channel_goes_on", channel=self._channel)
-
-    def _is_ours(self, record: PauseRecord) -> bool:
-        is_domain = record.scope == "domain" and self._channel == "email"
-        return is_domain or (record.scope == "channel" and record.name == self._channel)

@@ -25,7 +25,7 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.backoff import Backoff
-from engine.channels.egress import SECONDS, Answer, Egress, EgressError, retry_after_seconds
+from engine.channels.egress import SECONDS, Egress, EgressError, retry_after_seconds
 from engine.clock import Clock
 from engine.config import WebhookConfig
 from engine.core.effects import Alert
@@ -197,23 +197,22 @@ class WebhookCaller:
             return _Result(False, refusal.what, final=True)
         except (UsageError, WorldError) as failure:
             return _Result(False, str(failure))
-        return _result(answer, self._clock.now())
-
-
-def _result(answer: Answer, now: Instant) -> _Result:
-    """2xx: done. 410: the receiver wants no more. A redirect is a wrong address, for it is not followed."""
-    status = str(answer.status)
-    if 200 <= answer.status < 300:
-        return _Result(True, status)
-    if answer.status == 410:
-        return _Result(False, "410: the receiver wants no more of them", final=True)
-    if 300 <= answer.status < 400:
-        return _Result(False, f"{status}: it has moved, and redirects are not followed", final=True)
-    return _Result(
-        False,
-        status,
-        wait=retry_after_seconds(answer.retry_after, now) if answer.status in (429, 503) else None,
-    )
+        # Only 410 says for good that they want no more; a redirect is a wrong address, for it is not
+        # followed.
+        status = str(answer.status)
+        if 200 <= answer.status < 300:
+            return _Result(True, status)
+        if answer.status == 410:
+            return _Result(False, "410: the receiver wants no more of them", final=True)
+        if 300 <= answer.status < 400:
+            return _Result(False, f"{status}: it has moved, and redirects are not followed", final=True)
+        return _Result(
+            False,
+            status,
+            wait=retry_after_seconds(answer.retry_after, self._clock.now())
+            if answer.status in (429, 503)
+            else None,
+        )
 
 
 def _is_paused(conn: Connection) -> bool:

@@ -195,7 +195,12 @@ def complain(conn: Connection, about: ReportSubject, now: Instant, detail: str =
     """Somebody called it spam: everything that needs a consent is over for this person, on every channel, at
     once; and the address is closed for it, whoever has it. What they ordered and what protects their account
     still comes."""
-    for channel in _same_address(about):
+    # Every channel that goes to the same address: by phone all of them, and where one of the customers has
+    # it again.
+    found = dict.fromkeys((about.channel, *(BY_PHONE if kind_of(about.channel).by_phone else ())))
+    for reach in about.people.values():
+        found |= dict.fromkeys(channel for channel in reach if about.address in _held(reach, channel))
+    for channel in found:
         if about.address:
             suppressions.suppress(
                 conn, channel, about.address, ANY_PURPOSE, now, SuppressionReason.COMPLAINED, detail
@@ -315,15 +320,6 @@ def _purposes(reach: Mapping[str, Reach], channel: str, message: OutboxMessage |
     if message is not None and message.purpose is not None and message.channel == channel:
         agreed.add(message.purpose)
     return agreed | {"marketing"}
-
-
-def _same_address(about: ReportSubject) -> list[str]:
-    """Channels that go to the same address: by phone all of them, and where one of the customers has it
-    again."""
-    found = dict.fromkeys((about.channel, *(BY_PHONE if kind_of(about.channel).by_phone else ())))
-    for reach in about.people.values():
-        found |= dict.fromkeys(channel for channel in reach if about.address in _held(reach, channel))
-    return list(found)
 
 
 def _held(reach: Mapping[str, Reach], channel: str) -> set[str]:

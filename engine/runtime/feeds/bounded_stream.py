@@ -71,7 +71,18 @@ class BoundedStream(io.RawIOBase):
                 f"this feed is larger than {self._largest >> 20:,} MB", "leave out what no message shows"
             )
         if self.guards_xml:
-            self._guard(chunk)
+            if self._read - self._marked > LARGEST_ITEM + len(chunk):
+                raise FeedError(
+                    f"more than {LARGEST_ITEM >> 20} MB lie between two products of this feed",
+                    "each product is one <item>, <entry> or <offer>; leave everything else out",
+                )
+            first = chunk.find(b"<")
+            if self._run + (first if first >= 0 else len(chunk)) > LONGEST_RUN:
+                raise FeedError(
+                    f"a text or an element of this feed is longer than {LONGEST_RUN >> 10:,} KB",
+                    "shorten it, or close what is not closed",
+                )
+            self._run = len(chunk) - chunk.rfind(b"<") if first >= 0 else self._run + len(chunk)
         return chunk
 
     def readinto(self, buffer: object, /) -> int:
@@ -80,20 +91,6 @@ class BoundedStream(io.RawIOBase):
         chunk = self.read(len(view))
         view[: len(chunk)] = chunk
         return len(chunk)
-
-    def _guard(self, chunk: bytes) -> None:
-        if self._read - self._marked > LARGEST_ITEM + len(chunk):
-            raise FeedError(
-                f"more than {LARGEST_ITEM >> 20} MB lie between two products of this feed",
-                "each product is one <item>, <entry> or <offer>; leave everything else out",
-            )
-        first = chunk.find(b"<")
-        if self._run + (first if first >= 0 else len(chunk)) > LONGEST_RUN:
-            raise FeedError(
-                f"a text or an element of this feed is longer than {LONGEST_RUN >> 10:,} KB",
-                "shorten it, or close what is not closed",
-            )
-        self._run = len(chunk) - chunk.rfind(b"<") if first >= 0 else self._run + len(chunk)
 
 
 class _Joined:

@@ -77,16 +77,13 @@ def _fitting(name: str, value: Any, kind: Type, values: Mapping[str, Any]) -> An
         case "money":
             return amount(name, value)
         case "one of":
-            return _chosen(value, kind.choices, values.get("categories") if name == "category" else None)
+            # the word of schemas/product.yaml for a value: the same in other letters, or an outer category
+            path = values.get("categories") if name == "category" else None
+            own = {choice.casefold(): choice for choice in kind.choices}
+            candidates = [value, *reversed(path)] if isinstance(path, list) else [value]
+            return next((own[word.casefold()] for word in candidates if word.casefold() in own), value)
         case _:
             return value
-
-
-def _chosen(value: str, choices: tuple[str, ...], path: Any) -> str:
-    """The word of schemas/product.yaml for a value: the same in other letters, or an outer category."""
-    own = {choice.casefold(): choice for choice in choices}
-    candidates = [value, *reversed(path)] if isinstance(path, list) else [value]
-    return next((own[word.casefold()] for word in candidates if word.casefold() in own), value)
 
 
 def fix_of(types: Mapping[str, Type], name: str) -> str:

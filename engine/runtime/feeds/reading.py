@@ -112,7 +112,8 @@ def _take(
     item: FeedItem, kind: FeedFormat, fields: ProductFields, now: Instant, reading: FeedReading
 ) -> list[FeedFault]:
     """One product more, or what is wrong with it."""
-    id_ = _id_of(item)
+    raw = item.said.get(OWN_ID if item.is_own else "id")
+    id_ = id_text(raw[0] if isinstance(raw, list) and raw else raw) or ""
     try:
         if item.why:
             raise InvalidFeedValue("", "", item.why, item.fix)
@@ -145,11 +146,6 @@ def _take(
         reading.turns_at = turns
     reading.spool.write(orjson.dumps([id_, stored], option=orjson.OPT_APPEND_NEWLINE))
     return faults
-
-
-def _id_of(item: FeedItem) -> str:
-    raw = item.said.get(OWN_ID if item.is_own else "id")
-    return id_text(raw[0] if isinstance(raw, list) and raw else raw) or ""
 
 
 def _check_id(id_: str, seen: set[str]) -> None:

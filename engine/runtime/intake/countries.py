@@ -41,7 +41,12 @@ def with_numbers(
     names = tuple(channels)
     own = aliases.resolve(conn, {number.customer for number in numbers})
     known = known_countries.of(conn, {own.get(number.customer, number.customer) for number in numbers})
-    said = _countries_said(about)
+    # the country that the same request says of each customer, before or after: it is one moment
+    said: dict[str, str] = {}
+    for _, arrival in about:
+        country = arrival.what.values.get("country") if isinstance(arrival.what, ProfileChanged) else None
+        if isinstance(country, str):
+            said.setdefault(arrival.customer, country)
     changed, refused = list(about), []
     for number in numbers:
         country = said.get(number.customer) or known.get(own.get(number.customer, number.customer))
@@ -54,16 +59,6 @@ def with_numbers(
         changed[number.place] = (item, _with_number(arrival, number.name, kept, names))
     empty = {number.place for number in numbers if _is_empty(changed[number.place][1])}
     return [pair for place, pair in enumerate(changed) if place not in empty], refused
-
-
-def _countries_said(about: Sequence[tuple[int, Arrival]]) -> Mapping[str, str]:
-    """The country that the same request says of each customer, before or after: it is one moment."""
-    said: dict[str, str] = {}
-    for _, arrival in about:
-        country = arrival.what.values.get("country") if isinstance(arrival.what, ProfileChanged) else None
-        if isinstance(country, str):
-            said.setdefault(arrival.customer, country)
-    return said
 
 
 def _with_number(arrival: Arrival, name: str, kept: str, channels: Sequence[str]) -> Arrival:

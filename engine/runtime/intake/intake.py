@@ -26,7 +26,6 @@ from engine.runtime.intake.consent_reading import read_consents
 from engine.runtime.intake.contact import channels_of, contact, is_national
 from engine.runtime.intake.items import (
     AliasItem,
-    ConsentGiven,
     CustomerItem,
     EventItem,
     Item,
@@ -338,7 +337,15 @@ class Intake:
         addresses = self._addresses(item, values, faults, batch)
         read, wrong = read_consents(item.consent, item.item, tuple(self.config.channels), self._purposes)
         faults += wrong
-        agreed = [*self._right(item, faults), *read]
+        # consents that were read before, for channels that there are
+        right = []
+        for consent in item.consents:
+            if consent.channel in self.config.channels or item.undeclared:
+                right.append(consent)
+            else:
+                why = f"there is no such channel; there are: {', '.join(self.config.channels)}"
+                faults.append(RefusedItem(item.item, f"consent.{consent.channel}", why))
+        agreed = [*right, *read]
         joined = self._joined(item, faults)
         batch.refused.extend(replace(fault, kept=True) for fault in faults)
         waits = any(number.place == len(batch.about) for number in batch.numbers)
@@ -380,17 +387,6 @@ class Intake:
             del values[name]
             faults.append(RefusedItem(item.item, name, why))
         return values
-
-    def _right(self, item: CustomerItem, faults: list[RefusedItem]) -> list[ConsentGiven]:
-        """Consents that were read before, for channels that there are."""
-        right = []
-        for consent in item.consents:
-            if consent.channel in self.config.channels or item.undeclared:
-                right.append(consent)
-            else:
-                why = f"there is no such channel; there are: {', '.join(self.config.channels)}"
-                faults.append(RefusedItem(item.item, f"consent.{consent.channel}", why))
-        return right
 
     def _joined(self, item: CustomerItem, faults: list[RefusedItem]) -> tuple[tuple[str, str], ...]:
         """Tokens of devices; an SDK sends them whether the shop has the channel or not."""

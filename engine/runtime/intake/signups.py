@@ -66,7 +66,8 @@ def is_allowed(conn: Connection, wish: SignUpRequest, rules: Signup, now: Instan
     everybody."""
     if not allowances.is_left(conn, _allowances(wish, rules), now):
         return False
-    return not is_crowded(conn, rules, now) or allowances.is_left(conn, [_first_of(wish)], now)
+    first_of_network = Allowance("network", wish.network, 1, HOUR)
+    return not is_crowded(conn, rules, now) or allowances.is_left(conn, [first_of_network], now)
 
 
 def is_crowded(conn: Connection, rules: Signup, now: Instant) -> bool:
@@ -89,7 +90,13 @@ def sign_up(
         return False
     allowances.use(conn, _allowances(wish, rules), now)
     if is_crowded(conn, rules, now):
-        _tell(conn, wish, rules, now)
+        # an alert, once a day: either the shop is in the news, or somebody uses its form against others
+        is_shut = not allowances.is_left(
+            conn, [Allowance("signups", "all", rules.in_all + BEYOND, HOUR)], now
+        )
+        what = "nobody can sign up for now" if is_shut else "only the first one of each network is taken now"
+        why = f"more than {rules.in_all} sign-ups in an hour (signup: in_all): {what}"
+        alerts.raise_alerts(conn, [Alert(f"sign-up {wish.listed.name}", "", why)], now)
     customer = known or f"signup-{address_hash(secret(conn), 'signup', mailbox_of(wish.address))[:26]}"
     listed = wish.listed
     items: list[Item] = []
@@ -114,15 +121,3 @@ def _allowances(wish: SignUpRequest, rules: Signup) -> tuple[Allowance, ...]:
         Allowance("network", wish.network, rules.per_network, HOUR),
         Allowance("signups", "all", rules.in_all + BEYOND, HOUR),
     )
-
-
-def _first_of(wish: SignUpRequest) -> Allowance:
-    return Allowance("network", wish.network, 1, HOUR)
-
-
-def _tell(conn: Connection, wish: SignUpRequest, rules: Signup, now: Instant) -> None:
-    """An alert, once a day: either the shop is in the news, or somebody uses its form against others."""
-    is_shut = not allowances.is_left(conn, [Allowance("signups", "all", rules.in_all + BEYOND, HOUR)], now)
-    what = "nobody can sign up for now" if is_shut else "only the first one of each network is taken now"
-    why = f"more than {rules.in_all} sign-ups in an hour (signup: in_all): {what}"
-    alerts.raise_alerts(conn, [Alert(f"sign-up {wish.listed.name}", "", why)], now)

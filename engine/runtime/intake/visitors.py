@@ -8,7 +8,7 @@ customers become one by an explicit alias alone.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -29,7 +29,11 @@ def join(conn: Connection, items: Sequence[VisitorItem], journeys: Journeys, now
     alone = {item.anonymous_id for item in items if item.customer_id is None} - owners.keys()
     named = alone | owners.keys()
     free = named - aliases.resolve(conn, named).keys()
-    free -= _customers_among(conn, free, journeys)
+    # those of some ids that are customers of their own
+    computed = {rule.name for rule in journeys.facts}
+    computed.update(journeys.loyalty.facts if journeys.loyalty is not None else ())
+    described = anonymous.described(conn, free, computed)
+    free -= described - anonymous.noted(conn, described)
     anonymous.note(conn, free & alone, now)
     joining = {visitor: owner for visitor, owner in owners.items() if visitor in free}
     # Most visitors are new: a call that signs them in is the first one that names them.
@@ -40,11 +44,3 @@ def join(conn: Connection, items: Sequence[VisitorItem], journeys: Journeys, now
         if visitor not in new:
             aliases.join(conn, visitor, owner, journeys, now)
     anonymous.forget(conn, joining)
-
-
-def _customers_among(conn: Connection, ids: Collection[str], journeys: Journeys) -> set[str]:
-    """Those of some ids that are customers of their own."""
-    computed = {rule.name for rule in journeys.facts}
-    computed.update(journeys.loyalty.facts if journeys.loyalty is not None else ())
-    described = anonymous.described(conn, ids, computed)
-    return described - anonymous.noted(conn, described)

@@ -4,9 +4,9 @@ else works, and keeps the files of the database small."""
 from __future__ import annotations
 
 import asyncio
-import datetime as dt
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from typing import Any
 
 import structlog
 from sqlalchemy import Connection
@@ -20,7 +20,7 @@ from engine.store.counting import daily_counts
 from engine.store.database import Store
 from engine.store.facts import definitions
 from engine.store.products import history as product_history
-from engine.store.retention import Blanked, Edged, Key, OldRows, Walked
+from engine.store.retention import Blanked, Edged, Key, Walked
 from engine.values import DAY, HOUR, Instant, to_datetime, zone
 
 log = structlog.get_logger("daemon")
@@ -94,8 +94,10 @@ class Housekeeping:
         ]
         for name, length in walked:
             if length is not None:
-                dropped[name] = await self._drop_walking(name, Instant(now - length), now)
-        dropped["product_price"] = await self._drop_prices(now)
+                find = partial(self._find_old, name, before=Instant(now - length), now=now)
+                dropped[name] = await self._drop_found(find, partial(retention.forget, table=name))
+                find_prices = partial(self._find_prices, now=now)
+                dropped["product_price"] = await self._drop_found(find_prices, product_history.drop_prices)
         dropped["product_stock"] = await self._again(lambda conn: product_history.drop_stock(conn, now))
         blanked: tuple[Blanked, ...] = ("report", "webhook_call")
         for words in blanked:
@@ -116,39 +118,30 @@ class Housekeeping:
                 return whole
             await asyncio.sleep(REST)
 
-    async def _drop_walking(self, table: Walked, before: Instant, now: Instant) -> int:
+    async def _drop_found(
+        self, find: Callable[[Any], tuple[Sequence[Any], Any]], drop: Callable[..., object]
+    ) -> int:
+        """What `find` finds behind a place (None: the beginning), in slices, until it names no next place."""
         dropped, after = 0, None
         while True:
-            found = await asyncio.to_thread(self._find_old, table, after, before, now)
-            for begin in range(0, len(found.keys), retention.SLICE):
-                keys = found.keys[begin : begin + retention.SLICE]
-                await self._store.awrite(partial(retention.forget, table=table, keys=keys))
-                dropped += len(keys)
+            # beside the writer, which has the slices alone to do
+            keys, after = await asyncio.to_thread(find, after)
+            for begin in range(0, len(keys), retention.SLICE):
+                some = keys[begin : begin + retention.SLICE]
+                await self._store.awrite(partial(drop, keys=some))
+                dropped += len(some)
                 await asyncio.sleep(REST)
-            after = found.next
             if after is None:
                 return dropped
             await asyncio.sleep(REST)
 
-    async def _drop_prices(self, now: Instant) -> int:
-        dropped, after = 0, ""
-        while True:
-            old, end = await asyncio.to_thread(self._find_prices, after, now)
-            for begin in range(0, len(old), retention.SLICE):
-                keys = old[begin : begin + retention.SLICE]
-                await self._store.awrite(partial(product_history.drop_prices, keys=keys))
-                dropped += len(keys)
-                await asyncio.sleep(REST)
-            if end is None:
-                return dropped
-            after = end
-            await asyncio.sleep(REST)
-
-    def _find_prices(self, after: str, now: Instant) -> tuple[list[tuple[str, Instant]], str | None]:
+    def _find_prices(self, after: str | None, now: Instant) -> tuple[list[tuple[str, Instant]], str | None]:
         with self._store.read() as conn:
-            return product_history.find_old(conn, after, now)
+            return product_history.find_old(conn, after or "", now)
 
-    def _find_old(self, table: Walked, after: Key | None, before: Instant, now: Instant) -> OldRows:
+    def _find_old(
+        self, table: Walked, after: Key | None, before: Instant, now: Instant
+    ) -> tuple[tuple[Key, ...], Key | None]:
         # asked for every look: a deployment meanwhile may count further back
         journeys = self._journeys()
         # Facts that are computed from the rows: those with a window, also where nothing asks for them today,
@@ -156,7 +149,8 @@ class Housekeeping:
         counted = [{rule.event: rule.last} if rule.is_nightly else rule.history for rule in journeys.facts]
         needs = farthest(journeys.needs, *counted)
         with self._store.read() as conn:
-            return retention.find_old(conn, table, after, before, needs, now)
+            old = retention.find_old(conn, table, after, before, needs, now)
+            return old.keys, old.next
 
     async def _blank(self, table: Blanked, before: Instant) -> None:
         """From where the last night has stopped."""
@@ -181,7 +175,8 @@ class Housekeeping:
                 return False
             last = watermarks.get(conn, "retention", "")
         passed = now - last.until if last is not None else LATEST
-        return passed >= LATEST or (passed >= DAY / 2 and _is_night(now, self._config().timezone))
+        is_night = FROM_HOUR <= to_datetime(now).astimezone(zone(self._config().timezone)).hour < TO_HOUR
+        return passed >= LATEST or (passed >= DAY / 2 and is_night)
 
     def _shrink_log(self) -> None:
         with self._store.engine.connect() as conn:
@@ -190,8 +185,3 @@ class Housekeeping:
 
 def _edged(policy: Retention) -> tuple[tuple[Edged, int], ...]:
     return (("trace", policy.traces), ("alert", policy.traces), ("refused_item", policy.bodies))
-
-
-def _is_night(now: Instant, place: str) -> bool:
-    local: dt.datetime = to_datetime(now).astimezone(zone(place))
-    return FROM_HOUR <= local.hour < TO_HOUR

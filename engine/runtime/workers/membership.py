@@ -81,9 +81,12 @@ class Membership:
         """One beat, and a look at the others; seconds to rest."""
         began = self._uptime()
         before = self.standing.workers
-        silent = await asyncio.get_running_loop().run_in_executor(self._thread, self._beat)
-        for dead in silent:
-            await self._bury(dead)
+        loop = asyncio.get_running_loop()
+        for dead in await loop.run_in_executor(self._thread, self._beat):
+            sessions = await loop.run_in_executor(self._thread, self._end_sessions, dead.id)
+            if await self._store.awrite(self._burial(dead, dead.silent)):
+                log.info("sessions_ended", worker=dead.id, sessions=sessions)
+                self._changed()
         if before != self.standing.workers:
             log.info("workers", now=len(self.standing.workers))
             self._changed()
@@ -120,7 +123,12 @@ class Membership:
                 log.error("taken_for_dead", silent=f"longer than {self._record.lease / 1000:g} s")
                 workers.register(conn, self._record)
             everybody = workers.everybody(conn)
-            dead = self._dead(conn, everybody, self._watched(began))
+            # for how many milliseconds this process has beaten without a gap: so long it would have heard
+            # the others
+            if began - self._beaten_at > GAP_SECONDS:
+                self._watching_since = began
+            self._beaten_at = began
+            dead = self._dead(conn, everybody, (began - self._watching_since) * SECOND)
             term = workers.lead(conn, own) if self._role is not Role.HTTP else 0
         gone = {worker.id for worker in dead}
         self.standing = Standing(
@@ -131,14 +139,6 @@ class Membership:
             began + self._record.lease / SECOND - MARGIN_SECONDS,
         )
         return dead
-
-    def _watched(self, began: float) -> float:
-        """For how many milliseconds this process has beaten without a gap: so long it would have heard the
-        others."""
-        if began - self._beaten_at > GAP_SECONDS:
-            self._watching_since = began
-        self._beaten_at = began
-        return (began - self._watching_since) * SECOND
 
     def _dead(
         self, conn: Connection, everybody: Sequence[WorkerRecord], watched: float
@@ -155,13 +155,6 @@ class Membership:
             closed = workers.without_session(conn, quiet, longest)
             dead += [quiet[worker] for worker in sorted(closed)]
         return dead
-
-    async def _bury(self, dead: WorkerRecord) -> None:
-        loop = asyncio.get_running_loop()
-        sessions = await loop.run_in_executor(self._thread, self._end_sessions, dead.id)
-        if await self._store.awrite(self._burial(dead, dead.silent)):
-            log.info("sessions_ended", worker=dead.id, sessions=sessions)
-            self._changed()
 
     def _burial(self, dead: WorkerRecord, silent: int) -> Callable[[Connection], bool]:
         now = self._clock.now()

@@ -34,13 +34,14 @@ class SharedRate:
         while not self._places:
             async with self._buying:
                 if not self._places:
-                    await self._buy()
+                    share = AHEAD_SECONDS * 1_000_000 / self._interval / max(1, self._senders())
+                    count = max(1, min(MOST_AHEAD, int(share)))
+                    first = await asyncio.to_thread(
+                        self._reserve, self._name, count, self._interval, self._burst
+                    )
+                    # after the answer: what the statement took only makes the places later
+                    now = asyncio.get_running_loop().time()
+                    self._places.extend(
+                        now + (first + place * self._interval) / 1_000_000 for place in range(count)
+                    )
         await asyncio.sleep(max(0.0, self._places.popleft() - loop.time()))
-
-    async def _buy(self) -> None:
-        share = AHEAD_SECONDS * 1_000_000 / self._interval / max(1, self._senders())
-        count = max(1, min(MOST_AHEAD, int(share)))
-        first = await asyncio.to_thread(self._reserve, self._name, count, self._interval, self._burst)
-        # after the answer: what the statement took only makes the places later
-        now = asyncio.get_running_loop().time()
-        self._places.extend(now + (first + place * self._interval) / 1_000_000 for place in range(count))

@@ -122,28 +122,28 @@ class _Teller:
         )
         end = self._end(last)
         for _ in range(MOST_WAKES):
-            now = self._next(lines, last, end)
-            if now is None:
+            moments = [self.stage.at(lines[0].at)] if lines else []
+            moments += [at for _, at, _ in self._occurrences(last, end)]
+            due = next_due(self.state)
+            moments += [due] if due is not None else []
+            now = min(moments, default=None)
+            if now is None or now > end:
                 return
             # After the last line nothing new begins, so that the story comes to an end
             self.decider.starts = last is None or now <= last
             while lines and self.stage.at(lines[0].at) <= now:
                 self._take(lines.pop(0), now)
-            self._fire(now, last, end)
+            for place, at, day in self._occurrences(last, end):
+                if at <= now:
+                    self.fired.add(place)
+                    self.decider.starts = True
+                    self._feed(Occurrence(self.decider.next_number(), self.stage.journey.name, at, day), now)
             # Lines of a minute come before what is due in it, as events come before wakes in the daemon
             due = next_due(self.state)
             if due is not None and due <= now:
                 self.state = self.decider.wake(self.state, now)
             self.through = now
         raise RuntimeError(f"the story {self.story.name.value!r} never comes to rest")
-
-    def _next(self, lines: list[StoryLine], last: Instant | None, end: Instant) -> Instant | None:
-        moments = [self.stage.at(lines[0].at)] if lines else []
-        due = next_due(self.state)
-        moments += [due] if due is not None else []
-        moments += [at for _, at, _ in self._occurrences(last, end)]
-        now = min(moments, default=None)
-        return now if now is not None and now <= end else None
 
     def _lines(self) -> list[StoryLine]:
         """In order of time, as written within one moment; equal lines of one minute are one."""
@@ -167,16 +167,17 @@ class _Teller:
         """90 days after the last line; without lines, after the first start of the clock."""
         if last is not None:
             return Instant(last + AFTERWARDS)
-        firsts = [at for trigger in self._timed().values() if (at := self._first(trigger)) is not None]
+        facts, before = self.state.facts, Instant(self.stage.begin - 1)
+        firsts = [
+            coming[0]
+            for trigger in self._timed().values()
+            if (coming := next_occurrence(trigger, facts, before)) is not None
+        ]
         return Instant(min(firsts, default=self.stage.begin) + AFTERWARDS)
 
     def _timed(self) -> dict[int, TimedTrigger]:
         starts = enumerate(self.stage.journey.starts)
         return {place: each for place, each in starts if isinstance(each, TimedTrigger)}
-
-    def _first(self, trigger: TimedTrigger) -> Instant | None:
-        occurrence = next_occurrence(trigger, self.state.facts, Instant(self.stage.begin - 1))
-        return occurrence[0] if occurrence else None
 
     def _occurrences(self, last: Instant | None, end: Instant) -> list[tuple[int, Instant, dt.date]]:
         """Clock and date starts that are still to come: each first one, later ones up to the last line."""
@@ -188,13 +189,6 @@ class _Teller:
             if limit is not None and coming[0] <= limit:
                 occurrences.append((place, *coming))
         return occurrences
-
-    def _fire(self, now: Instant, last: Instant | None, end: Instant) -> None:
-        for place, at, day in self._occurrences(last, end):
-            if at <= now:
-                self.fired.add(place)
-                self.decider.starts = True
-                self._feed(Occurrence(self.decider.next_number(), self.stage.journey.name, at, day), now)
 
     def _feed(self, happening: Happening, now: Instant) -> None:
         self.state = self.decider.apply(self.state, happening, now)
@@ -244,28 +238,26 @@ class _Teller:
     def _reaction(self, line: StoryLine, number: int, now: Instant) -> None:
         sent = self.sent.get(line.word.value)
         if sent is None:
-            self.words.problems.append(self._never_sent(line))
+            name = line.word.value
+            known = {step.template for step in self.stage.journey.steps if isinstance(step, SendStep)}
+            what = f"{quoted(name)} was not sent before {line.at.label}"
+            why = f"nobody can have {line.kind} a message that was not sent"
+            near = "" if name in known else did_you_mean(name, known)
+            fix = near or "move the line behind the message, or remove it"
+            self.words.problems.append(Problem(line.word.span, "E59", what, why, fix))
         elif line.kind == "bounced":
             self._feed(MessageOutcome(number, now, *sent, "bounced"), now)
         else:
             kind: Literal["clicked", "opened"] = "clicked" if line.kind == "clicked" else "opened"
             self._feed(Reaction(number, now, *sent, kind), now)
 
-    def _never_sent(self, line: StoryLine) -> Problem:
-        name = line.word.value
-        known = {step.template for step in self.stage.journey.steps if isinstance(step, SendStep)}
-        what = f"{quoted(name)} was not sent before {line.at.label}"
-        why = f"nobody can have {line.kind} a message that was not sent"
-        near = "" if name in known else did_you_mean(name, known)
-        return Problem(
-            line.word.span, "E59", what, why, near or "move the line behind the message, or remove it"
-        )
-
     def _set(self, line: StoryLine, number: int, now: Instant) -> None:
         values: dict[str, Value] = {}
         consents: dict[tuple[str, str], str] = {}
         product: dict[str, Value] = {}
         products = tuple(self.stage.products)
+        asked = {policy.consent for policy in self.stage.journeys.policies.values()}
+        purposes = {purpose for purpose in asked if purpose is not None} | {"marketing"}
         for each in line.fields:
             head, _, rest = each.name.value.partition(".")
             if each.name.value == "product_id" and isinstance(each.value, Text):
@@ -274,7 +266,7 @@ class _Teller:
                 part = Field(Text(rest, each.name.span), each.value)
                 product |= self.words.fields([part], self.words.catalogue.product, "a product")
             elif head == "consent" and rest and isinstance(each.value, Text):
-                consents |= {(rest, purpose): each.value.value for purpose in self._purposes()}
+                consents |= {(rest, purpose): each.value.value for purpose in purposes}
             elif (kind := self.words.attribute_type(each.name)) is not None:
                 values[each.name.value] = self.words.field(each, kind, "the customer")
         if values or consents:
@@ -289,10 +281,6 @@ class _Teller:
             prices.note(now, price_of(fields))
             number = self.decider.next_number()
             self._feed(ProductChanged(number, now, product_id, fields, before, touches, seen), now)
-
-    def _purposes(self) -> set[str]:
-        asked = {policy.consent for policy in self.stage.journeys.policies.values()}
-        return {purpose for purpose in asked if purpose is not None} | {"marketing"}
 
     # --- what happened ---
 

@@ -75,20 +75,16 @@ def run_stories(
     with those of config.yaml, about points and tiers."""
     reports = [_run(file, journeys, project) for file in files]
     if of_points and project.config.tests:
-        reports.insert(0, _run_points(journeys, project))
+        # the stories of config.yaml, in which no journey runs
+        stories = project.config.tests
+        goal = Goal((), None, None, Duration(days=1), "exit", (), 0)
+        nobody = Journey(
+            POINTS, None, CONFIG_FILE, "", "", "draft", (), None, Again("never"), goal, None, Policy(POINTS),
+            "normal", 0, (), NOTHING, "",
+        )  # fmt: skip
+        results = tuple(run_story(nobody, journeys, story, project, of_ledger=True) for story in stories)
+        reports.insert(0, JourneyReport(CONFIG_FILE, POINTS, results, None, stories=len(stories)))
     return StoriesReport(tuple(reports))
-
-
-def _run_points(journeys: Journeys, project: ProjectContext) -> JourneyReport:
-    """The stories of config.yaml, in which no journey runs."""
-    stories = project.config.tests
-    goal = Goal((), None, None, Duration(days=1), "exit", (), 0)
-    nobody = Journey(
-        POINTS, None, CONFIG_FILE, "", "", "draft", (), None, Again("never"), goal, None, Policy(POINTS),
-        "normal", 0, (), NOTHING, "",
-    )  # fmt: skip
-    results = tuple(run_story(nobody, journeys, story, project, of_ledger=True) for story in stories)
-    return JourneyReport(CONFIG_FILE, POINTS, results, None, stories=len(stories))
 
 
 def _run(file: JourneyFile, journeys: Journeys, project: ProjectContext) -> JourneyReport:
