@@ -45,6 +45,15 @@ class Store:
         with self.engine.connect() as conn:
             yield conn
 
+    async def aread(self, look: Callable[[Connection], T]) -> T:
+        """What `look` sees, for a coroutine: in a thread of its own, so that the event loop goes on."""
+
+        def looked() -> T:
+            with self.read() as conn:
+                return look(conn)
+
+        return await asyncio.to_thread(looked)
+
     def write(self, job: Callable[[Connection], T], *, shared: bool = False, patient: bool = False) -> T:
         """Runs `job` in a transaction of the one writer and waits until it is durable. Raises what `job`
         raises. `shared`, `patient`: see `Writer.submit`."""

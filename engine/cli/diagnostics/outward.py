@@ -156,7 +156,7 @@ def _answers(what: str, server: Server) -> Iterator[Finding]:
         with _connected(server) as way:
             code, greeting = way.ehlo(server.name)
             if code >= 400:
-                says = f"{where} refuses us: {code} {_text(greeting)}"
+                says = f"{where} refuses us: {code} {greeting.decode('utf-8', 'replace')[:200]}"
                 yield Finding("FAIL", what, says, "ask whoever runs this server")
                 return
             offered = way.has_extn("starttls")
@@ -217,7 +217,3 @@ def _connected(server: Server) -> smtplib.SMTP:
     if server.tls == "tls":
         return smtplib.SMTP_SSL(server.host, server.port, timeout=_SECONDS, context=server.context())
     return smtplib.SMTP(server.host, server.port, timeout=_SECONDS)
-
-
-def _text(answer: bytes) -> str:
-    return answer.decode("utf-8", "replace")[:200]

@@ -86,7 +86,8 @@ class Alerter:
         """Gathers what came up, and sends what is due; how long to rest then, in seconds."""
         if self._setup.leads():
             await asyncio.to_thread(self._gather)
-        due = await asyncio.to_thread(self._due)
+        setup = self._setup
+        due = await setup.store.aread(lambda conn: alert_messages.due(conn, setup.clock.now()))
         await asyncio.gather(*(self._attempt(message) for message in due))
         return BEAT
 
@@ -142,10 +143,6 @@ class Alerter:
             alert_messages.put(conn, destination, lines, now)
 
     # --- on its way -------------------------------------------------------------------------------
-
-    def _due(self) -> list[AlertMessage]:
-        with self._setup.store.read() as conn:
-            return alert_messages.due(conn, self._setup.clock.now())
 
     async def _attempt(self, message: AlertMessage) -> None:
         setup, now = self._setup, self._setup.clock.now()

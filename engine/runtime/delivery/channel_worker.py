@@ -33,7 +33,6 @@ from engine.runtime.delivery.hand_over import HandOverCall, guard, hand_over, st
 from engine.runtime.delivery.trials import Trials
 from engine.store import alerts
 from engine.store.database import is_refusal
-from engine.store.journeys.pauses import PauseRecord
 from engine.store.messages import outcomes, queue, records
 from engine.store.messages.queue import Body, Handover
 from engine.store.messages.records import OutboxMessage
@@ -118,23 +117,23 @@ class ChannelWorker:
         if now >= self._looked_at + TRIAL_LOOK:
             self._looked_at = now
             await self.try_again()
-        if not self._has_room() or not await asyncio.to_thread(self._is_ready):
+        if not self._has_room():
+            return idle
+        ready = await self._context.store.aread(lambda conn: records.next_ready(conn, self.channel.name))
+        if ready is None or ready > self._context.clock.now():
             return idle
         return 0.0 if await self.send_batch() else idle
 
     async def try_again(self) -> None:
         """Lifts the pauses that answers have caused when their time has come."""
-        due = await asyncio.to_thread(self._due_trials)
+        context = self._context
+        due = await context.store.aread(lambda conn: self._trials.due(conn, context.clock.now()))
         if not due:
             return
-        await self._context.store.awrite(lambda conn: self._trials.begin(conn, due))
+        await context.store.awrite(lambda conn: self._trials.begin(conn, due))
         for record in due:
             if record.scope == "domain":
                 self._domains.try_again(record.name)
-
-    def _due_trials(self) -> list[PauseRecord]:
-        with self._context.store.read() as conn:
-            return self._trials.due(conn, self._context.clock.now())
 
     async def send_batch(self) -> int:
         """Claims what there is room for and begins to send it. How many were claimed."""
@@ -184,11 +183,6 @@ class ChannelWorker:
     def _has_room(self) -> bool:
         """For half of what is taken at once: taking them one by one would cost two commits for each."""
         return self._room() >= (self._most() + 1) // 2
-
-    def _is_ready(self) -> bool:
-        with self._context.store.read() as conn:
-            ready = records.next_ready(conn, self.channel.name)
-        return ready is not None and ready <= self._context.clock.now()
 
     async def _release(self, messages: Sequence[OutboxMessage]) -> None:
         now = self._context.clock.now()

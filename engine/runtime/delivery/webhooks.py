@@ -124,7 +124,9 @@ class WebhookCaller:
 
     async def _begin(self) -> int:
         now = self._clock.now()
-        waiting = await asyncio.to_thread(self._waiting, now)
+        waiting = await self._store.aread(
+            lambda conn: [] if _is_paused(conn) else list(webhooks.due(conn, now))
+        )
         under_way = Counter(call.webhook for call in self._tasks.values())
         numbers = {call.number for call in self._tasks.values()}
         began = 0
@@ -143,11 +145,6 @@ class WebhookCaller:
                 began += 1
         return began
 
-    def _waiting(self, now: Instant) -> list[str]:
-        """Webhooks with calls to make; none while everything is paused."""
-        with self._store.read() as conn:
-            return [] if _is_paused(conn) else list(webhooks.due(conn, now))
-
     def _ended(self, task: asyncio.Task[None]) -> None:
         del self._tasks[task]
         if not task.cancelled() and (wrong := task.exception()) is not None:
@@ -155,7 +152,7 @@ class WebhookCaller:
 
     async def _attempt(self, call: PlannedCall) -> None:
         # asked once more, since the pause may have come while the call waited for its task
-        if await asyncio.to_thread(self._is_paused):
+        if await self._store.aread(_is_paused):
             await self._store.awrite(
                 lambda conn: webhooks.release(conn, call, self._clock.now()), shared=True
             )
@@ -171,10 +168,6 @@ class WebhookCaller:
             "webhook_failed", webhook=call.webhook, key=call.key, why=result.detail, again=again is not None
         )
         await self._store.awrite(lambda conn: self._note(conn, call, result, again, now), shared=True)
-
-    def _is_paused(self) -> bool:
-        with self._store.read() as conn:
-            return _is_paused(conn)
 
     def _note(
         self, conn: Connection, call: PlannedCall, result: _Result, again: Instant | None, now: Instant

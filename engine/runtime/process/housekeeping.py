@@ -78,7 +78,7 @@ class Housekeeping:
     async def count_past(self) -> None:
         """Counts what happened before the store had its table of counts, page by page; nothing of it is
         dropped before."""
-        if self._leads() and await asyncio.to_thread(self._is_past_left):
+        if self._leads() and await self._store.aread(counting_past.progress) is not None:
             await self._again(counting_past.count_page)
 
     async def drop_old(self) -> dict[str, int]:
@@ -163,10 +163,6 @@ class Housekeeping:
             return last is not None
 
         await self._again(step)
-
-    def _is_past_left(self) -> bool:
-        with self._store.read() as conn:
-            return counting_past.progress(conn) is not None
 
     def _is_time(self) -> bool:
         now = self._clock.now()
