@@ -229,6 +229,7 @@ class ReadContext:
             return text
         if (own := (reads or {}).get(text.value.casefold())) is not None:
             return Text(own, text.span)
+        # a word of another tool before the nearest spelling, which may be another of our words
         known = (meant or {}).get(text.value.casefold())
         self.wrong(
             text,
@@ -253,6 +254,7 @@ class ReadContext:
         if not _NAMES.fullmatch(text.value):
             return (text,)
         names = tuple(part(text, match.start(), len(match[0])) for match in _ONE_NAME.finditer(text.value))
+        # only `fmt` writes the brackets: until then the file stays as its author wrote it
         self.respelled.append(Respelling(text, f"[{', '.join(name.value for name in names)}]"))
         return names
 
@@ -304,6 +306,7 @@ class MapReader:
         self._before = len(context.problems)
         # One cause is told once: what an unknown word stands for is not reported as missing, too.
         self._meant = self._sort(entries, noun or construct.noun)
+        # some keys were written, none of them is ours
         if entries and not self._entries and not self.is_right:
             return  # it is something else altogether: nothing of this construct is looked for in it
         for key in construct.keys:
@@ -338,6 +341,7 @@ class MapReader:
 
     def text(self, key: str) -> Text | None:
         """A short text."""
+        # the form of the text last: an empty one or a list has its own message
         text = self._read(key, self.context.text, None)
         return text if text is not None and self.context.fits(text, self.construct.key(key).pattern) else None
 
@@ -377,6 +381,7 @@ class MapReader:
         days: set[int] = set()
         for text in self.texts("weekdays"):
             day = self.context.spell(text, spell_weekday)
+            # `workdays` stands for several, and `workdays, Monday` names one of them twice
             days.update(self.context.keep(parse_weekday(day)) or ())
         return tuple(sorted(days))
 
@@ -385,6 +390,7 @@ class MapReader:
         text, known = self.text(key), self.construct.key(key)
         if text is None:
             return None
+        # at most eight digits: what is longer is no number that fits, and is not worth converting
         if _WHOLE.fullmatch(text.value) and 0 < int(text.value) <= known.most:
             return int(text.value)
         self.context.wrong(
@@ -440,6 +446,8 @@ class MapReader:
         node, known = self.node(key), self.construct.key(key)
         if not self.construct.blank or known.needed or node is None:
             return node
+        # in a construct whose keys may stand there without a value, an empty one says nothing and is no
+        # mistake
         if known.kind == "text":
             return None if isinstance(node, Scalar) and not node.text.strip() else node
         return None if known.kind in ("map", "values") and is_empty(node) else node
@@ -472,6 +480,7 @@ class MapReader:
                 self.context.report(entry.key.span, self.context.rules.unknown_key, *said)
                 continue
             fix = self.construct.stray
+            # the right key stands there as well: to be told "did you mean" about it would be of no help
             if guess in written:
                 fix = f'remove it: "{guess}" is written already'
             elif guess:
@@ -492,6 +501,7 @@ class MapReader:
 
     def _missing(self, key: Key) -> None:
         example = key.example or (key.choices[0] if key.choices else "...")
+        # an example that shows several lines begins with its own key, or with the line below it
         line = example if example.startswith((f"{key.name}:", "\n")) else f"{key.name}: {example}"
         verb = "write" if self.construct.name == "journey" else "add"
         self.context.report(
@@ -521,7 +531,9 @@ def loose_name(key: str, value: str, name: str) -> tuple[str, str, str]:
 
 def meant_name(text: str) -> str:
     """The name that is nearest to a text: `OrderPlaced` is order_placed. "" where nothing is left."""
+    # before the letters are made small: only capitals show where the words of `OrderPlaced` begin
     words = re.sub(r"(?<=[a-z0-9])([A-Z])", r"_\1", shown(text)).casefold().replace("'", "")
+    # a name begins with a letter, so digits in front are left out
     return re.sub(r"[^a-z0-9]+", "_", words).strip("_").lstrip("0123456789_")
 
 

@@ -62,6 +62,8 @@ def parse_length(text: Text) -> Length | Problem:
             if (meant := length_meant(text.value))
             else f"write a number and one of: {as_list(UNITS)}",
         )
+    # kept apart: a day has 23 to 25 hours and a month 28 to 31 days, which only the customer's calendar
+    # knows
     months = days = elapsed = 0
     for number, unit in _PART.findall(words):
         count = int(number)
@@ -109,6 +111,7 @@ def parse_date(text: Text) -> dt.date | Problem:
     """`2026-11-27`."""
     match = _DATE.fullmatch(text.value)
     if match:
+        # the form fits, and there may still be no such day
         day = _day(int(match[1]), int(match[2]), int(match[3]))
         if day is not None:
             return day
@@ -161,6 +164,7 @@ def _keeps(meant: str, numbers: list[str]) -> bool:
 
 def _length_meant(written: str) -> str:
     """What the author of `3d`, `PT3H` or `72:00` probably meant; several joined by `or`."""
+    # a number without a unit: the author has to say which, so all are offered
     if written.isascii() and written.isdigit() and len(written) < 7:
         return "  or  ".join(counted(int(written), unit) for unit in ("minutes", "hours", "days"))
     if match := _HOURS_MINUTES.fullmatch(written):
@@ -197,6 +201,7 @@ def _part_meant(part: str) -> list[str]:
     if not match:
         return []
     near = nearest(match[2], UNITS)
+    # `m` is a minute to one and a month to another, so that one letter may have two meanings
     units = _LETTERS.get(match[2]) or ((near,) if near else ())
     return [counted(int(match[1]), unit) for unit in units]
 
@@ -207,6 +212,7 @@ def _clock_meant(written: str) -> str:
     if written.casefold() in _NAMED_TIMES:
         return _NAMED_TIMES[written.casefold()]
     if match := _AM_PM.fullmatch(written):
+        # 12 am is midnight, 12 pm is noon
         hour = int(match[1]) % 12 + (12 if match[3].casefold() == "p" else 0)
         return _clock_text(hour, int(match[2] or 0)) if int(match[1]) <= 12 else ""
     if match := _HOUR.fullmatch(written):
@@ -382,7 +388,10 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
         return Until(text, their_hour=True)
     if (meant := their_hour_meant(here, "until ")) is not None:
         return meant
+    # the order counts from here on: `3 days before x` begins like a length, a length like a clock, and a
+    # date like both
     first, _, rest = words.partition(" ")
+    # before a plain length, which is only its beginning
     if words[:1].isdigit() and (beside := _BESIDE.fullmatch(words)):
         return _offset(text, here, beside)
     length = length_meant(words) if words[:1].isdigit() and not _clock_meant(words) else ""
@@ -394,6 +403,7 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
             "a wait is so long, or until then",
             f"write  wait: {length}",
         )
+    # before dates and names: `27 November` begins with a digit, `November 27` looks like a name
     if (day_of_year := _day_of_year_meant(words.casefold())) is not None and " " in words:
         return Problem(
             here.span,
@@ -403,6 +413,7 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
             f"put the year in front, as in  until YEAR-{day_of_year.month:02}-{day_of_year.day:02} 10:00",
         )
     if words[:1].isdigit():
+        # `10.30` is a time with a point, `10.3.2026` a date
         if not re.match(r"\d+[-./]\d", first) or re.fullmatch(r"\d{1,2}\.\d{2}", first):
             clock = parse_clock(here)
             return clock if isinstance(clock, Problem) else Until(text, time=clock.time)
@@ -411,6 +422,7 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
             return day
         time = _time_behind(here, first, rest)
         return time if isinstance(time, Problem) else Until(text, date=day, time=time)
+    # before names: `Tuesday 10:00` is none, and an attribute may be called like a slip of a weekday
     if _weekday_meant(first) and not _is_name(words):
         return _weekday_and_time(text, here, first, rest)
     if _is_name(words) and words.casefold() not in _MOMENTS_OF_THE_DAY:
@@ -453,8 +465,10 @@ def _weekday_meant(word: str) -> str:
     capitalized = word.capitalize()
     if len(word) >= 2 and word.isalpha():
         for day in WEEKDAYS:
+            # `Tue`, `tues`, `Mondays`
             if day.startswith(capitalized.rstrip("s")):
                 return day
+    # by number, Monday is 1, as in ISO 8601
     if word.isascii() and word.isdigit() and 1 <= int(word[:3]) <= 7:
         return WEEKDAYS[int(word) - 1]
     return nearest(word, WEEKDAYS) or ""
@@ -493,6 +507,7 @@ def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | 
     time = _time_behind(here, first, rest)
     if not isinstance(time, Problem):
         return Until(text, weekday=days[0], time=time)
+    # the fix names the day as well, so that it can be typed as it stands
     clock = _clock_meant(rest.strip(", ").removeprefix("at ").strip())
     return replace(time, fix=f"write  until {WEEKDAYS[days[0]]} {clock}") if clock else time
 
@@ -500,6 +515,7 @@ def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | 
 def _time_behind(here: Text, first: str, rest: str) -> dt.time | Problem | None:
     if not rest.strip():
         return None
+    # the place in the whole text: a mistake is shown under the characters that it is about
     start = here.value.index(rest.strip(), len(first))
     clock = parse_clock(part(here, start, len(rest.strip())))
     return clock if isinstance(clock, Problem) else clock.time
@@ -539,6 +555,7 @@ def parse_share(text: Text) -> int | Problem:
 
 
 def _meant(written: str) -> str:
+    # `0.5` is half, not half a percent
     if match := _FRACTION.fullmatch(written):
         return f"{int(match[1].ljust(2, '0'))}%"
     match = _NUMBER.fullmatch(written)

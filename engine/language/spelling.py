@@ -57,9 +57,11 @@ _HALVES = re.compile(
 def spell_length(words: str) -> str:
     """`90 min`, `1h30`, `half an hour`, `2 days and 3 hours`, `1.5 hours`: a length in minutes, hours,
     days ..."""
+    # what is canonical already is the usual case, and comes back without a search
     if len(words) > _LONGEST or _CANONICAL_LENGTH.fullmatch(words):
         return words
     if match := _HOURS_MINUTES.fullmatch(words):
+        # `1h90` is a slip that its author should see
         return elapsed(int(match[1]) * 60 + int(match[2])) if int(match[2]) < 60 else words
     if match := _HALVES.fullmatch(words):
         minutes = _minutes_of(match)
@@ -87,7 +89,9 @@ def _minutes_of(match: re.Match[str]) -> int:
         return 12 * 60
     if match["more"] or match["and"]:
         return _count(match["more"] or match["and"]) * 60 + 30
+    # in whole numbers: 0.1 hours is six minutes, which no float says exactly
     hundredths = int(match["tenths"].ljust(2, "0")) * 60
+    # what is no whole number of minutes is left to its author
     return int(match["whole"]) * 60 + hundredths // 100 if hundredths % 100 == 0 else 0
 
 
@@ -136,6 +140,8 @@ def spell_money(words: str) -> str:
     match = _AMOUNT.fullmatch(words)
     written = (match["before"] or match["behind"]) if match else ""
     word = written.casefold().rstrip(".")
+    # capitals of any three letters are taken for a code, so that a new currency needs no line here; small
+    # ones only for a known one
     code = _SIGNS.get(word, written.rstrip(".").upper())
     currency = code if code in _CODES or written.isupper() else ""
     if match is None or not currency:
@@ -154,6 +160,7 @@ def _plain_digits(digits: str) -> str:
     """Thousands without a gap, a point before the decimals."""
     digits = digits.replace(" ", "").replace("'", "")
     if "," in digits and "." in digits:
+        # whichever stands last is before the decimals
         thousands = "." if digits.rindex(",") > digits.rindex(".") else ","
         digits = digits.replace(thousands, "")
     return digits.replace(",", ".")
@@ -274,8 +281,10 @@ def spell_phrase(words: str) -> str:
     if window is None:
         return words[:begin] + _spell_count(rest)
     count, length = _spell_count(window["count"] or ""), spell_length(window["length"])
+    # `never in last 7 days` negates the whole, and the window belongs to what is negated
     if count.casefold() == "never" and not begin:
         return f"not in last {length}"
+    # `ever` is what a phrase without a count says
     if count.casefold() == "ever":
         count = ""
     return f"{words[:begin]}{count}{' ' if count else ''}in last {length}"
@@ -349,6 +358,7 @@ def spell_again(words: str) -> str:
         return f"{match[1]} {spell_length(match[2])}"
     if match := _ONCE.fullmatch(words):
         length = _ONCE_A[match["unit"].casefold()] if match["unit"] else spell_length(match["length"])
+        # what stands behind may be no length at all, and then the author is told of the words that he wrote
         return f"after {length}" if _CANONICAL_LENGTH.fullmatch(length) else words
     return words
 
@@ -360,6 +370,7 @@ def spell_wait(words: str) -> str:
     """`90 min`, `until half an hour before code.expires`."""
     if len(words) > _LONGEST:
         return words
+    # only where something changes, so that `fmt` does not touch the spaces of what is right
     if (match := _BESIDE.fullmatch(words)) and spell_length(match[1]) != match[1]:
         return f"until {spell_length(match[1])} {match[2]} {match[3]}"
     return spell_length(words)

@@ -93,6 +93,8 @@ def parse_form(name: str, text: Text) -> Form | Problem:
     spelling = spell_form(text.value)
     if spelling.words != text.value:
         form = _parse_canonical(name, Text(spelling.words, text.span))
+        # words that a text may have as its value are kept: only the type of the attribute, which is known
+        # later, decides
         return form if spelling.certain else _or_a_value(form, text)
     return _parse_canonical(name, text)
 
@@ -113,6 +115,7 @@ def _parse_canonical(name: str, text: Text) -> Form | Problem:
         return sign
     negations: list[Span] = []
     rest = tail(text, 0)
+    # `not equal to x` is a form of another tool as a whole, and has its own message
     while rest.value.startswith("not ") and not _other_form(rest.value):
         negations.append(rest.span)
         rest = tail(rest, 4)
@@ -166,6 +169,7 @@ def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     words = text.value
     if sign := sign_problem(name, text):
         return sign
+    # before our own forms: `is not empty` begins like a value, and would be read as one
     if other := _other_form(words):
         if text.value != written.value:  # what stands behind a `not`
             other = (
@@ -189,6 +193,7 @@ def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     if match := _MATCH.match(words):
         how = cast("Literal['contains', 'starts with', 'ends with']", match[1])
         return TextMatch(how, tail(text, match.end()), written.span)
+    # behind a `not` YAML gives the list as one text
     if words.startswith("[") and words.endswith("]"):
         return Equals(parse_list(text), written.span, many=True)
     if not words:
@@ -201,6 +206,7 @@ def _compared(text: Text, written: Text, match: re.Match[str]) -> Form | Problem
     value = tail(text, match.end())
     if not value.value:
         return _unknown(text, "there is no number behind it", f"add the number behind  {how}")
+    # a comparison with `ago` is about when, all others about how much
     if not value.value.endswith(" ago"):
         return Compare(how, value, written.span)
     length = parse_length(part(value, 0, len(value.value[:-4].rstrip())))
