@@ -31,6 +31,7 @@ def format_journey(
     `at least 2`. A file that cannot be read comes back with spaces instead of tabs and otherwise as it was.
     """
     text = _without_tabs(text, file)
+    # what cannot be understood is not rearranged: its author would not find it again
     root, problems = read(text, file)
     if not isinstance(root, Mapping) or problems:
         return text
@@ -43,6 +44,7 @@ def format_journey(
     _say_true(layout.root, true_or_false)
     _order(layout)
     done = "\n".join(_lines(layout)) + "\n"
+    # read once more and compared: a formatter that changes what a journey means must not write
     again, _ = read(done, file)
     return done if again is not None and _meaning(again) == _meaning(layout.root) else text
 
@@ -52,6 +54,7 @@ def _spelled(text: str, file: str, amounts: Collection[str]) -> str:
     lines = text.split("\n")
     # from the end of a line to its beginning, so that the places in front of a change stay true
     for respelling in sorted(respellings(text, file), key=lambda r: r.text.span, reverse=True):
+        # the words may be the value of a text, which only the schemas know
         if respelling.amount and respelling.amount not in amounts:
             continue
         written, span = respelling.text.value, respelling.text.span
@@ -109,6 +112,7 @@ def _say_true(root: Branch, names: Collection[str]) -> None:
 def _order(layout: Layout) -> None:
     root = layout.root
     assert isinstance(root, Branch)
+    # the comments on top are about the file, and stay there whichever key comes first
     header, root.rows[0].before = root.rows[0].before, []
     known = [
         key.name for key in (SEGMENT if root.row("segment") and not root.row("journey") else JOURNEY).keys
@@ -133,7 +137,9 @@ def _order_steps(tree: Tree) -> None:
         step = item.value
         if not isinstance(step, Branch) or not step.is_map:
             continue
+        # the verb first; the sort is stable, so the other keys keep the order of their author
         step.rows.sort(key=lambda row: row.key is None or row.key.value not in KINDS)
+        # by their places alone: whatever else stands between them stays
         then, other = step.row("then"), step.row("else")
         if then is not None and other is not None:
             first, second = (

@@ -76,6 +76,7 @@ class Layout:
 
 def read_layout(text: str) -> Layout | None:
     """The layout of a text that the strict reader has accepted."""
+    # from the events and not from the nodes: these alone know where each mark stood
     builder = _Builder(text)
     for event in yaml.parse(text, Loader=_Loader):
         builder.take(event)
@@ -100,6 +101,7 @@ class _Builder:
         assert end is not None
         if isinstance(event, yaml.ScalarEvent):
             leaf = self._leaf(event, start, end)
+            # in a map every second scalar is a key
             if self._stack and self._stack[-1].is_map and self._keys[-1] is None:
                 self._keys[-1] = leaf
             else:
@@ -126,6 +128,8 @@ class _Builder:
             column = len(self.lines[last])
         style = event.style or ""
         if style in {"|", ">"}:
+            # of an empty text block the comment below it belongs to the next line, and YAML counts it to
+            # the block
             while last > start.line and self.lines[last].lstrip().startswith("#") and not event.value.strip():
                 last -= 1
             written = [self.lines[start.line][start.column :], *self.lines[start.line + 1 : last + 1]]
@@ -176,6 +180,7 @@ class _Builder:
                 ]
                 waiting = []
                 index += 1
+            # a `#` inside of a text is no comment
             if self._inside[number]:
                 continue
             remark = _REMARK.search(line[self._ends[number] :])
@@ -185,6 +190,7 @@ class _Builder:
                 waiting.append((len(line) - len(line.lstrip()), line.strip()))
             elif remark and index == 0:
                 waiting.append((0, remark[2].rstrip()))
+            # one line holds one comment: what stood behind an inner line of brackets moves above
             elif remark and rows[index - 1].behind:
                 rows[index - 1].before.append(remark[2].rstrip())
             elif remark:

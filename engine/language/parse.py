@@ -54,9 +54,11 @@ def parse_segment(text: str | bytes, file: str) -> tuple[SegmentFile | None, lis
 def respellings(text: str | bytes, file: str) -> list[Respelling]:
     """The words of a journey or a segment that are understood though they are not canonical."""
     source, problems = clean(text, file)
+    # words of a file that cannot be read have no places that could be changed
     root = None if problems else read_clean(source, file)[0]
     if not isinstance(root, Mapping):
         return []
+    # by what it says and not by its folder: `fmt` is given single files
     is_segment = root.get("segment") is not None and root.get("journey") is None
     construct = SEGMENT if is_segment else JOURNEY
     context = ReadContext(JOURNEY_RULES, file=file, root=root, read_steps=parse_steps)
@@ -72,6 +74,7 @@ def _open(
     text: str | bytes, file: str, construct: Construct
 ) -> tuple[tuple[MapReader, str] | None, list[Problem]]:
     source, problems = clean(text, file)
+    # what is wrong with the characters of a file hides everything else: YAML would tell of its consequences
     if problems:
         return None, problems
     root, problems = read_clean(source, file)
@@ -83,6 +86,7 @@ def _open(
         begin = construct.keys[0].name
         return None, [*problems, Problem(root.span, "E07", what, why, f"begin with  {begin}: {_stem(file)}")]
     context = ReadContext(JOURNEY_RULES, file=file, root=root, read_steps=parse_steps)
+    # what is missing is shown at the name
     key = next((e.key.span for e in root.entries if e.key.text == construct.keys[0].name), Span(file, 1, 1))
     return (MapReader(context, construct, root.entries, key), source), problems
 

@@ -74,6 +74,7 @@ def _start(context: ReadContext, node: Node) -> Start | None:
     if not kinds:
         _no_kind(context, node)
         return None
+    # not guessed: a list of starts means any of them, and two keys of one start could mean both
     if len(kinds) > 1:
         context.report(
             kinds[1].key.span,
@@ -172,6 +173,7 @@ _EVERY_YEAR = dict.fromkeys(("yearly", "years", "annually", "1 year", "anniversa
 
 def _clock(reader: MapReader) -> ClockStart | None:
     words = reader.node("every")
+    # `every: every day` says the word twice
     said = words.text.casefold().removeprefix("every ") if isinstance(words, Scalar) else ""
     if isinstance(words, Scalar) and said in ("year", *_EVERY_YEAR):
         reader.context.report(
@@ -223,6 +225,7 @@ def _day(reader: MapReader) -> int | None:
     if text.value == "last":
         return 0
     number = int(text.value) if text.value.isascii() and text.value.isdigit() and len(text.value) < 4 else 0
+    # the 29th is no day of every month; the last day of one is written `last`
     if 1 <= number <= 28:
         return number
     reader.context.report(
@@ -263,6 +266,7 @@ _OTHER_RULES = {
 
 def parse_again(context: ReadContext, text: Text) -> Again | None:
     """The rule of re-entry."""
+    # first, so that all that follows knows one spelling alone
     text = context.spell(text, spell_again)
     words = text.value
     match words:
@@ -270,6 +274,7 @@ def parse_again(context: ReadContext, text: Text) -> Again | None:
             return Again(words, None, text.span)
         case _:
             pass
+    # `restart` alone was taken above: here a length stands behind it
     for how in ("after", "restart"):
         beginning = "after " if how == "after" else "restart, then after "
         if words.startswith(beginning):
@@ -292,6 +297,7 @@ def _rule_meant(text: Text) -> str:
     if words.casefold() in _OTHER_RULES:
         return _OTHER_RULES[words.casefold()]
     length = length_meant(words)
+    # a length alone is how long to wait before the next time
     if length and "  or  " not in length:
         return f"after {length}"
     for beginning in ("restart after ", "restart then after ", "restart, after ", "restart and after "):

@@ -36,6 +36,7 @@ def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple
     if not isinstance(node, Sequence):
         fix = "put a dash in front of each step, for example  - send: welcome_hello"
         if isinstance(node, Scalar):
+            # `steps: send` names what its author wanted to write below it
             first = node.text.split(" ")[0]
             known = KINDS.get(OTHER_VERBS.get(first, first))
             fix = f"write under it  - {known.example if known else _ANY_EXAMPLE}"
@@ -64,12 +65,14 @@ def _without_extra_dashes(context: ReadContext, items: Iterable[Node]) -> list[N
     steps: list[Node] = []
     for item in items:
         last = steps[-1] if steps else None
+        # only a map can go on with the lines of the map above
         if not (isinstance(item, Mapping) and item.entries and isinstance(last, Mapping)):
             steps.append(item)
             continue
         keys = [entry.key.text for entry in item.entries]
         kind = next((KINDS[entry.key.text] for entry in last.entries if entry.key.text in KINDS), None)
         fields = {key.name for key in kind.construct.keys} - set(KINDS) if kind else set()
+        # a key that the step above has already begins something new
         if not fields.issuperset(keys) or any(entry.key.text in keys for entry in last.entries):
             steps.append(item)
             continue

@@ -95,6 +95,7 @@ def parse_value(context: ReadContext, name: str, node: Node, at: Span | None = N
             return _one_of(context, name, node)
         case Mapping() if not is_empty(node):
             _block(context, name, node)
+        # a key without a value is what YAML makes of a line without its colon
         case _ if at is not None and (meant := _without_colon(name)):
             context.report(
                 at,
@@ -127,6 +128,7 @@ def form_of(context: ReadContext, name: str, text: Text) -> Form | None:
         context.problems.append(form)
         return None
     spelling = spell_form(text.value)
+    # noted though it is understood: `fmt` writes the canonical words
     if spelling.words != text.value:
         context.respelled.append(Respelling(text, spelling.words, "" if spelling.certain else name))
     return form
@@ -137,6 +139,7 @@ def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[Condition
     line: ConditionLine | None
     if key in GROUPS:
         line = _group(context, entry, of_event)
+    # with one value behind it, `not` or `or` may be the name of an attribute
     elif key.casefold() in _OTHER_GROUPS and not isinstance(node, Scalar):
         line = _other_group(context, entry, _OTHER_GROUPS[key.casefold()], of_event)
     elif of_event or key not in SPECIAL:
@@ -174,6 +177,7 @@ def _other_group(context: ReadContext, entry: Entry, how: str, of_event: bool) -
         f'did you mean "{how}"?' if listed else _group_fix(how, entry.value),
     )
     items = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
+    # at the place of what was written, so that a mistake below is shown in the author's own line
     meant = Entry(Scalar(how, entry.key.span, plain=True), Sequence(items, entry.value.span))
     return _group(context, meant, of_event)
 
@@ -212,6 +216,7 @@ def _names(context: ReadContext, entry: Entry) -> InSegment | InsideJourney | Ca
     key, node = entry.key.text, entry.value
     example = {"segment": "vip", "inside": "welcome", "can": "email"}.get(key, "welcome_hello")
     names = context.texts(node, key, example)
+    # one template alone: of several only their author can say whether one or all are meant
     if key in {"clicked", "opened"} and (len(names) > 1 or (isinstance(node, Sequence) and names)):
         each = "".join(f"\n           - {key}: {shown(name.value)}" for name in names)
         context.report(
@@ -230,6 +235,7 @@ def _names(context: ReadContext, entry: Entry) -> InSegment | InsideJourney | Ca
             return None
         negated = text.value.startswith("not ")
         word = tail(text, 4) if negated else text
+        # `not [a, b]` is one text to YAML
         names = parse_list(word) if word.value.startswith("[") and word.value.endswith("]") else (word,)
     if not names:
         return None
@@ -287,6 +293,7 @@ def _words_of(node: Node) -> str:
     """Our words for the operators of another tool; "" where they mean nothing here."""
     if not isinstance(node, Mapping):
         return ""
+    # `$gte` and `_lt` are those of query languages
     operators = [(entry.key.text.casefold().lstrip("$_"), entry.value) for entry in node.entries]
     words = [(_OPERATORS.get(operator), value) for operator, value in operators]
     match words:

@@ -88,6 +88,7 @@ def parse_send(reader: MapReader) -> Send | None:
     """A `send` step; a list of several channels needs `next_after`."""
     template = reader.text("send")
     via, likely = parse_via(reader)
+    # `cheapest likely` alone takes all channels of the template, which may be several
     is_cascade = len(via) > 1 or (likely is not None and not via)
     if is_cascade and "next_after" not in reader:
         reader.context.report(
@@ -107,6 +108,7 @@ def parse_send(reader: MapReader) -> Send | None:
             )
     next_after, auto = parse_next_after(reader)
     step_id, was = reader.name("id"), reader.name("was")
+    # everything is read before the step may be given up, so that all its mistakes are told at once
     rest = (next_after, reader.text("until"), reader.text("policy"), reader.choice("if_capped"))
     values, chosen = parse_with(reader)
     if template is None:
@@ -134,6 +136,7 @@ def parse_next_after(reader: MapReader) -> tuple[Length | None, Text | None]:
     if match:
         length = parse_length(part(text, match.start(1), len(match[1])))
         return reader.context.keep(length), text
+    # by its first word: what stands behind it is the length in any case
     first = re.split(r"[ ,]", text.value, maxsplit=1)[0].casefold()
     if first in _OTHER_AUTO or nearest(first, (AUTO,)):
         lengths = re.search(r"\d+ +(?:minute|hour|day|week)s?$", text.value)
@@ -185,6 +188,7 @@ def parse_via(reader: MapReader) -> tuple[tuple[Text, ...], Text | None]:
             f"write  via: {LIKELY} of {others}" if others else f"write  via: {LIKELY}",
         )
         return (), wrong
+    # nothing, or names with commas between them: a cascade in the order in which they are written
     if len(words) != 1:
         return words, None
     (text,) = words
@@ -225,6 +229,7 @@ def _named(reader: MapReader, text: Text) -> tuple[Text, ...]:
                 f"write  via: {LIKELY}  or  via: {LIKELY} of push, email",
             )
             return ()
+        # each with its own place in the file, for the mistakes that are found in it later
         channels.append(part(text, start + len(piece) - len(piece.lstrip()), len(name)))
         start += len(piece) + 1
     return tuple(channels)

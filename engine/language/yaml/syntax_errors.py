@@ -27,9 +27,12 @@ _NOT_LIST = re.compile(r"([\w.]+): *(not|one of) (\[[^\]]*\]?)")
 def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem:
     """The problem behind an error of the YAML parser."""
     message = f"{wrong.problem or ''} {wrong.context or ''}"
+    # where the parser gave up, and where it had begun what it could not end: the cause is mostly at the
+    # latter
     at = _Place(text, file, wrong.problem_mark or wrong.context_mark)
     began = _Place(text, file, wrong.context_mark or wrong.problem_mark)
     lines = text.split("\n")
+    # by the words of the parser, which gives its mistakes no codes
     if "mapping values are not allowed" in message:
         return _second_colon(at, lines)
     if "block scalar" in message or "block entry" in message:
@@ -87,7 +90,9 @@ class _Place:
 
 def _second_colon(at: _Place, lines: list[str]) -> Problem:
     key = _KEY.match(at.line)
+    # the first colon of a line is right: then the line above is what is wrong
     is_first = not (key and key.end(1) < at.column)
+    # a slip above has a better message than its consequence here
     upper = above(lines, at.row, at.file) if is_first else None
     slip = slip_in(upper, in_list=True) if upper else None
     if slip:
@@ -101,6 +106,7 @@ def _second_colon(at: _Place, lines: list[str]) -> Problem:
             "the line above has its value already, so nothing can stand below it",
             "put this line in the same column as the line it belongs to",
         )
+    # a second name where a map is expected: it was meant to stand inside
     if key and key[1].strip() in _MAPS:
         inside = shown(at.line[key.end() :].split(" #")[0].strip(), 100)
         fix = f"write  {key[1].strip()}: {{{inside}}}"
