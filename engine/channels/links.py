@@ -89,6 +89,7 @@ class Links:
 
     def __init__(self, secrets: Sequence[str], public_url: str) -> None:
         self.public_url = public_url.rstrip("/")
+        # a salt for each purpose: the token of a click is none for leaving
         self._unsubscribe = _Tokens(secrets, "unsubscribe")
         self._preferences = _Tokens(secrets, "preferences")
         self._click = _Tokens(secrets, "click")
@@ -183,6 +184,7 @@ class Links:
         pieces: list[str] = []
         end = 0
         for begin, until in _targets(markup):
+            # what is signed is the address, not its spelling in HTML
             target = follow(html.unescape(markup[begin:until]))
             pieces += (markup[end:begin], html.escape(target))
             end = until
@@ -251,6 +253,7 @@ class _Tokens:
         """A mail has several, so they are written by hand: a copy of the HMAC that knows the key takes 2 us,
         itsdangerous 90 and more, since it derives the key anew and tries zlib every time."""
         data = orjson.dumps(value)
+        # what is long is packed by the library, which reads both
         if len(data) > _LONG:
             packed: str | bytes = self._serializer.dumps(value)
             return packed if isinstance(packed, str) else packed.decode("ascii")
@@ -264,6 +267,7 @@ class _Tokens:
         """What a token says; None for a forged one."""
         loads: Callable[[str], object] = self._serializer.loads
         try:
+            # a stranger's token is not taken apart whatever its length
             return loads(token) if len(token) < 8_000 else None
         except BadSignature:
             return None

@@ -51,6 +51,7 @@ def mailbox(text: str, *, international: bool = False) -> Address:
     usual = _USUAL.match(text)
     if usual is not None and len(usual[1]) <= 64:  # nearly all: the parser for everything takes 50 us
         return Address("", usual[1], usual[2])
+    # before parsing: a line break would begin a header of its own
     if _CONTROL.search(text):
         raise AddressError("an address holds a line break or another control character")
     name, spec = parseaddr(text)
@@ -59,6 +60,7 @@ def mailbox(text: str, *, international: bool = False) -> Address:
     local, _, domain = spec.rpartition("@")
     domain = ascii_domain(domain)
     if international and not local.isascii():
+        # one spelling of a letter with its accent: servers compare bytes
         local = unicodedata.normalize("NFC", local)
         # letters, marks and digits of any script; no blanks, no signs that change the direction
         plain = "".join(
@@ -71,6 +73,7 @@ def mailbox(text: str, *, international: bool = False) -> Address:
         raise AddressError(f"the part before the @ of {_shown(text)} is not ASCII")
     if not _LOCAL.match(plain) or len(local.encode()) > 64 or not _DOMAIN.match(domain):
         raise AddressError(f"{_shown(text)} is not one e-mail address")
+    # `parseaddr` leaves out what it does not understand: then it is no address, and not a shorter one
     if text != spec and not text.rstrip().endswith(f"<{spec}>"):
         raise AddressError(f"{_shown(text)} is not one e-mail address")
     return Address(_ENCODED_WORD.sub("", name).strip(), local, domain)
@@ -116,6 +119,7 @@ def encoded(text: str, *, phrase: bool = False) -> str:
     decodes it into something else. `phrase`: a name before an address.
     """
     text = cleaned(text)
+    # a word without a blank cannot be folded, so a long one is encoded, in pieces
     is_plain = text.isascii() and "=?" not in text and max(map(len, text.split(" ")), default=0) < 60
     if is_plain and not phrase:
         return text

@@ -54,8 +54,10 @@ class AppriseChannel:
             return Delivery("never left", detail=str(wrong), fault="sender")
         except WrittenWrongError as wrong:
             return Delivery("refused", detail=f"the address cannot be written: {wrong}", fault="template")
+        # the addresses hold tokens, and Apprise repeats them in its log
         hidden = Redactor([*secrets.values(), *urls])
         services = apprise.Apprise(asset=apprise.AppriseAsset(async_mode=False, secure_logging=True))
+        # before the hand-over: what is no address to Apprise has not left
         if not all(services.add(url) for url in urls):
             return Delivery("refused", detail="Apprise does not understand the address", fault="template")
         async with self._places:  # nothing is handed over that would wait for a thread

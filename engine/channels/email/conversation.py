@@ -40,6 +40,7 @@ class Conversation(asyncio.Protocol):
     def say(self, data: bytes, answers: int = 0) -> None:
         """Writes, and expects so many answers to it. Raises SMTPServerDisconnected, and nothing was
         written."""
+        # before the first byte: whoever is told so knows that nothing was sent, and may try elsewhere
         if self._failure is not None or self.transport.is_closing():
             raise SMTPServerDisconnected("Connection lost") from self._failure
         self._expected = answers
@@ -58,16 +59,20 @@ class Conversation(asyncio.Protocol):
                 raise SMTPReadTimeoutError("Timed out waiting for server response") from late
             finally:
                 self._waiter = None
+        # taken at once, whatever is wrong below: no answer may be taken for one to the next command
         heard, self._heard = self._heard, []
         is_too_much = len(heard) > self._expected or self._unread or self._lines
+        # answers that came before the connection ended are true; after one that is none nothing is
         if self._failure is not None and (not heard or not isinstance(self._failure, SMTPServerDisconnected)):
             raise self._failure
+        # who speaks out of turn cannot be matched to what was asked any more
         if is_too_much and self._failure is None:
             self.cut()
             if not is_last:
                 raise SMTPServerDisconnected("the server answered what it was not asked")
         heard = heard[: self._expected]
         self._expected = 0
+        # it hangs up: this connection serves nobody any more
         if any(answer.code == _CLOSING for answer in heard):
             self.transport.close()
         return heard
@@ -92,6 +97,7 @@ class Conversation(asyncio.Protocol):
         try:
             while self._read_line():
                 pass
+            # an answer without an end must not fill the memory
             if len(self._unread) + sum(map(len, self._lines)) > LARGEST_ANSWERS:
                 raise SMTPResponseException(-1, "Response too long")
         except SMTPResponseException as mistake:
@@ -129,6 +135,7 @@ class Conversation(asyncio.Protocol):
             shown = line.decode("utf-8", "ignore")
             raise SMTPResponseException(-1, f"Malformed SMTP response line: {shown}") from None
         self._lines.append(line[4:].strip(b" \t\r\n"))
+        # a dash says that the answer goes on (RFC 5321 4.2.1)
         if line[3:4] != b"-":
             text = b"\n".join(self._lines).decode("utf-8", "surrogateescape")
             self._heard.append(SMTPResponse(code, text))

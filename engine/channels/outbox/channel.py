@@ -54,6 +54,7 @@ class OutboxChannel:
         """Writes the message as it would have been sent."""
         now = self._clock.now()
         try:
+            # written before the hand-over: what cannot be a mail is told without one
             raw = (
                 mail_bytes(message, self._secret, now)
                 if message.channel == "email"
@@ -78,6 +79,7 @@ class OutboxChannel:
         folder = self._folder / message.channel / day
         private_folder(folder)
         name = message.key
+        # a key of ours is a plain name; whatever else comes must not leave the folder
         if not _KEY.match(name):
             name = "".join(letter if letter.isalnum() else "_" for letter in name)[:64]
         fields = message.to_document() | {"at": iso(now)}
@@ -90,6 +92,7 @@ class OutboxChannel:
 
 
 def _replace(file: Path, data: bytes) -> None:
+    # beside it and not in another folder: a rename is atomic only within one file system
     new = file.with_name(f".{file.name}.new")
     with open(new, "wb", opener=private_opener) as opened:
         opened.write(data)
@@ -107,6 +110,7 @@ def kept_messages(folder: Path, most: int = 500) -> Iterator[KeptMessage]:
             days.setdefault(day.name, []).append(day)
     room = most
     for _, folders in sorted(days.items(), reverse=True):
+        # by the time of the file first, so that only the newest are read
         files = [(file.stat().st_mtime_ns, file) for day in folders for file in day.glob("*.json")]
         newest = sorted(files, reverse=True)[:room]
         messages = [kept for _, file in newest if (kept := kept_message(file)) is not None]
@@ -118,6 +122,7 @@ def kept_messages(folder: Path, most: int = 500) -> Iterator[KeptMessage]:
 
 def find_kept(folder: Path, channel: str, day: str, key: str) -> KeptMessage | None:
     """One message by the three parts of its place; None when there is none, or a part is no plain name."""
+    # they come from the address of a page
     if not all(re.fullmatch(r"[A-Za-z0-9_-]{1,64}", part) for part in (channel, day, key)):
         return None
     file = folder / channel / day / f"{key}.json"

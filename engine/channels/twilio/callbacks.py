@@ -64,8 +64,7 @@ class TwilioCallbackReader:
                 fields = parse_qs(text, True, max_num_fields=MOST_FIELDS, errors="strict")
                 signed = fields
             else:
-                # The URL must hold the hash of another body than a form: the signature covers the URL
-                # alone.
+                # Another body than a form: the URL must hold its hash, which the signature covers.
                 if "bodySHA256" not in parse_qs(urlsplit(call.url).query):
                     raise ValueError("the URL holds no bodySHA256")
                 document = orjson.loads(text)
@@ -105,6 +104,7 @@ def _status(
     if status == "delivered":
         return [report("delivered")]
     if status == "read":
+        # under the event of its own, so that a `delivered` that comes too is the same report
         return [report("delivered", event="delivered"), report("opened")]
     if status in _LOST:
         written = fields.get("ErrorCode", "")
@@ -118,6 +118,7 @@ def _status(
             ]
         reports = [report(meaning.later, detail, meaning.fault)]
         if meaning.opted_out:
+            # an event of its own: the same callback settles the message as well
             reports.append(report("unsubscribed", detail, event=f"{status}:opted out"))
         return reports
     raise CallbackUnreadableError(f'"{status[:40]}" is not a status that we know')
@@ -131,6 +132,7 @@ def _inbound(fields: Mapping[str, str], sid: str, raw: str, now: Instant) -> Seq
     if not address:
         raise CallbackUnreadableError("it does not say from whom it is (From)")
     body = fields.get("Body", "")
+    # what Twilio's own opt-out made of it counts before our reading of the words
     meaning = _ADVANCED.get(fields.get("OptOutType", "").upper()) or opt_out_meaning(body)
     answered = fields.get("OriginalRepliedMessageSid", "")[:64]
     reports = [

@@ -85,6 +85,8 @@ class _Gate(aiohttp.TCPConnector):
         try:
             if exchange.hand_over is not None and not await exchange.hand_over():
                 raise NotHandedOverError
+            # after the question, which may have taken long: a connection of the pool may have ended
+            # meanwhile
             if connection.transport is None or connection.transport.is_closing():
                 raise aiohttp.ClientConnectionError("the connection ended before anything was written")
         except BaseException:
@@ -93,6 +95,8 @@ class _Gate(aiohttp.TCPConnector):
         # from here on a failure is unknown: aiohttp writes as soon as it has the connection
         exchange.left = True
         if exchange.clock is not None:
+            # the time for the answer begins now: waiting for a connection and for the hand-over takes
+            # nothing of it
             exchange.clock.reschedule(asyncio.get_running_loop().time() + exchange.seconds)
         if exchange.hand_over is not None:
             faults.reach("before the last byte")
@@ -134,12 +138,14 @@ class _Http(AsyncTwilioHttpClient):  # type: ignore[misc]  # the SDK has no type
         try:
             if exchange.hand_over is not None:
                 faults.reach("after the last byte")
+            # one byte more than is read: so that a longer one is known to be that
             body = await answer.content.read(LARGEST_ANSWER + 1)
             while (
                 body and len(body) <= LARGEST_ANSWER and (more := await answer.content.read(LARGEST_ANSWER))
             ):
                 body += more
         finally:
+            # a connection with half an answer in it must not serve the next request
             answer.close() if not answer.content.is_eof() else answer.release()
         exchange.status, exchange.headers = answer.status, answer.headers
         text = body.decode("utf-8", "replace") if len(body) <= LARGEST_ANSWER else "too long"

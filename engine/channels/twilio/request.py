@@ -81,6 +81,7 @@ def request(message: Message, sender: Sender, now: Instant) -> Mapping[str, obje
 def address_of(address: str, kind: Kind) -> str:
     """The number as Twilio writes it; "" when it is none, or several, or one with an extension or a (0): its
     digits would be those of somebody else."""
+    # digits of other scripts and wide signs are the same number
     plain = unicodedata.normalize("NFKC", address)
     number = normalised("sms", plain)
     if not _WRITTEN.match(plain) or "\n" in address or "(0)" in plain or not _NUMBER.match(number):
@@ -91,6 +92,7 @@ def address_of(address: str, kind: Kind) -> str:
 def _whatsapp(message: Message, sender: Sender, now: Instant) -> Mapping[str, object]:
     """Free text while the session lasts, else a content template: Meta takes nothing else (63016)."""
     end = _session_end(message, sender)
+    # a second is kept: the session may end on the way
     if message.body and end is not None and now + SECOND <= end:
         return {"body": message.body}
     content = message.fields.get("content_sid", "").strip()

@@ -44,6 +44,7 @@ class Subscription:
 
 def read_subscription(text: str) -> Subscription:
     """Raises ValueError that says what is wrong: its form, its address, the length of its keys."""
+    # before parsing: browsers of strangers send it
     if not 0 < len(text) <= LONGEST:
         raise ValueError(f"a push subscription has 1 to {LONGEST} characters")
     try:
@@ -81,11 +82,13 @@ def refusal_of(text: str, allow: Sequence[str] = ()) -> str:
         literal = str(ipaddress.ip_address(host))
     except ValueError:
         literal = ""
+    # what config.yaml names may be http, and inside the house
     egress = Egress(allow)
     if egress.is_named(host, port):
         return ""
     if subscription.scheme != "https":
         return "the endpoint of a push subscription begins with https://"
+    # an address that is written out can be judged without asking anybody
     if literal:
         is_inside = not egress.is_allowed(host, literal, port)
     else:
