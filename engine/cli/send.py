@@ -84,6 +84,7 @@ def send(
 
     with project_store(session.folder) as store:
         now = session.clock.now()
+        # looked at beside the daemon: nothing is written until somebody has agreed
         with store.read() as conn:
             wanted = OneOffRequest(
                 template, to, policy, goal, tuple(filter(None, (each.strip() for each in via.split(",")))),
@@ -91,6 +92,7 @@ def send(
                 share if against else 50, holdout,
             )  # fmt: skip
             project, request, name, plan = _look(conn, wanted, now, again=again)
+        # shown with --yes, too
         if form is Format.json:
             say_json(_data(name, request, plan))
         else:
@@ -103,6 +105,7 @@ def send(
             return
         # The question may stand for long: the plan is what was shown, the moment is now
         number = store.write(lambda conn: _begin(conn, request, name, plan, session.clock.now()))
+    # the JSON alone belongs to the output that programs read
     say = remark if form is Format.json else say_plain
     say(f"{name} begins: {counted(len(plan.members), 'customer')} (deployment {number}). "
         f"{command('status')} shows it, {command(f'pause {name}')} stops it")  # fmt: skip
@@ -122,6 +125,7 @@ def _look(
     if published is None:
         raise UsageError("nothing was deployed yet:", f"publish the project first with  {command('deploy')}")
     project = published[1]
+    # against what is published and not against the folder: that is what would be sent
     for what, wanted, there in (
         ("template", request.template, list(project.templates.by_name)),
         ("template", request.against, list(project.templates.by_name)),
@@ -134,15 +138,18 @@ def _look(
                 f'there is no {what} "{wanted}" in what is published:',
                 did_you_mean(wanted, there, f"there are: {', '.join(sorted(there)) or 'none'}"),
             )
+    # not every shop has orders
     usual = "order_placed" if "order_placed" in project.catalogue.events else "message_clicked"
     request = replace(request, goal=request.goal or usual)
     head = one_off.head(request.template, local_date(now, zone(project.config.timezone)))
+    # ended ones, too: a name is given once
     known = one_offs.named(conn, head)
     if not again and any(one_off.request_of(one) == request for one in known):
         raise UsageError(
             f"the same was sent today already ({known[-1].name}):", "add  --again  if that is what you want"
         )
     name = head if not known else f"{head}_{len(known) + 1}"
+    # with those that are under way: they take places under the same caps
     sends = [*one_offs.list_active(conn), OneOff(name, now, "", one_off.journey_of(request, name))]
     names = frozenset([*(one.name for one in one_offs.named(conn, one_off.PREFIX)), name])
     extended = one_off.with_one_offs(project, sends, names)
@@ -210,6 +217,7 @@ def _moment(text: str) -> str:
         return ""
     match = _MOMENT.fullmatch(text.strip())
     try:
+        # the form first: `fromisoformat` takes weeks and zones, too
         moment = dt.datetime.fromisoformat(text.strip()) if match else None
     except ValueError:
         moment = None
@@ -230,6 +238,7 @@ def _leaves_at(request: OneOffRequest, now: Instant, project: Project) -> Instan
 
 def _agreed(plan: OneOffPlan) -> bool:
     """The question; nobody to ask means no."""
+    # a script without --yes must not hang, nor send
     if not sys.stdin.isatty():
         remark("nobody can be asked here; --yes sends it")
         return False

@@ -74,6 +74,7 @@ def _head(customer: CustomerReport) -> None:
         ["known since", customer.since],
         ["time zone", f"{customer.timezone} ({why[customer.timezone_why]})"],
     ]
+    # a schema has many attributes, and most people few of them
     rows += [[name, value] for name, value in customer.attributes.items() if value != "not set"]
     say_rows(rows)
     for title, lines in (
@@ -122,6 +123,7 @@ def _history(moments: list[PastMoment], zone: dt.tzinfo) -> list[list[str]]:
             commit = f" @ {entry.commit[:10]}{entry.commit[40:]}" if entry.commit else ""
             text = f"{f'{entry.journey}: ' if entry.journey else ''}{text}{f' ({step})' if step else ''}"
             text += f"   [{entry.place}{commit}]" if entry.place else ""
+        # what happened in one moment stands under it once
         rows.append([at if at != before else "", entry.kind, text])
         before = at
     return rows

@@ -79,6 +79,7 @@ def compare(arms: Sequence[Arm], *, is_moment: bool, planned: int, seed: str) ->
     """Each arm against the first one, the control. `is_moment`: these are the data of the moment that was
     fixed; `planned`: people in two arms for whom open intervals are narrowest, fixed beforehand too. `seed`:
     of people who are drawn again."""
+    # first: where the people were not drawn as they should be, no comparison of them says anything
     ratio = sample_ratio([arm.started for arm in arms], [arm.share for arm in arms])
     if ratio is not None and ratio < ALARM:
         return ExperimentResult(ratio, True, ())
@@ -98,6 +99,7 @@ def compare(arms: Sequence[Arm], *, is_moment: bool, planned: int, seed: str) ->
                 for arm in others
             ),
         )
+    # all arms together: of many comparisons one would be called better by chance
     decided = holm([fisher(arm.goals, control.goals) for arm in others])
     by_few = is_carried_by_few(arm.money for arm in arms)
     return ExperimentResult(
@@ -108,10 +110,12 @@ def compare(arms: Sequence[Arm], *, is_moment: bool, planned: int, seed: str) ->
 
 
 def _decided(arm: Arm, control: Arm, p: float, seed: str, *, by_few: bool) -> ArmEffect:
+    # by the rate of goals alone: amounts have an interval and no test
     verdict = ArmVerdict.UNCLEAR
     if p < DECIDED_BELOW:
         verdict = ArmVerdict.BETTER if arm.goals.rate > control.goals.rate else ArmVerdict.WORSE
     has_people = arm.goals.whole > 0 and control.goals.whole > 0
+    # a few large orders: the mean is far from normal, so people are drawn again
     if by_few and has_people:
         money: ConfidenceInterval | None = bootstrap(arm.money, control.money, f"{seed}/{arm.name}")
     else:

@@ -24,6 +24,7 @@ def of_shares(
         return None
     error = sum(_smoothed(share) * (1 - _smoothed(share)) / share.whole for share in (one, other))
     low, high = _around(one.rate - other.rate, error, one.whole + other.whole, planned, alpha)
+    # two shares differ by no more than the whole
     return ConfidenceInterval(max(-1.0, low), min(1.0, high))
 
 
@@ -34,6 +35,7 @@ def of_means(
     if min(one.people, other.people) < FEWEST:
         return None
     error = one.variance / one.people + other.variance / other.people
+    # everybody spent the same, mostly nothing
     if error <= 0:
         return None
     return ConfidenceInterval(

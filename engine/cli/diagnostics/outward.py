@@ -34,6 +34,7 @@ def secrets(config: Config) -> Iterator[Finding]:
     missing = 0
     for what, secret in named:
         try:
+            # read and thrown away: what matters is whether it can be read
             secret.reveal()
         except CallerError:
             missing += 1
@@ -140,6 +141,7 @@ def _signature(channel: ChannelConfig, config: Config, folder: Path, sender: str
         return
     if signer is None:
         return
+    # DMARC asks for the domain of the sender or one above it
     if not f".{sender}".endswith(f".{signer.domain}"):
         yield Finding(
             "warn",
@@ -170,6 +172,7 @@ def _answers(what: str, server: Server) -> Iterator[Finding]:
                 way.starttls(context=server.context())
                 way.ehlo(server.name)  # what it offered before encryption does not count
             if server.user and server.password:
+                # after STARTTLS, so that the password goes encrypted wherever the server can do it
                 way.login(server.user, server.password)
             safe = isinstance(way.sock, ssl.SSLSocket)
             yield Finding(
@@ -180,6 +183,7 @@ def _answers(what: str, server: Server) -> Iterator[Finding]:
             )
             yield from _certificate(what, way.sock)
     except ssl.SSLError as wrong:
+        # the words of the check say what is wrong with the certificate, the reason only that something is
         why = getattr(wrong, "verify_message", None) or wrong.reason
         yield Finding(
             "FAIL",

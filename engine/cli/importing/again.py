@@ -63,14 +63,17 @@ def _of_source(
     items: list[Item] = []
     wrong: dict[int, list[RefusedItem]] = {}
     superseded = 0
+    # all of one source in one batch: the inbox is asked once, not for every item
     for place, one in enumerate(kept):
         read = _items(one, place)
         if isinstance(read, RefusedItem):
             wrong[place] = [read]
             continue
+        # what came meanwhile is newer: it must not be set back by what waited
         left = [wanted for item in read if (wanted := _still_wanted(conn, one, item)) is not None]
         superseded += not left
         items += left
+    # without a new line in quarantine: each stands there already
     result = intake.take(conn, intake.prepare(items, source, now), now, keep=False)
     conflicts = {fault.item for fault in result.refused if not fault.kept and fault.field == "id"}
     for fault in result.refused:
@@ -91,6 +94,7 @@ def _of_source(
             for place, faults in wrong.items()
         },
     )
+    # in the same transaction: what is taken leaves the quarantine at that moment, or not at all
     refusals.remove(conn, [one.number for place, one in enumerate(kept) if place not in wrong])
     # One kept item may hold several events, each of which may be known already: it is counted once.
     over = len(kept) - len(wrong)
@@ -135,6 +139,7 @@ def _still_wanted(conn: Connection, kept: KeptItem, item: Item) -> Item | None:
         return item if changed is None or changed <= kept.at else None
     if not isinstance(item, CustomerItem) or not kept.partial:
         return item
+    # they may have become somebody else since
     customer = aliases.resolve(conn, [item.customer_id]).get(item.customer_id, item.customer_id)
     known = addressees.find(conn, bucket_of(conn, customer), [customer]).get(customer)
     values = known.values if known else {}
@@ -146,6 +151,7 @@ def _still_wanted(conn: Connection, kept: KeptItem, item: Item) -> Item | None:
     said = item.consent if isinstance(item.consent, dict) else {}
     reduced = structs.replace(
         item,
+        # under the id itself the inbox would take it for what it has already
         id=f"{item.id}:again" if item.id else None,
         attributes={n: v for n, v in item.attributes.items() if n in wrong and n not in values},
         addresses={n: v for n, v in item.addresses.items() if n in places and n not in reached},

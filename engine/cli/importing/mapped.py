@@ -94,6 +94,7 @@ def tidy(cells: Mapping[str, Any]) -> dict[str, Any]:
 def _grouped(rows: Iterator[SourceRow], column: str | None) -> Iterator[SourceRow]:
     group: list[SourceRow] = []
     for row in rows:
+        # the group is a column by the name that the mapping uses
         tidied = row if row.why else replace(row, cells=tidy(row.cells))
         key = tidied.cells.get(column) if column else None
         if group and (key is None or tidied.why or group[0].cells.get(column or "") != key):
@@ -101,6 +102,7 @@ def _grouped(rows: Iterator[SourceRow], column: str | None) -> Iterator[SourceRo
             group = []
         if tidied.why or key is None:
             yield tidied if tidied.why else _united([tidied])
+        # a column with one value for all rows would gather the whole file in memory
         elif len(group) >= MOST_LINES:
             yield replace(tidied, why=f"more than {MOST_LINES:,} rows belong together")
         else:
@@ -112,6 +114,7 @@ def _grouped(rows: Iterator[SourceRow], column: str | None) -> Iterator[SourceRo
 def _united(group: Sequence[SourceRow]) -> SourceRow:
     """What belongs together stands in the first row, and where it is empty in a later one."""
     cells: dict[str, Any] = {}
+    # from the last to the first, so that the first one wins
     for row in reversed(group):
         cells |= row.cells
     lines = [dict(row.cells) for row in group]
@@ -187,6 +190,7 @@ def _fields(
         if (value := _read(get, cells, types.get(name, TEXT), columns)) is not None
     }
     if columns.currency and any(kind.kind in ("money", "list of") for kind in types.values()):
+        # only where an amount may stand, and never over what a cell says
         values.setdefault(CURRENCY, columns.currency)
     return values
 
@@ -203,6 +207,7 @@ def _amount(raw: str, decimal: str, *, money: bool) -> str | dict[str, str]:
     if match is None:
         return {"written": raw}
     digits = _BLANKS.sub("", match["amount"]).removeprefix("+")
+    # the groups are looked at before the signs are taken away: afterwards 1,23 and 123 are the same
     if not _GROUPED[decimal].fullmatch(digits):
         return {"written": raw}
     plain = digits.replace(",", "") if decimal == "point" else digits.replace(".", "").replace(",", ".")
@@ -218,6 +223,7 @@ def _moment(raw: str, kind: str, order: tuple[str, ...], zone: ZoneInfo) -> str:
     if written is None:
         return _without_year(raw, order) if kind == "birthday" else raw
     day, rest = written
+    # a day needs no clock: what stands behind it is left out
     if kind != "time":
         return day.isoformat()
     clock = _CLOCK.fullmatch(rest) if rest else None
@@ -238,6 +244,7 @@ def _written(raw: str, order: tuple[str, ...]) -> tuple[dt.date, str] | None:
     try:
         if serial is not None:
             seconds = round(float(f"0{(serial[2] or '.0').replace(',', '.')}") * 86_400)
+            # a spreadsheet counts days and keeps the time as a fraction of one
             clock = dt.timedelta(seconds=seconds)
             return _FIRST_SERIAL_DAY + dt.timedelta(days=int(serial[1])), str(clock).zfill(
                 8

@@ -88,6 +88,7 @@ class SampleWriter:
         return self._ordered({language for (name, _), of in every if name == template for language in of})
 
     def _ordered(self, languages: Collection[str]) -> list[str]:
+        # in the order of config.yaml; what was taken out of it and is still written comes behind
         known = [each for each in self._config.languages if each in languages]
         return [*known, *sorted(set(languages) - set(known))]
 
@@ -95,6 +96,7 @@ class SampleWriter:
         self, template: str, known: SampleCustomer | None, language: str | None
     ) -> Iterator[CompiledTemplate]:
         for channel in self._project.templates.channels(template):
+            # a customer of the store gets one language: theirs
             if known is not None and language is None:
                 picked = self._project.messages.pick(template, channel, known.language or None)
                 yield from [picked] if picked is not None else []
@@ -106,6 +108,7 @@ class SampleWriter:
         """The paths of the splits that a template asks for, each with each; a customer of the store has their
         own."""
         asked = {read.name.split(".")[1] for read in template.reads() if read.name.startswith("paths.")}
+        # which paths they took is known
         if known is not None and "paths" in known.names:
             return [{}]
         choices: dict[str, tuple[str, ...]] = {}
@@ -126,10 +129,12 @@ class SampleWriter:
         addressed = Recipient(
             "preview", template.channel, _ADDRESSES.get(template.channel, "+15550100123"), "made-up", policy
         )
+        # a preview shows where links lead, and nobody's click is counted
         style = replace(self._styles.get(template.channel, SenderProfile()), clicks=False)
         try:
             message = render(template, addressed, values, self._vocabulary, self._links, style)
         except RenderError as wrong:
+            # the other sheets are shown all the same
             empty = Message(
                 "preview", template.channel, "", template.name, template.language, policy, body=""
             )
@@ -146,6 +151,7 @@ class SampleWriter:
         product = self._made_up.fields(catalogue.product_fields)
         timezone = known.timezone or str(own["timezone"])
         return RenderValues(
+            # never the id of a real customer: links of a preview must lead to nobody
             customer={**known.values, "id": "preview"} if known.values else customer,
             names={**self._names(template.name), **known.names},
             product={**product, **known.product},
@@ -178,6 +184,7 @@ class SampleWriter:
             given |= {name: lines[0][1] for name, lines in step.chosen if lines}
             for name, value in step.values:
                 given[name] = self._made_up.value(name, value.type) if isinstance(value, Ref) else value
+        # nobody sends it yet: any event may be what it will read
         if not senders:
             for every in self._project.catalogue.events.values():
                 fields |= every

@@ -41,6 +41,7 @@ def write_test_message(
         own = contact(channel, address, None)
     except ValueError as wrong:
         raise UsageError(f'"{address}" cannot get it via {channel}:', str(wrong)) from wrong
+    # a test is a message like any other: a project that may reach nobody reaches nobody
     only = project.config.deliver_only
     if only is not None and not AllowList(only).names(channel, own):
         raise UsageError(
@@ -48,6 +49,7 @@ def write_test_message(
             "add it there, or send the test to an address that is on it",
         )
     writer = SampleWriter(project, now, links_of(project.config, secret))
+    # a key of its own each time, so that no provider takes the second test for a repetition of the first
     addressed = Recipient(f"test-{new_id()}", channel, own, TESTER, None, Instant(now + HOUR))
     letter = writer.letter(template, known, language, addressed)
     if letter is None:
@@ -88,6 +90,7 @@ async def deliver(project: Project, letter: Message, secret: str, clock: Clock) 
 def _channel(project: Project, template: str, address: str, via: str | None) -> str:
     written = [each for each in project.templates.channels(template) if each in project.config.channels]
     listed = ", ".join(written) or "none"
+    # what is said wins over what fits
     if via is not None:
         if via not in written:
             raise UsageError(
@@ -95,6 +98,7 @@ def _channel(project: Project, template: str, address: str, via: str | None) -> 
                 did_you_mean(via, written, f"it is written for: {listed}"),
             )
         return via
+    # not guessed between several: a test that goes elsewhere helps nobody
     fitting = [each for each in written if _fits(each, address)]
     if len(fitting) == 1:
         return fitting[0]
