@@ -81,7 +81,6 @@ def render(
 ) -> Message:
     """The message for one customer. Raises RenderError; `Hi !` is never sent."""
     own = {
-        # for every message, though only some show it: what a template reads must be there
         "unsubscribe": links.unsubscribe(
             UnsubscribeLink(
                 addressed.customer, addressed.channel, addressed.purpose or "marketing", addressed.key
@@ -104,7 +103,6 @@ def render(
             text = text.replace("\n\n\n", "\n\n")
         text = text.strip()
         html, text = _tracked(html, text, addressed, links, sender, Hosts(sender.home, template.hosts))
-        # an answer to what they just did cannot be unsubscribed from
         if addressed.purpose is not None:
             headers = one_click(own["unsubscribe"])
     else:
@@ -113,7 +111,6 @@ def render(
         if template.channel == "sms":
             # one no-break blank of an amount would make a part 67 characters long instead of 153
             text = text.replace("\xa0", " ").replace("\u202f", " ")
-    # only now: a template that is fine may come to nothing for one customer
     if not text.strip() and not html and not fields.get("content_sid"):
         raise RenderError(template.name, template.file, 0, "text", "it is empty")
     if template.channel == "email" and not fields.get("subject", "").strip():
@@ -128,7 +125,6 @@ def render(
         body=text if template.channel == "email" else text.strip(),
         html=html,
         subject=fields.pop("subject", ""),
-        # taken out of the fields, which channels with their own parameters pass on as they are
         sender=fields.pop("from", "") or sender.sender,
         reply_to=fields.pop("reply_to", "") or sender.reply_to,
         headers=headers,
