@@ -180,7 +180,11 @@ class SampleWriter:
         senders = list(self._senders(template))
         offer = next((made for journey, step in senders if (made := _offer_before(journey, step))), None)
         for journey, step in senders:
-            fields |= self._trigger(journey)
+            for start in journey.starts:
+                if isinstance(start, EventTrigger):
+                    fields |= self._project.catalogue.event_fields(start.event) or {}
+                elif isinstance(start, ProductTrigger):
+                    fields |= PRODUCT_STARTS[start.kind]
             given |= {name: lines[0][1] for name, lines in step.chosen if lines}
             for name, value in step.values:
                 given[name] = self._made_up.value(name, value.type) if isinstance(value, Ref) else value
@@ -195,15 +199,6 @@ class SampleWriter:
             for step in journey.steps:
                 if isinstance(step, SendStep) and step.template == template:
                     yield journey, step
-
-    def _trigger(self, journey: Journey) -> Mapping[str, Type]:
-        fields: dict[str, Type] = {}
-        for start in journey.starts:
-            if isinstance(start, EventTrigger):
-                fields |= self._project.catalogue.event_fields(start.event) or {}
-            elif isinstance(start, ProductTrigger):
-                fields |= PRODUCT_STARTS[start.kind]
-        return fields
 
     def _purpose(self, template: str) -> str | None:
         return next((step.policy.consent for _, step in self._senders(template)), "marketing")

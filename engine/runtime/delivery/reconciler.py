@@ -106,7 +106,11 @@ class Reconciler:
         unknown, moved = self._context.render_context().unknown, 0
         wanted: list[OutboxMessage] = []
         for message in outcomes.due(conn, now):
-            match unknown.verdict(message, now, self._same_key_until(message)):
+            handed_at = message.handed_at
+            window = getattr(self._channel(message.channel), "idempotency_window_ms", 0)
+            # design/reliability 2.3: the provider knows the key for so long; we stop at half of it
+            until = Instant(handed_at + window // 2) if window and handed_at is not None else None
+            match unknown.verdict(message, now, until):
                 case "treat as sent":
                     moved += _count_as_sent(conn, message, now)
                 case "resend":
@@ -125,12 +129,6 @@ class Reconciler:
                 case "hold" | "look up":  # without a list to look at
                     moved += outcomes.settle(conn, message.send_key, message.customer, MessageState.HELD, now)
         return moved, wanted
-
-    def _same_key_until(self, message: OutboxMessage) -> Instant | None:
-        window = getattr(self._channel(message.channel), "idempotency_window_ms", 0)
-        if not window or message.handed_at is None:
-            return None
-        return Instant(message.handed_at + window // 2)  # design/reliability 2.3: stop at half of it
 
     def _lister(self, name: str) -> Lister | None:
         channel: object = self._channel(name)

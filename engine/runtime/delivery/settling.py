@@ -176,7 +176,12 @@ def _soft_bounce(message: OutboxMessage, delivery: Delivery, now: Instant) -> Re
 
 def _apply_notice(conn: Connection, channel: str, notice: Notice, now: Instant) -> None:
     """Pauses the channel or a domain, with an alert, once."""
-    if notice.channel and _is_believed(conn, channel, notice):
+    # of those who refuse us enough must have taken a message before
+    believed = (
+        records.has_been_taken(conn, witness.customer, channel, witness.address)
+        for witness in notice.witnesses
+    )
+    if notice.channel and sum(believed) >= notice.needed:
         pauses.pause(conn, "channel", channel, now, pauses.AUTOMATIC, notice.channel)
         why = f'the channel "{channel}" was paused, and tries again by itself: {notice.channel}'
         alerts.raise_alerts(conn, [Alert("", "", why)], now)
@@ -191,12 +196,3 @@ def _apply_notice(conn: Connection, channel: str, notice: Notice, now: Instant) 
         pauses.pause(conn, "domain", notice.domain, now, pauses.AUTOMATIC, notice.why[:500])
         why = f"mail to {notice.domain} was paused, since it refuses us as a sender: {notice.why}"[:400]
         alerts.raise_alerts(conn, [Alert("", "", why)], now)
-
-
-def _is_believed(conn: Connection, channel: str, notice: Notice) -> bool:
-    """Whether enough of those who refuse us have taken a message before."""
-    believed = (
-        records.has_been_taken(conn, witness.customer, channel, witness.address)
-        for witness in notice.witnesses
-    )
-    return sum(believed) >= notice.needed
