@@ -52,6 +52,7 @@ def of_spending(context: DecisionContext, spent: PointsSpent) -> None:
     rules = context.journeys.loyalty
     if rules is None:
         return
+    # looked at even where nothing is spent: time may have changed it since
     ledger = _open(context, rules)
     if rules.points is not None and spent.points:
         ledger = with_spending(ledger, spent)
@@ -82,6 +83,7 @@ def of_facts(context: DecisionContext, names: Collection[str]) -> None:
 def of_time(context: DecisionContext) -> None:
     """What time alone does: points that can be spent from now on, that end, that will end; a tier that is
     left."""
+    # the moment has come; the next one follows from the ledger below
     context.points_due = None
     rules = context.journeys.loyalty
     if rules is not None:
@@ -128,6 +130,8 @@ def _follow(context: DecisionContext, rules: LoyaltyRules, ledger: Ledger, telle
     looks = [settled.next_change] if settled.next_change is not None else []
     if rules.points is not None:
         values |= values_of(settled)
+        # entered before anything is told, and told before the ledger is made smaller: compacting drops
+        # lines that both need
         ledger, entries = _booked(ledger, settled)
         teller.entered(ledger, entries, settled)
         ledger, warnings = _warned(rules.points, ledger, settled, teller, now)
@@ -149,6 +153,7 @@ def _follow(context: DecisionContext, rules: LoyaltyRules, ledger: Ledger, telle
             else:
                 facts.values[name] = value
         context.changed_attributes |= changed
+    # nobody who never had points gets an empty ledger
     if facts.fact_state.get(MEMORY) != ledger and ledger != Ledger():
         context.writable("fact_state").fact_state[MEMORY] = ledger
 
@@ -163,6 +168,7 @@ def _booked(ledger: Ledger, settled: SettledLedger) -> tuple[Ledger, list[_Entry
     """The ledger with every cause entered as it is worth now, and the entries."""
     entries: list[_Entry] = []
     booked = ledger.booked
+    # what is worth nothing any more is entered as well, as what it lost
     for cause in dict.fromkeys((*settled.worth, *booked)):
         was, points = booked.get(cause, Booking(0, 0)), settled.worth.get(cause, 0)
         if points != was.points:
@@ -216,6 +222,7 @@ def _ranked(
             before = TierStanding(set_before, now)
     earned = [*settled.earned, *earned_before(ledger)]
     after = TierCount(tiers, context.facts, context.index.rules, timezone, earned).stand(before, now)
+    # after the points: a tier may be counted from what they have just become
     if after.tier != before.tier:
         name = "tier_reached" if tiers.rank(after.tier) > tiers.rank(before.tier) else "tier_left"
         if name == "tier_reached":

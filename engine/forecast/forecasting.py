@@ -51,6 +51,7 @@ class FittedModels:
         if self.spending is None:
             return chance, often, np.full(len(chance), np.nan)
         amounts = GammaGamma(self.spending.p, self.spending.q, self.spending.v)
+        # who paid nothing has no mean of their own, and gets that of all
         paid = np.where(self.histories.payers, self.histories.paid, 0.0)
         return chance, often, often * amounts.amount(paid, self.histories.spend)
 
@@ -62,6 +63,7 @@ def forecast_facts(table: PurchaseDays, last: int, rules: Iterable[FactRule]) ->
     for rule in rules:
         assert rule.ahead is not None
         for day in (last, last - rule.ahead):
+            # a fit takes most of the time, and facts share theirs
             if day not in fits:
                 fits[day] = fitted(table.until(day))
         yield _forecast(rule, fits[last], fits[last - rule.ahead], table, last)
@@ -76,6 +78,7 @@ def _forecast(
         rule.name, rule.event, rule.field, ahead, _iso(last), rule.fingerprint,
         coming=now.coming, spending=now.spending if is_sum else None,
     )  # fmt: skip
+    # both: a forecast that cannot be checked against days that are over is not given
     short = _missing(now, is_sum=is_sum, held_out=False) or _missing(then, is_sum=is_sum, held_out=True)
     if short is not None:
         return ForecastResult(replace(made, shortcoming=short))
@@ -93,6 +96,7 @@ def _calibration(
     came = counted.days > 0
     groups = [
         CalibrationGroup(len(some), float(chance[some].sum()), int(np.count_nonzero(came[some])))
+        # stable: people with one chance fall into the same group every time
         for some in np.array_split(np.argsort(-chance, kind="stable"), GROUPS)
     ]
     return Calibration(
@@ -126,6 +130,7 @@ def fitted(histories: PurchaseHistories) -> FittedModels:
             )
         else:
             no_coming = Shortcoming(ForecastRefusal.NOT_FOUND)
+    # without a model of coming there is nothing an amount could be multiplied with
     if coming is None:
         return FittedModels(histories, None, None, no_coming, no_coming)
     payers = int(np.count_nonzero(histories.payers))
@@ -135,6 +140,7 @@ def fitted(histories: PurchaseHistories) -> FittedModels:
         spent = gamma_gamma.fit(histories)
         if not spent.is_found:
             no_spending = Shortcoming(ForecastRefusal.NOT_FOUND)
+        # the fitted distribution has no mean that could be told
         elif not spent.model.has_mean:
             no_spending = Shortcoming(ForecastRefusal.NO_MEAN)
         else:

@@ -65,6 +65,7 @@ def erase(store: Store, config: Config, folder: Path, wanted: Sequence[str], now
 def erase_again(store: Store, config: Config, folder: Path) -> Erasures:
     """Forgets whom a backup that was put back has brought with it, by the log of the store and the one beside
     it. Who began anew after the erasure stays."""
+    # first the log beside the store: the one inside is as old as the backup
     store.write(lambda conn: erasure.note_log(conn, read_log(log_file(config, folder))))
     people: list[Erased] = []
     while True:
@@ -87,6 +88,7 @@ def read_log(file: Path) -> list[tuple[str, Instant, str]]:
             id_hash, at, addresses = json.loads(line)
         except ValueError:
             continue
+        # hashes alone: the log of who was forgotten must not remember them
         lines.append((str(id_hash), Instant(int(at)), str(addresses)))
     return lines
 
@@ -120,4 +122,5 @@ def _write_log(store: Store, file: Path) -> None:
     with open(file, "a", encoding="utf-8", opener=private_opener) as opened:
         opened.writelines(json.dumps(line) + "\n" for line in lines)
         opened.flush()
+        # on the disk before it is said that somebody is forgotten: the log is what a backup is cleaned by
         os.fsync(opened.fileno())

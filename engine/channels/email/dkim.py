@@ -68,6 +68,7 @@ class Signer:
         from dkim.crypto import UnparsableKeyError, parse_pem_private_key, parse_public_key
 
         tags = dict(part.strip().partition("=")[::2] for part in record.split(";") if "=" in part)
+        # DNS holds a long record in pieces, which may be joined with blanks
         published = "".join({name.strip(): value for name, value in tags.items()}.get("p", "").split())
         try:
             theirs = parse_public_key(base64.b64decode(published, validate=True))
@@ -82,6 +83,7 @@ def open_signer(channel: str, domain: str, selector: str, key: str) -> Signer | 
     half a configuration, a missing extra, and a key that signs nothing."""
     if not (domain or selector or key):
         return None
+    # half a configuration is a slip: mail without a signature would go out unseen
     missing = [
         name
         for name, value in (("dkim_domain", domain), ("dkim_selector", selector), ("dkim_key", key))

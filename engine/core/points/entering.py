@@ -50,6 +50,8 @@ def ledger_of(facts: Facts, rules: PointsRules | None) -> Ledger:
 def with_event(ledger: Ledger, rules: PointsRules, facts: Facts, event: Event, now: Instant) -> Ledger:
     """The ledger with what an event earns, takes back and spends; the same one where that is nothing new."""
     at = event.occurred_at
+    # of the half that was compacted nothing is known one by one: what comes so late cannot be told from a
+    # repetition
     if not ledger.takes(at):
         return ledger
     for line in _earned(rules, facts, event, now):
@@ -57,6 +59,7 @@ def with_event(ledger: Ledger, rules: PointsRules, facts: Facts, event: Event, n
             ledger = ledger.with_earned(line)
     cause = cause_of(event.name, event.id)
     for number, counter in enumerate(rules.less):
+        # one event may take back by several keys, each known under its own cause
         taking = f"-{number} {cause}" if number else f"- {cause}"
         if counter.event == event.name and not ledger.knows(taking):
             back = _taken_back(counter, event, taking)
@@ -105,6 +108,7 @@ def whole_points(value: Value) -> int:
 def _opening(facts: Facts, rules: PointsRules) -> Iterator[EarnedPoints]:
     values = facts.values
     points = whole_points(values.get(POINTS))
+    # those that end are a part of all
     ending = min(whole_points(values.get(EXPIRING)), points)
     last_day, cause = values.get(EXPIRE_ON), f"{OPENING}{derive('opening', facts.customer)[:12]}"
     if isinstance(last_day, dt.date) and ending > 0:
@@ -137,6 +141,8 @@ def _earned(rules: PointsRules, facts: Facts, event: Event, now: Instant) -> Ite
                 yield _line(rules, cause_of(event.name, event.id, line.key), event.name, event.occurred_at,
                             (offer,), event=event)  # fmt: skip
             continue
+        # all that may count are kept: which one does is decided when the ledger is played, by the limits
+        # that are left then
         offers.append(offer)
         # A line with a limit may be used up: then the next one counts.
         is_settled = line.limit is None
@@ -152,6 +158,7 @@ def _offer(rules: PointsRules, line: EarnLine, event: Event) -> EarnOffer:
         times, period = limit.times, limit.period(local_date(event.occurred_at, zone(rules.zone)))
     if gives.field is None:
         return EarnOffer(line.key, line.words, gives.points, times=times, period=period)
+    # an amount that somebody has mistyped must not become a number that nothing can hold
     amount = min(gives.amount(event.fields), gives.unit * MOST_POINTS)
     return EarnOffer(
         line.key, line.words, gives.points, _digits(gives.unit), gives.currency, _digits(amount), times,
@@ -169,6 +176,7 @@ def _line(
     event: Event | None = None,
     ready_at: Instant | None = None,
 ) -> EarnedPoints:
+    # in the shop's own zone: a length of days ends at a moment of its calendar
     if ready_at is None:
         ready_at = plus(at, rules.pending, zone(rules.zone)) if rules.pending is not None else at
     last_day = rules.expire.last_day(at, rules.zone) if rules.expire is not None else None

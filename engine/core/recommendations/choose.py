@@ -126,6 +126,7 @@ def cart_of(past: CustomerPast, now: Instant) -> tuple[str, ...]:
     ordered_at = past.orders[0].at if past.orders else 0
     found: dict[str, None] = {}
     for done, is_whole in past.carts:
+        # the newest come first, so nothing behind this one counts either
         if done.at <= ordered_at or done.at <= now - CART_BACK:
             break
         found |= dict.fromkeys(done.products)
@@ -166,6 +167,7 @@ def values_asked(
         value = asked.values.get(source.attribute)
         return value if isinstance(value, tuple) else (value,) if isinstance(value, str) and value else ()
     if source.kind is SourceKind.SAME_CATEGORY and source.seeds is not None:
+        # sorted, since a set has another order in every process
         return tuple(sorted(_categories(seeds_of(source.seeds, asked, now), tables)))
     return ("",)
 
@@ -179,6 +181,7 @@ def candidates(
         scores: dict[str, int] = {}
         for value in values_asked(source, asked, tables, now):
             scores |= dict(tables.lists.get((source.listed, source.listed_by, value), ()))
+        # nobody is shown what the source begins at
         return _best({product: score for product, score in scores.items() if product not in own})
     assert source.seeds is not None
     seeds = seeds_of(source.seeds, asked, now)
@@ -208,6 +211,7 @@ def choose(
             excluded.setdefault(product, str(exclusion))
     items: dict[str, RecommendedItem] = {}
     rejected: dict[str, RejectedProduct] = {}
+    # in their order: a later source fills up what an earlier one leaves
     for source in rule.sources:
         name = str(source)
         categories = (
@@ -216,6 +220,7 @@ def choose(
             else frozenset()
         )
         for product, score in candidates(source, asked, tables, now):
+            # what fell out of one source falls out of all, with the first reason
             if product in items or product in rejected:
                 continue
             fields = tables.products.get(product)
@@ -282,4 +287,5 @@ def _categories(products: Weights, tables: RecommendationTables) -> frozenset[st
 
 
 def _best(scores: Mapping[str, int]) -> list[Scored]:
+    # by the id where scores are equal, so that a list does not change by chance
     return sorted(scores.items(), key=lambda scored: (-scored[1], scored[0]))[:MOST_CANDIDATES]

@@ -41,6 +41,7 @@ def in_use(conn: Connection, published: Journeys, unsettled: Sequence[UnsettledF
     for each in unsettled:
         wanted = facts.get(each.name)
         used = used_rule(conn, each, wanted)
+        # no definition that could count: the value stays as it is until the new one is whole
         if used is None:
             facts.pop(each.name, None)
         else:
@@ -62,6 +63,7 @@ def used_rule(
 ) -> FactRule | None:
     """The definition that the values of a fact are by; None: there is none, or its files are not readable any
     more. `wanted`: the published one."""
+    # the usual case, without reading the files of a deployment
     if wanted is not None and wanted.fingerprint == definition.fingerprint:
         return wanted
     if not definition.fingerprint:
@@ -78,6 +80,8 @@ def notice(
     what is new or changed: those that were begun. `before`: the facts of the deployment before it, for a
     store that knows nothing of definitions yet."""
     known = definitions.all_of(conn)
+    # a store of a version without definitions: what customers have is by the facts that were published
+    # before
     if not known:
         known = {
             rule.name: _whole(rule, max(number - 1, 1), now) for rule in before if rule.is_kept
@@ -91,6 +95,7 @@ def notice(
         for name, each in known.items()
         if name not in wanted and each.state is not DefinitionState.REMOVED
     ]
+    # nothing is written by a deployment that changes no fact
     definitions.put(conn, (each for each in (*changed, *gone) if each != known.get(each.name)))
     return [
         each
@@ -135,6 +140,7 @@ def _noticed(
         return same.turned(DefinitionState.DROPPING) if takes_back else same
     if known.state is DefinitionState.COUNTING and known.coming == rule.fingerprint:
         return known
+    # there is nobody to count for
     if not people:
         return _whole(rule, number, now)
     return known.begun(rule.fingerprint, now, people)
@@ -161,6 +167,7 @@ def put_in_place(
         if told := tuple(name for name in names if name in asked):
             kind, body = to_row(FactsRedefined(0, now, told))
             rows.append((bucket, customer, kind, now, body))
+    # nobody waits for it: behind what happens now
     inbox.append_history(conn, rows)
     return bool(rows)
 

@@ -124,7 +124,9 @@ def read_base(
     from engine.forecast.purchases import PurchaseDays, local_days
 
     shop = zone(journeys.timezone)
+    # whole days alone: today is not over
     until = at_local(today, dt.time.min, shop)
+    # the one that needs amounts decides what is read; the others take part
     rule = next((each for each in rules if each.field is not None), rules[0])
     names = [each.name for each in rules]
     people: list[tuple[int, str]] = []
@@ -214,6 +216,7 @@ def _changes(
 ) -> Iterator[dict[_Customer, _Values]]:
     """Everybody of whom something is another value, some at a time. `first`: facts of which also what has
     hardly moved is written."""
+    # without the extra a fact has no value: one of before would grow old unseen
     if base is None:
         with store.read() as conn:
             having = {rule.name: forecasts.having(conn, rule.name) for rule in rules}
@@ -228,6 +231,7 @@ def _changes(
     for row, (rule, result) in enumerate(zip(rules, results, strict=True)):
         if result.values is not None:
             new[row, result.values.customers] = np.round(result.values.values, _places(rule))
+        # NaN is no value: a comparison with it says nothing
         is_set[row] = ~np.isnan(new[row]) & ~_is_same(
             base.stored[rule.name], new[row], rule, exactly=rule.name in first
         )
@@ -294,6 +298,8 @@ def _write(
     for customer, values in some.items():
         quietly, loudly, kept = _Values(), _Values(), _Values()
         for name, value in values.items():
+            # who is inside such a journey is told by the inbox, which keeps the order of decisions; all
+            # others are written to at once
             if customer in told[name]:
                 (quietly if name in first else loudly)[name] = value
             elif value is None:

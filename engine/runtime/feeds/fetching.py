@@ -77,8 +77,10 @@ async def fetch(
             answer = await _ask(egress, Request("GET", url, headers=headers, seconds=seconds, sink=sink), url)
             await sink.flush()
             if answer.status not in _REDIRECTS:
+                # only now the file holds all of it
                 return _taken(answer, file, url)
             target = urljoin(url, answer.headers.get("location", ""))
+            # before it is asked: the login would go out in the open
             if url.startswith("https:") and not target.startswith("https:"):
                 raise EgressError(f"{_host(url)} leads away from https to {_host(target)}")
             if _origin(target) != origin:

@@ -94,6 +94,7 @@ def read_feed(
     try:
         for item in items:
             reading.items += 1
+            # a large feed takes minutes, a stop 30 seconds
             if reading.items % _LOOK == 0 and is_stopped():
                 raise StoppedError
             if reading.items > most:
@@ -118,6 +119,8 @@ def _take(
         if item.why:
             raise InvalidFeedValue("", "", item.why, item.fix)
         _check_id(id_, reading.seen)
+        # before its values are looked at: a second one with this id is told as that, whatever was wrong
+        # with the first
         reading.seen.add(id_)
         offer = _offered(item, kind, now)
         given = fields.own(offer.values) if item.is_own else fields.named(offer.values)
@@ -137,6 +140,7 @@ def _take(
         ]
     if faults:
         reading.faulty += 1
+        # all are counted, some are listed: a feed may be wrong in every line
         reading.faults += faults[: max(0, LISTED - len(reading.faults))]
         return faults
     reading.products += 1
@@ -144,6 +148,7 @@ def _take(
     turns = offer.turns_at
     if turns is not None and (reading.turns_at is None or turns < reading.turns_at):
         reading.turns_at = turns
+    # beside and not into the store: nothing is taken before all of it was read
     reading.spool.write(orjson.dumps([id_, stored], option=orjson.OPT_APPEND_NEWLINE))
     return faults
 

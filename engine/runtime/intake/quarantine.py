@@ -81,6 +81,7 @@ def kept_items(
     for place, faults in wrong.items():
         origin = sent(place)
         body = texts.get(place) or text_of(origin)
+        # counted all the same, in `refusals_of`
         if len(body) > LARGEST:
             continue
         items.append(
@@ -104,6 +105,7 @@ def is_partial(origin: SentItem, place: int, taken: frozenset[int]) -> bool:
 def _name(origin: SentItem) -> str:
     """What an item is about: the event as the sender calls it, else the kind of the call."""
     event = origin.body.get("event") if isinstance(origin.body, Mapping) else None
+    # as the sender calls it: that is what they look for
     if isinstance(event, str) and event.strip():
         return _word(event.strip(), 100)
     return origin.way or "item"
@@ -126,6 +128,7 @@ def _id_of(origin: SentItem, body: str) -> str:
 
 def _word(text: str, longest: int = _LONGEST_WORD) -> str:
     """A text that any database stores and any terminal shows."""
+    # what strangers sent is printed in terminals
     if not text.isprintable():
         text = text.encode("unicode_escape", "backslashreplace").decode("ascii")
     return text[:longest]

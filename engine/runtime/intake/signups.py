@@ -54,6 +54,7 @@ def network_of(host: str) -> str:
     except ValueError:
         return "unknown"
     if isinstance(address, ipaddress.IPv6Address):
+        # whoever has IPv6 has a whole network of addresses
         if address.ipv4_mapped is None:
             return str(ipaddress.ip_network((address, 48), strict=False))
         address = address.ipv4_mapped
@@ -86,6 +87,7 @@ def sign_up(
 ) -> bool:
     """Takes the wish, in a transaction of the writer. `known`: the customer who has the address. False: too
     many were."""
+    # asked again inside the transaction: others may have signed up since the look
     if not is_allowed(conn, wish, rules, now):
         return False
     allowances.use(conn, _allowances(wish, rules), now)
@@ -97,6 +99,8 @@ def sign_up(
         what = "nobody can sign up for now" if is_shut else "only the first one of each network is taken now"
         why = f"more than {rules.in_all} sign-ups in an hour (signup: in_all): {what}"
         alerts.raise_alerts(conn, [Alert(f"sign-up {wish.listed.name}", "", why)], now)
+    # by the mailbox and the secret of the store: who signs up twice is one customer, and nobody can guess
+    # the id
     customer = known or f"signup-{address_hash(secret(conn), 'signup', mailbox_of(wish.address))[:26]}"
     listed = wish.listed
     items: list[Item] = []

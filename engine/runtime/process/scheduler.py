@@ -76,6 +76,7 @@ class Scheduler:
 
     def start(self) -> None:
         """Starts jobs from now on; scores, segments, reactions and old traces are looked at at once."""
+        # those of every process; all below is done by the leader alone
         for name, milliseconds, job, at_once in self._added:
             self._every(milliseconds, name, job, at_once=at_once)
         for milliseconds, name, job in (
@@ -114,8 +115,10 @@ class Scheduler:
         self, milliseconds: int, name: str, job: Callable[[], Awaitable[None]], *, at_once: bool = False
     ) -> None:
         guarded = self._guarded(name, job)
+        # four times a second at most, however fast the clock is
         seconds = max(0.25, milliseconds / 1000 / self._speed)
         self._scheduler.add_job(guarded, "interval", seconds=seconds, id=name)
+        # an interval starts for the first time at its end
         if at_once:
             self._scheduler.add_job(guarded)
 
