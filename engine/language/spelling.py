@@ -68,7 +68,13 @@ def spell_length(words: str) -> str:
         return elapsed(minutes) if minutes else words
     if not _PARTS.fullmatch(words):
         return words
-    return " ".join(_one_length(number, unit) for number, unit in _ONE_PART.findall(words))
+    lengths: list[str] = []
+    for number, unit in _ONE_PART.findall(words):
+        word = unit.casefold().rstrip(".")
+        word = _SHORT_UNITS.get(word, word.removesuffix("s"))
+        count = _count(number)
+        lengths.append(f"{count} {word}{'' if count == 1 else 's'}")
+    return " ".join(lengths)
 
 
 def elapsed(minutes: int) -> str:
@@ -93,13 +99,6 @@ def _minutes_of(match: re.Match[str]) -> int:
     hundredths = int(match["tenths"].ljust(2, "0")) * 60
     # what is no whole number of minutes is left to its author
     return int(match["whole"]) * 60 + hundredths // 100 if hundredths % 100 == 0 else 0
-
-
-def _one_length(number: str, unit: str) -> str:
-    word = unit.casefold().rstrip(".")
-    word = _SHORT_UNITS.get(word, word.removesuffix("s"))
-    count = _count(number)
-    return f"{count} {word}{'' if count == 1 else 's'}"
 
 
 def _count(number: str) -> int:

@@ -10,7 +10,7 @@ from engine.language.steps.kinds import StoryForm
 from engine.language.steps.register import STORY_FORMS
 from engine.language.stories.ledger_lines import LEDGER_FORMS
 from engine.language.stories.story_lines import parse_moment
-from engine.language.syntax import Expected, Text
+from engine.language.syntax import Expected
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import nearest
 
@@ -64,8 +64,12 @@ def _line(context: ReadContext, node: Node) -> Expected | None:
         entry = node.entries[0]
         if isinstance(entry.value, Scalar) and not is_empty(entry.value):
             moment = context.keep(parse_moment(entry.key.whole()))
-            words = _words(context, entry.value.whole())
-            return None if moment is None or words is None else Expected(moment, words)
+            words = entry.value.whole()
+            if len(words.value) >= 500 or not _PATTERN.fullmatch(words.value):
+                what = f"{quoted(words.value)} cannot be expected"
+                context.report(words.span, "E56", what, _WHY, _fix(words.value))
+                return None
+            return None if moment is None else Expected(moment, words)
     place = node.entries[1].key.span if isinstance(node, Mapping) and len(node.entries) > 1 else node.span
     context.report(
         place,
@@ -74,13 +78,6 @@ def _line(context: ReadContext, node: Node) -> Expected | None:
         "a line is a moment and what happens then, nothing below it",
         "write  - day 0 10:00: send welcome_hello via email",
     )
-    return None
-
-
-def _words(context: ReadContext, text: Text) -> Text | None:
-    if len(text.value) < 500 and _PATTERN.fullmatch(text.value):
-        return text
-    context.report(text.span, "E56", f"{quoted(text.value)} cannot be expected", _WHY, _fix(text.value))
     return None
 
 
