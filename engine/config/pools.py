@@ -92,6 +92,7 @@ def read_codes(parts: MapReader) -> tuple[dict[str, Pool], dict[str, OfferChoice
         reader = parts.context.block(entry.value, POOL, entry.key, f"the pool {name}")
         if reader is None:
             continue
+        # by its own keys and not by `kind`, which a choice does not have
         if any(key in reader for key in _OF_A_CHOICE):
             if (choice := _choice(reader, name)) is not None:
                 choices[name] = choice
@@ -135,10 +136,12 @@ def _choice(reader: MapReader, name: str) -> OfferChoice | None:
     for key in _OF_A_CHOICE:
         if key not in reader:
             reader.missing(key)
+    # without it no line could be read: forms depend on what is asked
     subject = reader.text("choose")
     if subject is None:
         return None
     entries = reader.entries("into")
+    # a key that is missing has been told above
     if "into" in reader and not entries:
         context.empty(reader.at_key("into"), "into", _LINE)
     lines = tuple(

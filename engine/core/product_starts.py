@@ -52,6 +52,7 @@ def may_concern(
 
 def start_by_product(context: DecisionContext, change: ProductChanged) -> None:
     """A product that this customer touched has changed: of each journey the first start that it fits."""
+    # the usual case: most products that change were touched by nobody
     if not change.touches or not context.index.product_starts:
         return
     currency = context.journeys.currency
@@ -67,6 +68,7 @@ def start_by_product(context: DecisionContext, change: ProductChanged) -> None:
                 _start(context, subscription, trigger, (signal,), change.at, change.number)
             else:
                 _collect(context, subscription.journey, trigger, signal, change.at)
+            # one start of each journey, the first that fits
             break
 
 
@@ -128,12 +130,14 @@ def _collect(
     signals[signal.product] = signal if first is None else joined_signal(first, signal)
     kept = tuple(signals.values())
     if len(kept) > MOST_COLLECTED:
+        # the message names the largest
         smallest = min(kept, key=lambda known: known.by)
         kept = tuple(known for known in kept if known is not smallest)
     context.collecting[journey.name] = Collecting(collecting.kind, collecting.until, kept)
 
 
 def _start_collected(context: DecisionContext, name: str) -> None:
+    # taken out first: whatever becomes of it, it is over
     collecting = context.collecting.pop(name)
     subscription = context.index.subscriptions.get(name)
     # A journey that was taken out of the files while it was collecting.
@@ -185,6 +189,7 @@ def _start(
     }
     if signal.old is not None and signal.new is not None:
         fields |= {"old_price": signal.old, "new_price": signal.new}
+    # before the key: what comes too late takes no place of a start
     if missed(context, at):
         why = f"{signal.kind} is too old"
         trace_ignored(context, subscription.journey, trigger.line, IgnoredReason.LATE, why)

@@ -64,6 +64,7 @@ def till_routes(context: Context, keys: Keys) -> APIRouter:
     @router.get("/codes/{code:id}", responses=CODE)
     async def look(code: str, request: Request) -> Response:
         """Whether a code may be used now, until when, and whose it is."""
+        # before the store is asked: who may not look does not learn whether a code exists
         await may_look(request)
         config, now = context.live().config, context.clock.now()
         answer = await context.look(lambda conn: _told(_find(conn, config, code), config, now))
@@ -83,6 +84,7 @@ def till_routes(context: Context, keys: Keys) -> APIRouter:
             raise Refusal(400, f"the body cannot be read: {wrong}", f"it may hold: {fields}") from wrong
         if said.total is not None:
             try:
+                # by its digits as they were sent, and cut: a number may be of any length
                 said.total = Decimal(str(said.total)[:40])
             except InvalidOperation:
                 said.total = Decimal("NaN")
@@ -127,6 +129,7 @@ def _told(code: KnownCode, config: Config, now: Instant, verdict: Verdict | None
 
 def _use(conn: Connection, config: Config, text: str, said: CodeUseBody, now: Instant) -> tuple[int, str]:
     customer = said.customer_id
+    # the till may know them by an earlier id
     customer = aliases.resolve(conn, {customer}).get(customer, customer) if customer else ""
     try:
         code = _find(conn, config, text, customer)
@@ -136,6 +139,7 @@ def _use(conn: Connection, config: Config, text: str, said: CodeUseBody, now: In
     if said.total is not None:
         assert isinstance(said.total, Decimal)
         total = Money(said.total, said.currency or config.currency)
+    # looked at and used in one transaction: of two tills one gets it
     verdict, after = code_uses.use(conn, code, Shown(code.value, customer, now, "till", said.order_id, total))
     if verdict in _WHY:
         when = f"used at {iso(code.used_at)}" if code.used_at is not None else ""
@@ -146,6 +150,8 @@ def _use(conn: Connection, config: Config, text: str, said: CodeUseBody, now: In
         fields: dict[str, Value] = {"code": code.pool, "code_value": code.value}
         fields |= {"order_id": said.order_id} if said.order_id else {}
         fields |= {"total": total} if total is not None else {}
+        # in the same transaction: a code that was used and of which no journey hears, or the other way
+        # round, cannot be
         happened = Event(0, derive("code used", code.value, who, now), "code_used", now, now, fields)
         inbox.append_one(conn, who, happened, now)
     return 200, dump(_told(after, config, now, verdict))

@@ -25,6 +25,7 @@ def bootstrap(one: MoneySample, other: MoneySample, seed: str, alpha: float = AL
     """
     dice = random.Random(seed)
     buyers = len(one.some) + len(other.some)
+    # as many draws in all whatever the number of buyers, so that a large experiment takes no longer
     times = max(LEAST, min(MOST, _DRAWS // max(buyers, 1)))
     differences = sorted(_mean(one, dice) - _mean(other, dice) for _ in range(times))
     return ConfidenceInterval(_quantile(differences, alpha / 2), _quantile(differences, 1 - alpha / 2))
@@ -42,6 +43,7 @@ def _mean(amounts: MoneySample, dice: random.Random) -> float:
 def _binomial(n: int, share: float, dice: random.Random) -> int:
     """By the waiting times between successes (L. Devroye, Non-uniform random variate generation, 1986,
     X.4.3): a step for each success."""
+    # a step for each success: the rarer of the two is counted
     if share > 0.5:
         return n - _binomial(n, 1 - share, dice)
     log = math.log1p(-share)

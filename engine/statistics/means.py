@@ -29,6 +29,7 @@ class MoneySample:
         if self.people < 2:
             return 0.0
         mean = self.mean
+        # of those who bought; all others are as far from the mean as 0 is
         squares = math.fsum((amount - mean) ** 2 for amount in self.some)
         return (squares + (self.people - len(self.some)) * mean * mean) / (self.people - 1)
 
@@ -55,5 +56,6 @@ def is_carried_by_few(amounts: Iterable[MoneySample]) -> bool:
     """Whether those above the 99th percentile (one in a hundred people) carry more than half of the sum."""
     together = list(amounts)
     highest = sorted((amount for each in together for amount in each.some), reverse=True)
+    # of all people and not of the buyers: of very few buyers each one carries much
     few = sum(each.people for each in together) // 100
     return math.fsum(highest[:few]) > math.fsum(highest) / 2

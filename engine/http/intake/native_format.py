@@ -28,6 +28,7 @@ _LONGEST_EVENT = 100
 def event_item(value: Any, item: int) -> list[Item] | RefusedItem:
     """`{id?, event, customer_id, anonymous_id?, at?, properties?, history?}`: a visitor who has not signed in
     has the second id alone; where both stand, what the visitor did belongs to the customer."""
+    # first: no text that follows may hold what no database keeps
     value, dropped = without_unstorable(value, item, ("properties",))
     if isinstance(value, RefusedItem):
         return value
@@ -45,6 +46,7 @@ def event_item(value: Any, item: int) -> list[Item] | RefusedItem:
     if isinstance(visitor, RefusedItem):
         return visitor
     if isinstance(who, RefusedItem):
+        # an id that is there and wrong is a mistake; only where there is none the visitor is meant
         if visitor is None or any(value.get(name) is not None for name in CUSTOMER_KEYS):
             return who
         who = visitor
@@ -66,6 +68,7 @@ def event_item(value: Any, item: int) -> list[Item] | RefusedItem:
         item, who, event, at or None, id_text(key) if key is not None else None,
         value.get("properties") or {}, history=history is True, dropped=dropped,
     )  # fmt: skip
+    # who they are comes before what they did
     return [happened] if visitor in (None, who) else [VisitorItem(item, visitor, who), happened]
 
 
@@ -110,6 +113,7 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] |
     if isinstance(visitor, RefusedItem):
         dropped.append(visitor)
         visitor = None
+    # ids are no attributes
     for name in _VISITOR:
         attributes.pop(name, None)
     addresses, consent = attributes.pop("addresses", None) or {}, attributes.pop("consent", None)
@@ -167,6 +171,7 @@ def product_item(value: Any, item: int, product_id: str | None = None) -> Produc
     if not isinstance(value, dict):
         return RefusedItem(item, "", "a product is an object of fields")
     fields = dict(value)
+    # taken out: the id is no field of the product
     named = id_text(fields.pop("product_id", product_id))
     if named is None:
         return RefusedItem(item, "product_id", f'"product_id" is needed: a text of {_AN_ID}')

@@ -103,6 +103,7 @@ def fill_page(
     gc.disable()
     try:
         with store.read() as conn:
+            # read beside the writer: everybody waits for that one
             work = _next(conn, publication, size)
     finally:
         gc.enable()
@@ -114,6 +115,7 @@ def fill_page(
 
 def _next(conn: Connection, publication: Publication, size: int) -> _Work | None:
     unsettled = definitions.unsettled(conn)
+    # by the present files alone: what is counted by others would be thrown away
     if not unsettled or deployments.current_number(conn) != publication.number:
         return None
     known = definitions.all_of(conn)
@@ -121,6 +123,7 @@ def _next(conn: Connection, publication: Publication, size: int) -> _Work | None
     if learned.stamp(conn):
         journeys = replace(journeys, learned=learned.known(conn))
     facts = in_use(conn, journeys, unsettled)
+    # what was counted is put in place before anything else is counted
     moving = [known[each.name] for each in unsettled if each.state is not DefinitionState.COUNTING]
     if moving:
         state = moving[0].state
@@ -152,6 +155,7 @@ def _write(conn: Connection, work: _Work, publication: Publication, now: Instant
         for each in work.found
     ):
         return False
+    # as they are inside this transaction: somebody may have asked for one once more
     found = [known[each.name] for each in work.found]
     if found[0].state is DefinitionState.COUNTING:
         _count(conn, work, found, publication.number, now)
@@ -174,6 +178,7 @@ def _count(conn: Connection, work: _Work, found: Sequence[FactDefinition], numbe
         each = replace(each, done=each.done + page.customers)  # noqa: PLW2901 - as above
         if page.last is not None:
             changed.append(replace(each, at_bucket=page.last[0], at_customer=page.last[1]))
+        # somebody got another id meanwhile, where no page could count them: once more
         elif each.again:
             changed.append(each.turned(DefinitionState.COUNTING))
         else:
@@ -210,6 +215,7 @@ def _move(
             is_told |= put_in_place(conn, work.facts.journeys, bucket, customers, placing, now)
         else:
             pages.drop(conn, bucket, customers, [each.name for each in found])
+    # the place is kept with the page in one transaction: a crash repeats none and leaves none out
     if people:
         bucket = max(people)
         last = (bucket, people[bucket][-1])

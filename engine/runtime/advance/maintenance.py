@@ -127,6 +127,7 @@ def _look(
     last = watermarks.get(conn, "segment", rule.name)
     condition = rule.question.condition
     written = with_windows(definition(condition), (condition,), journeys.index.rules)
+    # by the definition and the windows of the facts in it: either may change who is inside
     is_first = last is None or last.hash != written
     if not is_first and not force and last is not None and now - last.until < NIGHT:
         return None
@@ -141,6 +142,7 @@ def _look(
 
 def _finish(conn: sa.Connection, look: _SegmentLook, journeys: Journeys, now: Instant) -> None:
     watermarks.put(conn, "segment", look.rule.name, now, look.written)
+    # once: after that every customer's own moment is known and kept up to date
     if look.is_first and turns_with_time(look.rule.question.condition, journeys.index.rules):
         expect_crossing(conn, look.rule.name, now)
         due_queue.put_everybody(conn, now)
@@ -185,6 +187,7 @@ def _wrong(
     asked = whole_base.in_sql(rule.question, journeys, now, batches.zones(conn))
     if asked is not None:
         yield from wrong_members(conn, rule.name, asked)
+        # SQL has answered for everybody; else only those whom it could not answer for are loaded
         if asked.is_open is None:
             return
     unsettled = definitions.unsettled(conn)

@@ -78,6 +78,7 @@ def withdraw(
     )
     left = False
     pairs = list(pairs)
+    # an erased customer: the address is closed by its hash, and nobody is made anew by it
     if not is_known:
         erasure.close_former(conn, customer, pairs, proof.at)
     for channel, purpose in pairs:
@@ -91,6 +92,7 @@ def withdraw(
             continue  # whoever was erased does not come back by leaving
         shut = {} if purpose == OPENS else {channel: purpose}
         _record(conn, customer, {(channel, purpose): "withdrawn"}, proof, shut)
+        # counted only where something was open: pressing twice is leaving once
         left = left or any(closed)
     if left and key:
         counted.count_leaving(conn, customer, key)
@@ -151,6 +153,7 @@ def bounce(
     """The address is dead. One of several (the tokens of a person's devices) goes alone, and the others are
     still used."""
     message = about.message
+    # one device of several is gone, not the person
     if message is not None and len(_lines(message.address)) > 1:
         forget(conn, message.customer, about.channel, [about.address], now)
         return
@@ -159,6 +162,7 @@ def bounce(
             conn, about.channel, about.address, "all", now, SuppressionReason.BOUNCED, detail
         )
     for customer in about.people:
+        # theirs is closed by the outcome of the message, below
         if message is not None and customer == message.customer:
             continue
         _close(conn, customer, about, now, detail)
@@ -170,6 +174,7 @@ def bounce(
         detail=detail,
         told=None if has_it else "refused",
     )  # fmt: skip
+    # the message was settled before and tells nobody any more
     if has_it and not moved:
         _close(conn, message.customer, about, now, detail)
 
@@ -219,6 +224,7 @@ def unsubscribe(conn: Connection, about: ReportSubject, purpose: str, now: Insta
     carriers do; an e-mail address, and one that nobody has, is closed for what needs a consent, so that no
     import opens it again."""
     channel, is_stop = about.channel, purpose == "all" and kind_of(about.channel).by_phone
+    # by the address too, where it may come back with another customer or an import
     if about.address and (is_stop or channel == "email" or not about.people):
         closed = "all" if is_stop else ANY_PURPOSE if purpose == "all" else purpose
         suppressions.suppress(
@@ -247,6 +253,7 @@ def subscribe(conn: Connection, about: ReportSubject, now: Instant, detail: str 
         given = {
             (channel, purpose): "given"
             for purpose, line in last.items()
+            # what they withdrew elsewhere, on a page, is not given back by a word on the phone
             if line.state == "withdrawn" and line.source == _stop_on(channel)
         }
         lifted: dict[str, str | None] = {channel: None} if is_open else {}
@@ -305,6 +312,7 @@ def _close(conn: Connection, customer: str, about: ReportSubject, now: Instant, 
     reach = about.people[customer].get(about.channel)
     if reach is None or reach.bounced:
         return
+    # the other devices still take messages
     if len(_lines(reach.address)) > 1:
         forget(conn, customer, about.channel, [about.address], now)
     else:

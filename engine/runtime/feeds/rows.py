@@ -59,6 +59,7 @@ def table_items(stream: BoundedStream, start: bytes, encoding: str | None) -> It
             "the first line names the columns: product_id and fields of schemas/product.yaml, or those of "
             "Google Merchant Center (id, title, price, availability, ...)",
         )  # fmt: skip
+    # for all rows of the file, since a table has one header
     is_own = OWN_ID in names
     line = 1
 
@@ -78,8 +79,10 @@ def table_items(stream: BoundedStream, start: bytes, encoding: str | None) -> It
             why = "a cell is longer than 100,000 characters"
             yield FeedItem(number, line, why=why, fix="is a quote not closed?")
             continue
+        # spreadsheets write delimiters behind the last cell
         while len(cells) > len(names) and not cells[-1]:
             cells.pop()
+        # no item, and no mistake either: but not without an end
         if not any(cells):
             empty = _one_more(empty)
             continue
@@ -112,6 +115,7 @@ def json_items(stream: BoundedStream, start: bytes, encoding: str | None) -> Ite
                 number, line, why="is no object with the fields of a product", fix="each line is one object"
             )
             continue
+        # line by line: each object has its own names
         is_own = OWN_ID in value
         yield FeedItem(
             number, line, value if is_own else {feed_name(n): v for n, v in value.items()}, is_own=is_own
@@ -126,6 +130,7 @@ def _one_more(empty: int) -> int:
 
 def _lines(stream: BoundedStream, start: bytes, encoding: str | None) -> Iterator[tuple[int, str]]:
     """Every line with its number, and its line end."""
+    # the mark of the file itself wins over what somebody says of it
     known = next((name for mark, name in _MARKS if start.startswith(mark)), encoding or "utf-8")
     try:
         codecs.lookup(known)
@@ -137,6 +142,7 @@ def _lines(stream: BoundedStream, start: bytes, encoding: str | None) -> Iterato
     with io.TextIOWrapper(io.BufferedReader(stream, 1 << 16), encoding=known, newline="") as file:
         while True:
             try:
+                # never a whole line whatever its length: a quote that is not closed makes one of the file
                 text = file.readline(LONGEST_LINE)
             except UnicodeError as wrong:
                 raise FeedError(
