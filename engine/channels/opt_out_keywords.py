@@ -90,8 +90,10 @@ _DRAWN = re.compile("[\u034f\ufe00-\ufe0f\u20d0-\u20f0\U000e0000-\U000e01ef]")
 
 def _plain(text: str) -> str:
     """Case folded and without accents, but Cyrillic й and ї stay what they are; other scripts as they are."""
+    # first: such a mark would keep its character from being folded
     text = _DRAWN.sub("", text)
     folded = unicodedata.normalize("NFKC", text).casefold().translate(_APOSTROPHES)
+    # letters that have no accent to be taken off
     folded = folded.replace("ß", "ss").replace("ı", "i")
     letters = []
     for character in unicodedata.normalize("NFC", folded):

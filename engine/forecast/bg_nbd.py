@@ -45,9 +45,12 @@ class DistinctHistories:
     def of(cls, every: PurchaseHistories) -> DistinctHistories:
         """A shop has far fewer histories than customers, and far fewer days than histories."""
         columns = [
-            np.unique(values, return_inverse=True) for values in (every.repeats, every.recency, every.age)
+            # logarithms and gammas are taken once for each value and not for each customer
+            np.unique(values, return_inverse=True)
+            for values in (every.repeats, every.recency, every.age)
         ]
         (repeats, x), (recency, t), (age, until) = columns
+        # three places in one number: over rows `np.unique` is slower
         keys, counts = np.unique((x * len(recency) + t) * len(age) + until, return_counts=True)
         rest, age_at = np.divmod(keys, len(age))
         repeats_at, recency_at = np.divmod(rest, len(recency))
@@ -102,6 +105,7 @@ class BgNbd:
         # Only repeats and age tell the rate: many customers share them.
         pairs, place = np.unique(np.stack([repeats, age], axis=1), axis=0, return_inverse=True)
         while_active = np.empty(len(pairs))
+        # in slices: a matrix of all customers and all nodes would not fit into memory
         for begin in range(0, len(pairs), _SLICE):
             some = slice(begin, begin + _SLICE)
             while_active[some] = self._while_active(pairs[some, 0], pairs[some, 1], weeks)
@@ -177,6 +181,7 @@ def fit(histories: PurchaseHistories) -> BgNbdFit:
     """By maximum likelihood, from several starting points; there must be somebody who came back."""
     distinct = DistinctHistories.of(histories)
     scale = max(float(np.mean(histories.age)) / 20.0, 0.1)
+    # in the scale of the shop's own time: a shop of ten years and one of ten weeks begin alike
     starts = [(r, alpha * scale, a, b) for r, alpha, a, b in _STARTS]
     size = distinct.customers
     found = maximise(lambda parameters: mean_log_likelihood(parameters, distinct), starts, size)

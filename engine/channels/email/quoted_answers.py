@@ -83,6 +83,7 @@ def judge(words: str, status: str = "") -> JudgedAnswer:
     itself, of the address. `status`: the enhanced code that is given elsewhere."""
     first: JudgedAnswer | None = None
     for match in codes(words):
+        # one answer is never longer, and what follows it is another one
         answer = _REPEATED.sub(" ", words[match.end() : match.end() + 600]).strip()
         answer = _END.split(answer, maxsplit=1)[0]
         enhanced = ENHANCED.search(answer)
@@ -90,6 +91,7 @@ def judge(words: str, status: str = "") -> JudgedAnswer:
             int(match[1]), enhanced[1] if enhanced else "", answer, stage_of(words, match.start())
         )
         judged = JudgedAnswer(about, enhanced[1] if enhanced else match[1])
+        # the first that says something for good; one that says "later" may stand before it
         if about not in (None, RefusalReason.LATER):
             return judged
         first = first or judged
@@ -97,6 +99,7 @@ def judge(words: str, status: str = "") -> JudgedAnswer:
         return first
     loose = ENHANCED.search(words)
     code = loose[1] if loose else status
+    # without a code of its own: as its enhanced one begins
     number = 400 if code.startswith("4") else 550
     about = judged_answer(number, loose[1] if loose else "", words, "recipient")
     return JudgedAnswer(about, code or str(number), is_own=True)

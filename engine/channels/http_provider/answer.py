@@ -28,6 +28,7 @@ def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Redact
         with suppress(ValueError):
             document, is_json = load_json(answer.body), True
     status, outcome = answer.status, text_at(document, words.outcome)
+    # providers repeat the key in their answer, and it is kept
     raw = hidden.cut(f"{status} {answer.body[:8_192].decode('utf-8', 'replace')}")
     detail = hidden.cut(text_at(document, words.detail), 300)
     told = text_at(document, words.retry_after) if words.retry_after else ""
@@ -58,6 +59,7 @@ def _of_success(
         return ("accepted", "") if is_id else ("unknown", "the answer has no id of the message")
     if words.outcome:
         return "unknown", "the answer does not say what became of it"
+    # an error page comes with 200, too
     start = answer.body.lstrip()[:1]
     is_page = "html" in answer.headers.get("content-type", "").casefold() or start == b"<"
     if is_page and not is_json:

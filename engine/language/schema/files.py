@@ -118,6 +118,7 @@ def _names(known: SchemaNames) -> Schema:
         ]
     }
     return {
+        # a project without schemas may use any name
         "attribute": attribute if known.attributes else SCALAR,
         "day_or_attribute": offering(
             {
@@ -160,6 +161,7 @@ def file_schema(construct: Construct, known: SchemaNames) -> Schema:
     schema: Schema = {"$schema": _DRAFT, "title": construct.about, **construct_schema(construct)}
     definitions, needed = _definitions(known), list(_referred(schema))
     found: Schema = {}
+    # only what is referred to, so that a small file has a small schema
     while needed:
         name = needed.pop()
         if name not in found:
@@ -213,6 +215,7 @@ def _key(key: Key) -> Schema:
         "else": ref("with_value")}},
     }  # fmt: skip
     if key.kind in simple:
+        # what the table says of a key wins over what its kind says
         return {**simple[key.kind], **_pattern(key), **(key.shape or {})}
     inner = construct_schema(key.of) if key.of else dict(key.shape or {})
     match key.kind:

@@ -91,6 +91,7 @@ def _path(context: ReadContext, entry: Entry, subject: Text | None) -> ChoosePat
     steps = context.steps(entry.value, entry.key.span, label.value)
     if label.value == "else":
         return ChoosePath((), label, steps)
+    # reported, and read on as what it means: its steps may hold mistakes of their own
     if label.value.casefold() in _ELSE:
         context.report(
             label.span,
@@ -100,6 +101,7 @@ def _path(context: ReadContext, entry: Entry, subject: Text | None) -> ChoosePat
             'did you mean "else"?',
         )
         return ChoosePath((), label, steps)
+    # a path can be read without knowing what is asked
     name = subject.value if subject else "x"
     forms: list[Form] = []
     for word in split_label(label):
@@ -114,6 +116,7 @@ def split_label(label: Text) -> list[Text]:
     words: list[Text] = []
     depth = start = 0
     for index, character in enumerate(f"{label.value},"):
+        # a comma inside of brackets divides nothing here
         depth += (character == "[") - (character == "]")
         if character == "," and depth <= 0:
             piece = label.value[start:index]

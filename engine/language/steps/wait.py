@@ -134,6 +134,7 @@ def parse_wait(reader: MapReader) -> Wait | None:
         at = reader.context.keep(their_hour_meant(their_hour) or parse_clock(their_hour))
         their_hour = None
     days = reader.weekdays()
+    # read whatever else is wrong, so that mistakes inside of them are told, too
     then, otherwise = reader.steps("then"), reader.steps("else")
     _check_branches(reader)
     recompute = reader.choice("waiting")
@@ -146,6 +147,7 @@ def parse_wait(reader: MapReader) -> Wait | None:
     waiting: Literal["keep", "recompute"] = (
         "recompute" if recompute and recompute.value == "recompute" else "keep"
     )
+    # `until their hour` and `at: their hour` say the same
     if until is not None and until.their_hour:
         their_hour = until.text
     return Wait(
@@ -191,6 +193,7 @@ def _end(reader: MapReader, value: Text) -> tuple[Length | None, Until | None]:
     if not isinstance(length, Problem):
         return length, None
     until = parse_until(value, value)
+    # each message names what its author has probably meant; the plain one comes last
     if not isinstance(until, Problem) and until.name is None:  # a moment without its word
         reader.context.report(
             value.span,
@@ -232,6 +235,7 @@ def _check_at(reader: MapReader, length: Length | None, until: Until | None) -> 
 
 
 def _check_branches(reader: MapReader) -> None:
+    # of all keys that need `for` the first is enough: one cause, one message
     if "for" not in reader:
         for key in ("where", "then", "else"):
             if key in reader:
