@@ -127,11 +127,19 @@ def told_in_vain(judged: Judgement, was_looked_for: Callable[[str], bool]) -> li
     elsewhere: Mapping[tuple[str, str], Problem] = {
         (problem.span.file, problem.code): problem for problem in reversed(in_order(judged.open))
     }
-    return [
-        _in_vain(one, elsewhere.get((one.span.file, one.code)))
-        for one in judged.unused
-        if was_looked_for(one.code)
-    ]
+    vain: list[Problem] = []
+    for one in judged.unused:
+        if was_looked_for(one.code):
+            same, fix = elsewhere.get((one.span.file, one.code)), "remove the comment"
+            if same is not None:
+                line = same.span.line
+                fix = f"{one.code} is told in line {line}: put the comment directly above that line"
+            vain.append(Problem(
+                one.span, "W50", f"{one.code} is accepted here, and nothing tells it",
+                "it is mended, or never was told of this line; the comment would hide the next one unseen",
+                fix, "warning",
+            ))  # fmt: skip
+    return vain
 
 
 def accepting(text: str, problem: Problem, reason: str) -> Insertion:
@@ -191,15 +199,4 @@ def _is_no_warning(code: str, span: Span) -> Problem:
         span, "E150", f"{code} is an error, and cannot be accepted",
         "only a warning can be meant so; what is wrong here cannot run as it is written",
         "mend it, and remove this comment",
-    )  # fmt: skip
-
-
-def _in_vain(one: Acceptance, same: Problem | None) -> Problem:
-    fix = "remove the comment"
-    if same is not None:
-        fix = f"{one.code} is told in line {same.span.line}: put the comment directly above that line"
-    return Problem(
-        one.span, "W50", f"{one.code} is accepted here, and nothing tells it",
-        "it is mended, or never was told of this line; the comment would hide the next one unseen", fix,
-        "warning",
     )  # fmt: skip

@@ -304,16 +304,12 @@ class _Teller:
             for part in parts:
                 self.sent[part.template] = (part.key, run.id)
         for split, path in run.paths.items():
-            self._check_path(split, path)
-
-    def _check_path(self, split: str, path: str) -> None:
-        step = self.stage.journey.by_id.get(split)
-        if split in self.stage.journeys.paths or not isinstance(step, SplitStep):
-            return
-        names = [path, *(name for name, _, _ in step.paths if name != path)]
-        if any(problem.code == "E58" for problem in self.words.problems):
-            return  # which splits come after the first one depends on its path
-        self.words.problems.append(problem_of_path(self.story, split, names))
+            step = self.stage.journey.by_id.get(split)
+            # which splits come after the first one depends on its path
+            is_told = any(problem.code == "E58" for problem in self.words.problems)
+            if isinstance(step, SplitStep) and split not in self.stage.journeys.paths and not is_told:
+                names = [path, *(name for name, _, _ in step.paths if name != path)]
+                self.words.problems.append(problem_of_path(self.story, split, names))
 
 
 def _plain(fields: tuple[Field, ...]) -> object:
