@@ -187,7 +187,11 @@ def tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None = Non
                 _tell_refusal(doubt_refusal(doubt))
         _tell_who_leaves(journey)
     for segment in coming.segments:
-        say_head(f"segment {segment.segment}: {segment.enters:,} more, {segment.leaves:,} fewer")
+        then = segment.members + segment.enters - segment.leaves
+        say_head(
+            f"segment {segment.segment}: {segment.members:,} now, {then:,} then"
+            f" ({segment.enters:,} more, {segment.leaves:,} fewer)"
+        )
         say_plain(
             "  they were in it, or not, from the beginning: nobody enters a journey by the change alone"
         )

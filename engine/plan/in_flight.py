@@ -42,11 +42,12 @@ class JourneyPlan:
 
 @dataclass(frozen=True, slots=True)
 class SegmentPlan:
-    """A segment whose definition changes: who becomes a member and who no longer is one."""
+    """A segment whose definition changes: who becomes a member and who no longer is one. `members`: now."""
 
     segment: str
     enters: int
     leaves: int
+    members: int = 0
 
 
 @dataclass(frozen=True, slots=True)

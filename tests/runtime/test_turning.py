@@ -119,7 +119,7 @@ def test_a_fact_that_counts_over_days_from_now_on_counts_for_those_who_are_insid
     with shop.store.read() as conn:
         plan = plan_deployment(conn, coming, shop.clock.now()).plan
     assert [(each.journey, each.leaves_early) for each in plan.journeys] == [("idle", 1)]
-    assert plan.segments == (SegmentPlan("buyers", 0, 1),)
+    assert plan.segments == (SegmentPlan("buyers", 0, 1, members=1),)
 
     shop.publish(with_fact("count of order_placed in last 3 days"))
     shop.later(2 * DAY - MINUTE)

@@ -26,7 +26,7 @@ from engine.plan.step_matching import kept, lookalikes, placed, with_changed_wor
 from engine.project import Project
 from engine.runtime.advance.maintenance import count_wrong_members
 from engine.runtime.publish.last_published import deployable, published_journeys
-from engine.store.customers import batches, enrollments
+from engine.store.customers import batches, enrollments, memberships
 from engine.store.customers.enrollments import RestingPlace
 from engine.store.journeys import deployments
 from engine.values import Instant, to_datetime
@@ -272,4 +272,5 @@ def _segments(conn: Connection, old: Journeys, new: Journeys, now: Instant) -> I
         before = old.segments.get(name)
         if before is None or _written(before.question, old) != _written(rule.question, new):
             enters, leaves = count_wrong_members(conn, rule, new, now)
-            yield SegmentPlan(name, enters, leaves)
+            members = memberships.counts(conn, now).get(name)
+            yield SegmentPlan(name, enters, leaves, members.members if members is not None else 0)
