@@ -34,9 +34,8 @@ _ALREADY_TOLD = ("span", "id", "was", "value", "how", "then", "otherwise")
 
 DECIDE_RULE = "nobody moves; a moment that has passed decides nothing"
 
-_LENGTH = ("length", "until")
-_MOMENT = ("at", "weekdays", "their_hour")
-"""What says when a wait ends: the first two are what `waiting: recompute` speaks of."""
+_MOMENT = ("length", "at", "weekdays", "their_hour")
+"""What says when a wait ends; of the first `waiting: recompute` speaks."""
 
 
 class StepDiff(NamedTuple):
@@ -140,7 +139,9 @@ def part_changes(before: syntax.Step, now: syntax.Step) -> Iterator[PartChange]:
         if isinstance(was.content, syntax.AllOf) and isinstance(part.content, syntax.AllOf):
             words = condition_changes(was.content, part.content)
         else:
-            words = f"{key} {_words(was.content) or 'none'} -> {_words(part.content) or 'none'}"
+            said = f"{_words(was.content) or 'none'} -> {_words(part.content) or 'none'}"
+            is_moment = any(isinstance(content, syntax.Until) for content in (was.content, part.content))
+            words = said if is_moment else f"{key} {said}"
         yield PartChange(words, _consequence(now, name))
 
 
@@ -163,6 +164,10 @@ class _Part:
 def _parts(step: syntax.Step) -> dict[str, _Part]:
     """By the name of the field."""
     parts = {field.name: _Part(getattr(step, field.name)) for field in dataclasses.fields(step)}
+    if isinstance(step, Wait):
+        # it ends after a length of time or at a moment: one of them is there
+        until = parts.pop("until")
+        parts["length"] = until if until.content is not None else parts["length"]
     return {
         name: part for name, part in parts.items()
         if name not in _ALREADY_TOLD and not _holds_steps(part.content)
@@ -209,10 +214,10 @@ def _words(content: object) -> str:
 def _consequence(now: syntax.Step, name: str) -> Consequence:
     """Of another part of a step, by the rules of design/language 2.15."""
     match now:
-        case Wait() if name in _LENGTH and now.waiting == "recompute":
+        case Wait() if name == "length" and now.waiting == "recompute":
             rule = "who waits there gets the new moment, spread over a day if many become due"
             return Consequence(Affected.IN_FLIGHT, rule)
-        case Wait() if name in (*_LENGTH, *_MOMENT):
+        case Wait() if name in _MOMENT:
             return Consequence(
                 Affected.IN_FLIGHT,
                 "who waits there keeps the promised moment, who comes later gets the new one",

@@ -64,6 +64,7 @@ EDITS: dict[str, tuple[tuple[str, str], ...]] = {
         ("wait: 3 days\n    id: first_wait\n", "wait: 2 days\n    id: first_wait\n    waiting: recompute\n"),
     ),
     "another hour and days": (("at: 10:00", "at: 18:00\n    weekdays: [Tuesday, Thursday]"),),
+    "a wait ends at a moment": (("  - wait: 10 days\n", "  - wait: until Tuesday 10:00\n"),),
     "a wait is gone": (("  - wait: 10 days\n    id: last_wait\n", ""),),
     "the last steps are gone": (("  - wait: 10 days\n    id: last_wait\n  - send: bye\n", ""),),
     "a wait is called otherwise, with was": (("id: first_wait", "id: before_hello\n    was: first_wait"),),
