@@ -15,15 +15,15 @@ from hypothesis import strategies as st
 from engine.compiler.compile import compile_journey
 from engine.compiler.project_context import ProjectContext
 from engine.language.parse import parse_journey
-from engine.problem import Problem
+from engine.lsp.fixes import replaced, texts_to_type
+from engine.problem import Problem, split_lines
 from engine.project import load_world
 
 CASES = Path(__file__).parent.parent / "cases"
 GOLDEN = sorted([*(CASES / "err/language").glob("*.yaml"), *(CASES / "err/compiler").glob("*.yaml")])
 
-TO_TYPE = re.compile(r"[Ww]rite  (?P<text>.+)")
+OVER_IT = re.compile(r"[Ww]rite  |did you mean")
 MEANT = re.compile(r'did you mean "(?P<text>.+)"\?')
-BEHIND = re.compile(r"  (?:\(|or  remove|instead of|with  |or the name|or choose|and ).*|   \(not.*")
 
 
 @cache
@@ -37,38 +37,19 @@ def problems_of(text: str) -> list[Problem]:
     return problems if problems or file is None else list(compile_journey(file, world()).problems)
 
 
-def texts_to_type(problem: Problem) -> list[str]:
-    """The texts that a fix offers, each on its own; none where it only says what to do."""
-    if match := MEANT.fullmatch(problem.fix):
-        return [match["text"]]
-    first_line, _, more = problem.fix.partition("\n")
-    match = TO_TYPE.match(first_line)
-    if match is None or more or "..." in first_line:
+def texts_to_write(problem: Problem) -> list[str]:
+    """The texts that a fix offers to write over what is wrong, each on its own; none where it only says what
+    to do, or what to add."""
+    if not OVER_IT.match(problem.fix) or "\n" in problem.fix:
         return []
-    return [BEHIND.sub("", text).strip() for text in match["text"].split("  or  ")]
+    return texts_to_type(problem)
 
 
 def applied(text: str, problem: Problem, fix: str) -> tuple[str, str, str]:
     """The file with the fix typed in, what it replaced, and what stands there now."""
-    lines = text.split("\n")
-    span = problem.span
-    line, start = lines[span.line - 1], span.column - 1
-    end = start + span.length
-    fix = fix.removesuffix(":") if line[end : end + 1] == ":" else fix
-    key = re.match(r"([\w.]+): ?", fix)
-    keys = list(re.finditer(rf"(?<![\w.]){re.escape(key[1])}: *", line[: end + 1])) if key else []
-    if fix.startswith("- ") and line.lstrip().startswith("- ") and "- " not in line[start:]:
-        fix = fix.removeprefix("- ")
-    if keys and keys[-1].end() <= end + 1:
-        start = keys[-1].start()
-    if re.match(r"(?:- )?[\w.]+:(?: |$)", fix):  # a whole line, or a part of braces
-        inside = line.rfind("{", 0, start) > line.rfind("}", 0, start)
-        rest = re.match(r"[^,}]*" if inside else r".*?(?= +#|$)", line[start:])
-        end = max(end, start + len(rest[0])) if rest else end
-        end = min(end, len(line))
-    old = line[start:end]
-    lines[span.line - 1] = line[:start] + fix + line[end:]
-    return "\n".join(lines), old, fix
+    lines = split_lines(text)
+    edit = replaced(problem.span, lines, fix)
+    return edit.applied(lines), lines[edit.line][edit.start : edit.end], edit.text
 
 
 # --- what an author said --------------------------------------------------------------------------
@@ -126,7 +107,7 @@ MADE_UP = {"E08", "E45", "E52", "E53", "E56", "E57"}
 def test_every_fix_of_every_case_is_right(case: Path) -> None:
     text = case.read_text()
     for problem in problems_of(text):
-        for fix in texts_to_type(problem):
+        for fix in texts_to_write(problem):
             if problem.code in REPEATED:
                 continue
             mended, old, new = applied(text, problem, fix)
@@ -207,7 +188,7 @@ def test_whatever_is_written_no_fix_says_another_thing(data: st.DataObject) -> N
     text = JOURNEY.format(**{**RIGHT, slot: quoted})
     assert problems_of(JOURNEY.format(**RIGHT)) == []
     for problem in problems_of(text):
-        for fix in texts_to_type(problem):
+        for fix in texts_to_write(problem):
             mended, _, _ = applied(text, problem, fix)
             assert (problem.code, problem.span.line, problem.what) not in told(mended)
             line = mended.split("\n")[problem.span.line - 1]
@@ -244,7 +225,7 @@ def test_words_of_other_tools_keep_their_comparison(written: str, proposed: str)
         "  event: order_placed\nsteps:\n  - send: welcome_hello\n"
     )
     problem = next(problem for problem in problems_of(text) if problem.is_error)
-    assert texts_to_type(problem)[0] == proposed
+    assert texts_to_write(problem)[0] == proposed
     corrected, old, new = applied(text, problem, proposed)
     assert not [problem for problem in problems_of(corrected) if problem.is_error]
     assert not is_kept(old.replace(",", ""), new)
