@@ -74,6 +74,10 @@ class OpenProject:
             text, unsaved, now = analysis.project.sources.get(file, ""), dict(self.unsaved), self._clock.now()
 
             def problems_of(other: str) -> list[Problem]:
+                if (
+                    changes != self._changes
+                ):  # nobody wants the fixes of a former text: let the next look begin
+                    return list(analysis.problems)
                 return problems_with(self.root, {**unsaved, file: other}, now)
 
             found = await self.run(lambda: find_fixes(problem, text, problems_of, analysis.problems))

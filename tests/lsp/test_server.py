@@ -86,12 +86,14 @@ def test_a_file_that_was_deleted_and_one_that_was_never_saved(editor: Editor) ->
     file = "journeys/late.yaml"
     # a draft: one that is live would write to the people of the other
     text = editor.text_of(CART).replace("journey: abandoned_cart", "journey: late\nstate: draft")
-    assert [each["code"] for each in editor.show(file, text)] == []
-    (editor.folder / file).write_text(text)
-    (editor.folder / file).unlink()
-    editor.notify("textDocument/didSave", {"textDocument": {"uri": editor.uri(file)}})
-    assert editor.type(file, text) == []
-    editor.shut(file)
+    try:
+        assert editor.show(file, text) == []
+        (editor.folder / file).write_text(text)
+        (editor.folder / file).unlink()
+        editor.notify("textDocument/didSave", {"textDocument": {"uri": editor.uri(file)}})
+        assert editor.type(file, text) == []
+    finally:
+        editor.shut(file)
     assert editor.show(CART) == []
     editor.shut(CART)
 
