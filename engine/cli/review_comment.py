@@ -212,7 +212,9 @@ def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
         is_item = line.startswith("- ")
         block = ("" if is_item or not text else "\n") + line + ("\n" if is_item else "\n\n")
         if most is not None and (text + block).count("\n") > most:
-            return f"{text}\n… and {len(lines) - place} more: {more}\n"
+            # headings are not what is counted
+            left = sum(each.startswith("- ") for each in lines[place:])
+            return f"{text}\n… and {left} more: {more}\n"
         text += block
     return text
 

@@ -110,17 +110,18 @@ def _places(here: SureMessage, there: SureMessage) -> int | None:
 def _told(one: WritingJourney, met: list[_Meeting]) -> Problem:
     met.sort(key=lambda meeting: meeting.code != "W53")
     first = met[0]
-    names = either([quoted(meeting.other.name) for meeting in met if meeting.code == first.code], "and")
+    others = [quoted(meeting.other.name) for meeting in met if meeting.code == first.code]
+    names, s = either(others, "and"), "s" if len(others) == 1 else ""
     templates = f"{quoted(first.here.send.template.value)} and {quoted(first.there.send.template.value)}"
     policy, places = quoted(first.here.policy.name), _places(first.here, first.there)
     if first.here.is_service:
         return Problem(
-            _place(one, first), "W51", f"{names} answers the same event in the same moment",
+            _place(one, first), "W51", f"{names} answer{s} the same event in the same moment",
             f"{templates} leave together, and the customer reads two answers to one thing",
             "write one message, or keep the two apart in  where:  of their starts", "warning",
         )  # fmt: skip
     if first.code == "W53":
-        what = f"{names} writes on the same day, and about the same: {first.about}"
+        what = f"{names} write{s} on the same day, and about the same: {first.about}"
         why = "whoever fits both is offered it twice, and nobody knows which message sold it"
     else:
         what = f"who starts here is in {names} too, and both write on the same day"
