@@ -73,4 +73,7 @@ def test_every_code_of_the_language_is_documented_and_has_a_case() -> None:
     assert cases <= documented
     sources = "".join(file.read_text() for file in (ROOT / "engine/language").rglob("*.py"))
     written = set(re.findall(r'"(E\d{2,3})"', sources))
-    assert written == cases
+    # what a comment accepts is judged when the whole project is checked
+    of_projects = {case.stem.partition("_")[0] for case in (ROOT / "tests/cases/err/whole").iterdir()}
+    assert cases <= written <= cases | of_projects
+    assert written - cases == {"E150"}
