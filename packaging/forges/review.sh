@@ -24,7 +24,7 @@ if [ -n "${SNAPSHOT:-}" ]; then
 fi
 
 # hints in the comment name what its reader can type
-export PERENNIAL_COMMAND=perennial
+export PERENNIAL_TYPED=perennial
 case $forge in
   github)
     # Nothing that is said on the way is a command of the workflow, whatever a file is called.
