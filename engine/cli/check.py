@@ -117,7 +117,8 @@ def _print(
             say_block(block + "\n")
     for each in learned:
         say_plain(f"{each.file}:{each.line}: {each.found} ({each.why})")
-    if code := next((problem.code for problem in problems if not problem.is_error), None):
+    # W50 is about such a comment itself
+    if code := next((each.code for each in problems if not each.is_error and each.code != "W50"), None):
         say_plain(f"A warning that is meant so takes a comment above its line:  # accepted {code}: why")
     say_block(summary(problems, report, journeys, len(accepted)))
 

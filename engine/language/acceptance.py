@@ -21,6 +21,7 @@ _FOREIGN = r"accept|accepts|allow|allowed|disable|disabled|ignore|ignored|noqa|s
 _COMMENT = re.compile(
     rf"#-?\s*(?P<verb>accepted|{_FOREIGN})\s*:?\s+(?P<codes>{_CODES})\b(?P<rest>.*)", re.IGNORECASE
 )
+_WITHOUT_CODE = re.compile(r"#-?\s*accepted\s*:", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z]\d{2,3}")
 _BEFORE_REASON = re.compile(r"[\s:,;(–—-]*(?:because\b|since\b)?[\s:,]*", re.IGNORECASE)
 _ALONE = re.compile(r"\s*(?:#.*|\{#.*#\}\s*)?\Z")
@@ -68,15 +69,18 @@ class Insertion:
 def acceptances(text: str, file: str) -> tuple[list[Acceptance], list[Problem]]:
     """Every code that the comments of a file accept, and what is wrong with such comments (E150; W50 for the
     words of other tools)."""
-    if _COMMENT.search(text) is None:
+    if _COMMENT.search(text) is None and _WITHOUT_CODE.search(text) is None:
         return [], []
     lines = split_lines(text)
     is_template, top = not file.endswith((".yaml", ".yml")), _end_of_front(lines)
     found: list[Acceptance] = []
     problems: list[Problem] = []
     for number, line in enumerate(lines, start=1):
-        match = _COMMENT.search(line)
-        if match is None or not _is_comment(line, match.start(), is_template and number > top):
+        match, nameless = _COMMENT.search(line), _WITHOUT_CODE.search(line)
+        in_body = is_template and number > top
+        if match is None and nameless is not None and _is_comment(line, nameless.start(), in_body):
+            problems.append(_names_no_code(Span(file, number, nameless.start() + 1, len(nameless[0]))))
+        if match is None or not _is_comment(line, match.start(), in_body):
             continue
         reason = match["rest"].partition("#}")[0].removesuffix("-") if is_template else match["rest"]
         before = _BEFORE_REASON.match(reason)
@@ -192,6 +196,14 @@ def _wrong(code: str, reason: str, verb: str, span: Span) -> Problem | None:
             f"write  # accepted {code}: why it is meant so",
         )  # fmt: skip
     return None
+
+
+def _names_no_code(span: Span) -> Problem:
+    return Problem(
+        span, "W50", "this comment accepts no warning by its code",
+        "nobody can know which one is meant, so it changes nothing",
+        "with the code that is told, such as W02, write  # accepted W02: why it is meant so", "warning",
+    )  # fmt: skip
 
 
 def _is_no_warning(code: str, span: Span) -> Problem:

@@ -96,7 +96,8 @@ def test_words_that_only_look_like_it_accept_nothing(written: str) -> None:
     ("case", "comment"),
     [("E150_no_reason", "# accepted W02"), ("E150_an_error", "# accepted E41: we like it so"),
      ("W50_told_no_more", "# accepted W03: nobody asks"),
-     ("W50_word_of_another_tool", "# noqa: W03 nobody asks")],
+     ("W50_word_of_another_tool", "# noqa: W03 nobody asks"),
+     ("W50_names_no_code", "# accepted: because we tried both")],
 )  # fmt: skip
 def test_what_accepts_nothing_is_told(case: str, comment: str, shop: Path, golden: Golden) -> None:
     text = LATE.replace("until 21:00", "until 19:00").replace("\nagain", f"\n{comment}\nagain")
