@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Container, Mapping
 from dataclasses import dataclass, replace
+from pathlib import PurePath
 from typing import TYPE_CHECKING
+
+from engine.core.journey import SendStep
 
 if TYPE_CHECKING:
     from engine.cli.samples.written import MessageVersions
@@ -58,11 +61,40 @@ def _new_warnings(former: Project, project: Project) -> tuple[Problem, ...]:
 def _touched_templates(
     former: Project, project: Project, before: Mapping[str, str], files: Mapping[str, str]
 ) -> set[str]:
-    """The templates that may read differently: their own files, or what all of them are made with."""
+    """The templates that may read differently: by their own files, by what journeys give them, or by what all
+    of them are made with. Which of them do is seen when both versions are rendered."""
     touched = {
-        name for name in before.keys() | files.keys() if name.startswith("templates/")
-        and (before.get(name) or "").strip() != (files.get(name) or "").strip()
+        name for name in before.keys() | files.keys()
+        if (before.get(name) or "").strip() != (files.get(name) or "").strip()
     }  # fmt: skip
-    if any("/_" in name for name in touched) or former.config.shop != project.config.shop:
-        return {*former.templates.by_name, *project.templates.by_name}
-    return {name.removeprefix("templates/").partition(".")[0] for name in touched}
+    own = {
+        name.removeprefix("templates/").partition(".")[0]
+        for name in touched if name.startswith("templates/")
+    }  # fmt: skip
+    every = {*former.templates.by_name, *project.templates.by_name}
+    if any(name.startswith("templates/") and "/_" in name for name in touched):
+        return every
+    # Fields come from the schemas; words of codes, senders, languages and products from the settings
+    if any(PurePath(name).match("schemas/*.yaml") for name in touched) or _settings_differ(former, project):
+        candidates = every
+    else:
+        candidates = _sent(former, touched) | _sent(project, touched)
+    # Of a message that only one version sends, the other one does not know what it would be given
+    return own | (candidates - (_sent(former) ^ _sent(project)))
+
+
+def _sent(project: Project, files: Container[str] | None = None) -> set[str]:
+    """Templates that journeys send: of these files, or of all."""
+    return {
+        step.template
+        for journey in project.compiled.values() if files is None or journey.file in files
+        for step in journey.steps if isinstance(step, SendStep)
+    }  # fmt: skip
+
+
+def _settings_differ(former: Project, project: Project) -> bool:
+    """Of what cannot be read in one version, what is missing tells nothing of messages."""
+    broken = any(
+        each.is_error and each.span.file == "config.yaml" for each in (*former.problems, *project.problems)
+    )
+    return not broken and former.config != project.config

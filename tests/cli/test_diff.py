@@ -110,3 +110,54 @@ def test_a_message_that_promises_another_percentage_than_its_code_is_pointed_at(
     assert 'welcome_hello.email.mjml:9  W37  "welcome_hello" says 20 % beside a code' in said.out
     told = json.loads(shop.run("diff", "--format", "json").out)
     assert "W37" in {warning["code"] for warning in told["warnings"]}
+
+
+CODES = "codes:\n  HELLO10: {kind: shared, code: HELLO, text: 10%}\n  HELLO15: {kind: shared, code: HI, text: 15%}\n"
+
+
+def with_code(shop: Shop) -> None:
+    """Its first message tells what the code before it is worth."""
+    replace(shop, "config.yaml", "policies:", f"{CODES}policies:")
+    replace(
+        shop, "journeys/welcome.yaml", "  - send: welcome_hello\n",
+        "  - code: HELLO10\n    valid: 7 days\n  - send: welcome_hello\n",
+    )  # fmt: skip
+    replace(shop, "templates/welcome_hello.email.mjml", "Hello", "{{ code.text }} for you: Hello")
+    git(shop.folder, "commit", "-a", "-m", "a code")
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("config.yaml", "text: 10%", "text: 20%"),
+        ("journeys/welcome.yaml", "code: HELLO10", "code: HELLO15"),
+    ],
+)
+def test_a_message_reads_differently_by_what_a_setting_or_a_journey_puts_into_it(
+    shop: Shop, file: str, old: str, new: str
+) -> None:
+    with_code(shop)
+    replace(shop, file, old, new)
+    worth = "20%" if "20%" in new else "15%"
+    out = shop.run("diff").out
+    assert "message welcome_hello: changes messages" in out
+    assert "  - email en: 10% for you: Hello" in out
+    assert f"  + email en: {worth} for you: Hello" in out
+
+
+def test_a_setting_that_no_message_shows_changes_none(shop: Shop) -> None:
+    with_code(shop)
+    replace(shop, "config.yaml", "quiet: 21:00-09:00", "quiet: 22:00-08:00")
+    assert "message " not in shop.run("diff").out
+
+
+def test_settings_that_cannot_be_read_are_no_change_of_messages(shop: Shop) -> None:
+    with_code(shop)
+    replace(shop, "config.yaml", "text: 10%", "text: 20%, cod: HELLO")
+    assert "message " not in shop.run("diff").out
+
+
+def test_a_journey_that_is_gone_takes_nothing_out_of_the_words_of_its_messages(shop: Shop) -> None:
+    with_code(shop)
+    (shop.folder / "journeys/welcome.yaml").unlink()
+    assert "message " not in shop.run("diff").out

@@ -60,6 +60,7 @@ def written_sheets(project: Project, templates: Collection[str], now: Instant) -
 
 
 def text_of(sheet: Sheet) -> str:
-    """What somebody reads: subject, the fields of the channel, and the text."""
-    head = [sheet.message.subject, *sheet.message.fields.values()]
-    return "\n".join([*(line for line in head if line), sheet.message.body])
+    """What somebody reads: the sender, subject, the fields of the channel, and the text."""
+    message = sheet.message
+    head = [message.sender, message.subject, message.preheader, *message.fields.values()]
+    return "\n".join([*(line for line in head if line), message.body])
