@@ -10,6 +10,8 @@ from engine.cli.output import counted, say_head, say_plain, say_rows
 from engine.cli.replay_comparison import aligned
 
 if TYPE_CHECKING:
+    from decimal import Decimal
+
     from engine.plan.traffic import DailyCost, DailyCount, JourneyTraffic, Traffic
     from engine.simulate.replay.competition import CapCompetition
 
@@ -18,6 +20,9 @@ MOST_NAMES = 3
 
 _SHOWN = 0.05
 """What is less is 0.0 in one decimal."""
+
+_MOST_DIGITS = 6
+"""Behind the point; a cost has no more."""
 
 CANNOT_KNOW = (
     "This is what would have been sent, not what people would have done: recorded orders and visits stay.",
@@ -117,13 +122,23 @@ def _some(names: list[str]) -> str:
 
 def _differing(words: str, count: DailyCount) -> Iterator[tuple[str, str, str, str]]:
     if count.before != count.after:
-        margin = f" ± {count.margin:,.1f}" if count.margin else ""
+        digits = _digits(count.before, count.after, 1)
+        margin = f" ± {count.margin:,.{digits}f}" if count.margin else ""
         yield (
-            words, f"{count.before:,.1f}", f"{count.after:,.1f}",
-            f"{count.after - count.before:+,.1f}{margin}",
+            words, f"{count.before:,.{digits}f}", f"{count.after:,.{digits}f}",
+            f"{count.after - count.before:+,.{digits}f}{margin}",
         )  # fmt: skip
 
 
 def _cost(words: str, cost: DailyCost) -> Iterator[tuple[str, str, str, str]]:
     if cost.before != cost.after:
-        yield words, f"{cost.before:,.2f}", f"{cost.after:,.2f}", f"{cost.after - cost.before:+,.2f}"
+        before, after, digits = cost.before, cost.after, _digits(cost.before, cost.after, 2)
+        yield words, f"{before:,.{digits}f}", f"{after:,.{digits}f}", f"{after - before:+,.{digits}f}"
+
+
+def _digits(before: float | Decimal, after: float | Decimal, least: int) -> int:
+    """So many digits behind the point that two numbers that differ read differently."""
+    digits = least
+    while digits < _MOST_DIGITS and f"{before:.{digits}f}" == f"{after:.{digits}f}":
+        digits += 1
+    return digits

@@ -90,8 +90,8 @@ def traffic(comparison: ReplayComparison, about: Collection[str]) -> Traffic:
             for channel in sorted(channels)
         },
         DailyCost(
-            sum((each.cost.before for each in every), Decimal()),
-            sum((each.cost.after for each in every), Decimal()),
+            _cost((each.cost_before for each in compared), days),
+            _cost((each.cost_after for each in compared), days),
         ),
         tuple(comparison.competition),
     )  # fmt: skip
@@ -114,7 +114,7 @@ def _journey(journey: JourneyComparison, days: int) -> JourneyTraffic:
         journey.enter_no_more,
         {channel: _daily(counts, days) for channel, counts in sorted(by_channel.items())},
         _daily([capped] if capped is not None else [], days),
-        DailyCost(_cost(journey.cost_before, days), _cost(journey.cost_after, days)),
+        DailyCost(_cost([journey.cost_before], days), _cost([journey.cost_after], days)),
     )
 
 
@@ -137,8 +137,9 @@ def _sum(counts: Iterable[DailyCount]) -> DailyCount:
     )  # fmt: skip
 
 
-def _cost(total: str, days: int) -> Decimal:
-    return round(Decimal(total) / days, 2)
+def _cost(totals: Iterable[str], days: int) -> Decimal:
+    """Rounded once, behind what one mail a month costs: sums of rounded ones lose small differences."""
+    return round(sum(map(Decimal, totals), Decimal()) / days, 6)
 
 
 def _is_jump(sent: DailyCount) -> bool:

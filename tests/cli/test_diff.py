@@ -112,7 +112,10 @@ def test_a_message_that_promises_another_percentage_than_its_code_is_pointed_at(
     assert "W37" in {warning["code"] for warning in told["warnings"]}
 
 
-CODES = "codes:\n  HELLO10: {kind: shared, code: HELLO, text: 10%}\n  HELLO15: {kind: shared, code: HI, text: 15%}\n"
+CODES = """codes:
+  HELLO10: {kind: shared, code: HELLO, text: 10%}
+  HELLO15: {kind: shared, code: HI, text: 15%}
+"""
 
 
 def with_code(shop: Shop) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from engine.cli.traffic import daily_rows
 from engine.core.timing.frequency_caps import window_start
 from engine.plan.traffic import Traffic, traffic
 from engine.project import Project
@@ -108,7 +109,7 @@ def test_a_day_is_what_each_version_starts_and_sends_by_itself(tmp_path: Path, e
         ]  # fmt: skip
         assert starts == round(len(begun) / 14, 2)
         assert sent == round(messages["cart"] / 14, 2)
-        assert cost == round(Decimal("0.10") * messages["cart"] / 14, 2)
+        assert cost == round(Decimal("0.10") * messages["cart"] / 14, 6)
     assert (cart.enter, cart.enter_no_more) == (0, sum(10 * (n % 7) < 30 for n in range(CUSTOMERS)))
     assert found.messages["push"].after < found.messages["push"].before
 
@@ -180,3 +181,43 @@ def test_a_journey_that_sends_half_as_much_or_twice_as_much_is_looked_at_first(
     same = play_both(version(tmp_path / "a"), version(tmp_path / "b"), RecentEvents(events), [])
     assert same is not None
     assert traffic(same, []).journeys == ()
+
+
+def test_days_of_imported_history_are_not_among_those_that_are_counted(tmp_path: Path, events: Path) -> None:
+    lines = [json.loads(line) for line in events.read_text(encoding="utf-8").splitlines()]
+    for line in lines:
+        if line["event"] != "customer_changed" and line["at"] < "2026-03-11":
+            line["properties"]["$history"] = True
+    events.write_text("".join(f"{json.dumps(line)}\n" for line in lines), encoding="utf-8")
+    found = compared(tmp_path, RecentEvents(events))
+    rows = rows_of(version(tmp_path / "again"), events, tmp_path / "rows", "starts.jsonl")
+    carts = [row["at"] for row in rows if row["journey"] == "cart"]
+    assert found.first_at is not None
+    assert (found.first_at[:10], found.days) == ("2026-03-11", 5)
+    assert min(carts) >= found.first_at
+    assert found.journeys[0].starts.before == round(len(carts) / 5, 2)
+
+
+def test_a_small_difference_in_cost_is_told_with_as_many_digits_as_show_it(
+    tmp_path: Path, events: Path
+) -> None:
+    cheap = PAID.replace("price: 0.10 EUR", "price: 0.0004 EUR")
+    before, after = (
+        write_project(
+            tmp_path / name,
+            {
+                **FILES, "config.yaml": cheap, "journeys/welcome.yaml": WELCOME,
+                "journeys/cart.yaml": CART.replace("total: at least 0 EUR", start),
+            },
+        )
+        for name, start in (("before", "total: at least 0 EUR"), ("after", "total: at least 30 EUR"))
+    )  # fmt: skip
+    found = play_both(before, after, RecentEvents(events), ["cart"])
+    assert found is not None
+    day = traffic(found, ["cart"])
+    assert day.cost.before == round(sum(Decimal(each.cost_before) for each in found.journeys) / 14, 6)
+    assert day.cost.before - day.cost.after < Decimal("0.005")
+    *_, cost = daily_rows(day, "EUR")
+    assert cost[0] == "all journeys: cost in EUR"
+    assert Decimal(cost[1]) > Decimal(cost[2])
+    assert Decimal(cost[3]) < 0

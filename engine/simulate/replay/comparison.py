@@ -110,7 +110,8 @@ class ChangedTimeline(msgspec.Struct, frozen=True):
 class ReplayComparison(msgspec.Struct, frozen=True):
     """The whole answer. `one_in`: only one of so many customers was played, and counts are multiplied by it.
     `changed`: customers to whom anything happens differently. `first_at`, `last_at`: the stretch that is
-    counted, ISO 8601 in UTC; None: there was no event. `competition`: of the journeys that were asked for."""
+    counted, from the first event that may start something, ISO 8601 in UTC; None: there was no event.
+    `competition`: of the journeys that were asked for."""
 
     customers: int
     one_in: int
@@ -189,18 +190,22 @@ def _compared(
     found: list[CapCompetition],
 ) -> ReplayComparison:
     timelines, one_in = _Timelines(), options.one_in
-    begin = second.first_at
-    if begin is not None and options.since is not None:
-        begin = max(begin, options.since)
+    begins = [second.first_at if second.starting_at is None else second.starting_at]
     for version, folder in enumerate(folders):
         for file, row in _rows(folder):
             customer, journey = row["customer"], row["journey"]
             sign = (-1, 1)[version]
             timelines.differs[customer] += sign * hash((file, *sorted(row.items())))
             if file == STARTS:
+                begins.append(parse_instant(row["at"]))
                 timelines.enters.setdefault(journey, (set(), set()))[version].add(customer)
             if one_in > 1:
                 timelines.by_customer[_kind(file, row), customer] += sign
+    # Days whose events were imported start nothing by them, and are no days of what is counted; a clock may
+    # start somebody in them all the same.
+    begin = min((at for at in begins if at is not None), default=None)
+    if begin is not None and options.since is not None:
+        begin = max(begin, options.since)
     margins = timelines.margins(one_in) if one_in > 1 else None
     inside = [Counter(result.figures.open.values()) for result in (first, second)]
     names = sorted(first.figures.days.keys() | second.figures.days.keys())

@@ -94,6 +94,8 @@ class ReplayRunner:
                 now = at
                 if result.first_at is None:
                     result.first_at = at
+            if result.starting_at is None and self._may_start(line):
+                result.starting_at = now
             if shares > 1 and self._share_of(line.customer) != share:
                 # The catalogue and what nights find are over everybody, so every share hears of these
                 if line.name in products:
@@ -114,6 +116,13 @@ class ReplayRunner:
         result.last_at = now if result.first_at is not None else None
         result.unknown, result.misfits = self.translator.unknown, self.translator.misfits
         return result
+
+    def _may_start(self, record: Record) -> bool:
+        return (
+            bool(self.translator.prepared(record.name))
+            and not is_of_message(record)
+            and not record.is_history
+        )
 
     def _share_of(self, customer: str | None) -> int:
         return share_of(customer, self.shares) if customer is not None else 0

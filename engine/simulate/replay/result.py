@@ -176,7 +176,8 @@ def cost(messages: Counter[tuple[str, str, str]], price: Mapping[str, Decimal]) 
 @dataclass(slots=True)
 class ReplayResult:
     """What became of the stream. `events` of ours, by name; `unknown` foreign names; `late`: lines earlier
-    than one before them, taken as events that arrived late; `doubles`: equal within a second, dropped."""
+    than one before them, taken as events that arrived late; `doubles`: equal within a second, dropped.
+    `starting_at`: when the first event came that may start something; imported history may not."""
 
     figures: Figures
     prices: Mapping[str, Decimal]
@@ -192,6 +193,7 @@ class ReplayResult:
     first_late: int | None = None
     doubles: int = 0
     first_at: Instant | None = None
+    starting_at: Instant | None = None
     last_at: Instant | None = None
 
 
