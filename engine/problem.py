@@ -6,6 +6,7 @@ import re
 import unicodedata
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from inspect import cleandoc
 from typing import Literal
 
 import msgspec
@@ -14,10 +15,11 @@ from engine.slips import slips
 
 Level = Literal["error", "warning"]
 
-Topic = Literal["form", "name", "channel", "file", "shop", "currency"]
+Topic = Literal["form", "name", "channel", "file", "shop", "currency", "story", "deployment"]
 """What a mistake is about, for telling a cause from what follows. `form`: how something is written; `name`:
 nothing is called so; `channel`: the same of a channel; `file`: the same of a file; `shop`: a journey does
-not go with what config.yaml says; `currency`: an amount is in another one."""
+not go with what config.yaml says; `currency`: an amount is in another one; `story`: one that fails;
+`deployment`: it would be refused."""
 
 
 class Span(msgspec.Struct, frozen=True, order=True):
@@ -146,9 +148,14 @@ def render_github(problem: Problem) -> str:
     where = f"file={_property(span.file)},line={span.line},col={span.column}"
     where += f",endColumn={span.column + span.length}"
     body = "\n".join(
-        part for part in (problem.what, problem.why, problem.fix and f"fix: {problem.fix}") if part
+        part for part in (problem.what, problem.why, problem.fix and f"fix: {plain_fix(problem)}") if part
     )
     return f"::{problem.level} {where},title={_property(problem.code)}::{_escaped(body)}"
+
+
+def plain_fix(problem: Problem) -> str:
+    """The fix without the indentation that it has below a problem in a terminal."""
+    return cleandoc(problem.fix)
 
 
 def to_json(problem: Problem) -> dict[str, str | int]:
@@ -163,7 +170,7 @@ def to_json(problem: Problem) -> dict[str, str | int]:
         "code": problem.code,
         "what": problem.what,
         "why": problem.why,
-        "fix": problem.fix,
+        "fix": plain_fix(problem),
     }
 
 

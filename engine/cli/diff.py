@@ -122,11 +122,10 @@ def _affects(affects: Sequence[Affected]) -> str:
 def _lines(changes: tuple[Difference, ...]) -> None:
     from rich.markup import escape
 
+    from engine.plan.difference import with_rules
     from engine.visible import visible
 
-    told = ""
-    for change in changes:
+    for change, rule in with_rules(changes):
         say(f"  [{_COLOURS[change.sign]}]{change.sign}[/] {escape(visible(change.words))}")
-        if change.rule and change.rule != told:
-            say(f"      [dim]{escape(change.rule)}[/]")
-        told = change.rule
+        if rule:
+            say(f"      [dim]{escape(rule)}[/]")

@@ -238,7 +238,8 @@ def place_words(place: PlaceInFlight, zone: ZoneInfo) -> str:
     """What becomes of people at a place. `zone`: of the moments."""
     from engine.core.migrate import MoveRule as Move
 
-    words = MOVED[place.move]
+    # it holds by the second answer alone
+    words = f"{'refused; with --gone they ' if place.seems is not None else ''}{MOVED[place.move]}"
     if place.to is not None:
         words += f" {'to' if place.move is Move.GOES_ON else 'at'} {place.to}"
     if place.until is not None and place.move in (Move.KEEPS_MOMENT, Move.GOES_ON, Move.FINISHES):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -18,6 +18,8 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from engine.cli.review_comment import ReviewedChange
     from engine.language.acceptance import AcceptedWarning
+    from engine.plan.in_flight import DeploymentPlan
+    from engine.problem import Problem
     from engine.project import Project
     from engine.simulate.stories.story_report import StoriesReport
 
@@ -147,10 +149,12 @@ def _change(
     files = [file for _, file in sorted(project.files.items()) if file.span.file in changed]
     former_journeys = journeys_of(before)
     plan = comparison = counted = None
+    refusals: list[Problem] = []
     if snapshot is not None:
         counted, published = read_snapshot(snapshot)
         if not project.has_errors:
             plan = plan_from_snapshot(counted, published, project, ()).plan
+            refusals = list(_refusals(plan, project))
             former = load_published(before, commit)
             with of_file(snapshot, one_in) as events:
                 comparison = play_both(former, project, events, changed_journeys(differences))
@@ -171,8 +175,30 @@ def _change(
         {file.name.value: picture_of_change(file, former_journeys, counted) for file in files},
         patch(project.folder, commit), zone(project.config.timezone), project.config.currency,
         commit, snapshot is not None, place_in_repository(project.folder),
-        made,
+        made, refusals,
     )  # fmt: skip
+
+
+def _refusals(plan: DeploymentPlan, project: Project) -> Iterator[Problem]:
+    """Why `deploy` would refuse: at the file that is gone, and at the step that may be the one of before."""
+    from engine.plan.step_matching import placed
+    from engine.problem import Problem, Span
+    from engine.runtime.publish.planning import doubt_refusal, refusal
+
+    for journey in plan.gone:
+        span, why = Span(f"journeys/{journey.journey}.yaml", 1, 1), refusal(journey)
+        yield Problem(span, "refused", why.what, "deploy would refuse it", why.cure, topic="deployment")
+    for doubt in plan.doubts:
+        file, why = project.files[doubt.journey.journey], doubt_refusal(doubt)
+        spans = (each.step.span for each in placed(file.steps) if each.id == doubt.place.seems)
+        yield Problem(
+            next(spans, file.span),
+            "refused",
+            why.what,
+            "deploy would refuse it",
+            why.cure,
+            topic="deployment",
+        )
 
 
 def _newly_accepted(accepted: Sequence[AcceptedWarning], before: Mapping[str, str]) -> list[AcceptedWarning]:

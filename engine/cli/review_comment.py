@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import html
 import re
+import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
@@ -16,8 +17,9 @@ from zoneinfo import ZoneInfo
 from engine.cli.output import counted
 from engine.cli.plan import RISKS, changed_journeys, place_words
 from engine.cli.traffic import CANNOT_KNOW, SAMPLE, competitions, daily_rows, entries, jump, over
+from engine.plan.difference import with_rules
 from engine.plan.traffic import about_first, traffic
-from engine.problem import in_order
+from engine.problem import in_order, plain_fix
 from engine.visible import visible
 
 if TYPE_CHECKING:
@@ -61,7 +63,8 @@ class ReviewLabel(StrEnum):
 class ReviewedChange:
     """All that is known of a change. `plan`, `comparison`: None without a snapshot, and where files have
     mistakes. `stories`: of the journeys that changed, and of those where one fails; `problems`: of the files
-    that changed; `accepted`: warnings that the change accepts; `pictures`: Mermaid by journey; `patch`: the
+    that changed; `accepted`: warnings that the change accepts; `refusals`: why `deploy` would refuse, where
+    that is to be mended; `pictures`: Mermaid by journey; `patch`: the
     files as git compares them. `against`: the commit it is compared with. `within`: where the project stands
     in its repository, "" or ending in `/`. `made`: the folder with pictures before and after, if one was
     wanted."""
@@ -80,19 +83,21 @@ class ReviewedChange:
     has_snapshot: bool = False
     within: str = ""
     made: PicturesMade | None = None
+    refusals: Sequence[Problem] = ()
 
     @property
     def is_refused(self) -> bool:
         """It must not be merged as it is: a story fails, a file has mistakes, or `deploy` would refuse."""
         has_mistakes = self.stories.failed > 0 or any(problem.is_error for problem in self.problems)
-        return has_mistakes or (self.plan is not None and bool(self.plan.gone or self.plan.doubts))
+        return has_mistakes or bool(self.refusals)
 
     @property
     def annotations(self) -> list[Problem]:
-        """The mistakes, and the failing stories at their places."""
+        """Why `deploy` would refuse, the mistakes, and the failing stories, at their places. Refusals come
+        first: of a long list a forge shows the beginning."""
         from engine.simulate.checking import failures
 
-        return in_order([*self.problems, *failures(self.stories)])
+        return [*self.refusals, *in_order([*self.problems, *failures(self.stories)])]
 
     @property
     def labels(self) -> tuple[ReviewLabel, ...]:
@@ -132,9 +137,11 @@ def comment(change: ReviewedChange, page: str = "") -> str:
 
 
 def verdict(change: ReviewedChange) -> str:
-    """One line: what changes, for whom, and whether anything is wrong."""
+    """One line: whether a deployment would refuse it, what changes, for whom, and whether anything is
+    wrong."""
+    refused = "A deployment would refuse it. " if change.refusals else ""
     if not change.differences.subjects and not change.differences.unread:
-        return "Nothing changes for customers."
+        return f"{refused}Nothing changes for customers."
     names = [subject.name for subject in change.differences.subjects]
     some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     affects = [str(who) for who in change.differences.affects if str(who) != "nobody"]
@@ -147,7 +154,8 @@ def verdict(change: ReviewedChange) -> str:
         rest = f" and {len(unread) - 1} more" if len(unread) > 1 else ""
         parts.append(f"{unread[0]}{rest} cannot be compared")
     if change.plan is not None and (inside := sum(journey.people for journey in change.plan.journeys)):
-        parts.append(f"{inside:,} people inside")
+        held_out = sum(journey.held_out for journey in change.plan.journeys)
+        parts.append(f"{inside:,} people inside" + (f" ({held_out:,} of them holdout)" if held_out else ""))
     errors = sum(problem.is_error for problem in change.problems)
     warnings = len(change.problems) - errors
     parts += [
@@ -157,7 +165,7 @@ def verdict(change: ReviewedChange) -> str:
     ]
     tests = change.stories.passed + change.stories.failed
     parts.append(f"Tests {change.stories.passed} of {tests}" if tests else "No tests")
-    return ". ".join(parts) + "."
+    return refused + ". ".join(parts) + "."
 
 
 def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
@@ -193,15 +201,14 @@ def _pictures(made: PicturesMade) -> str:
 def _subject(subject: SubjectDiff) -> Iterator[str]:
     affects = ", ".join(str(who) for who in subject.affects)
     yield f"**{_safe(f'{subject.kind} {subject.name}')}** ({_safe(affects)})"
-    for change in subject.changes:
-        yield _change(change)
+    for change, rule in with_rules(subject.changes):
+        yield _change(change, rule)
     if subject.folded:
         yield f"- moved or renamed: {len(subject.folded)}"
 
 
-def _change(change: Difference) -> str:
-    rule = f" _{_safe(change.rule)}_" if change.rule else ""
-    return f"- `{change.sign}` {_safe(change.words)}{rule}"
+def _change(change: Difference, rule: str) -> str:
+    return f"- `{change.sign}` {_safe(change.words)}" + (f" _{_safe(rule)}_" if rule else "")
 
 
 def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
@@ -252,9 +259,8 @@ def _places(journey: JourneyPlan, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
     for place in journey.places:
         step = place.step or "no step"
         yield f"{place.people:,}", journey.journey, step, place_words(place, zone)
-    held_out = journey.people - sum(place.people for place in journey.places)
-    if held_out > 0 and not journey.is_gone:
-        yield f"{held_out:,}", journey.journey, "holdout", "get nothing of it: only compared with"
+    if journey.held_out:
+        yield f"{journey.held_out:,}", journey.journey, "holdout", "get nothing of it: only compared with"
 
 
 def _replayed(answer: ReplayComparison, about: Sequence[str], currency: str) -> Iterator[str]:
@@ -311,12 +317,13 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
         yield "All that changes", _fitting(whole.splitlines(keepends=True))
     folded = [each for subject in change.differences.subjects for each in subject.folded]
     if folded:
-        yield "Moved or renamed", _fitting([f"{_change(each)}\n" for each in folded])
+        moved = [f"{_change(each, rule)}\n" for each, rule in with_rules(folded)]
+        yield "Moved or renamed", _fitting(moved)
     if change.problems or change.accepted:
         # errors first: warnings are what is left out of a long list
         problems = [
             f"- `{_code(change.within + problem.span.file)}:{problem.span.line}` {problem.level} "
-            f"{problem.code}: {_safe(problem.what)}. {_safe(problem.fix)}\n"
+            f"{problem.code}: {_safe(problem.what)}. {_fix(problem)}\n"
             for problem in sorted(change.problems, key=lambda problem: not problem.is_error)
         ]
         problems += [
@@ -336,6 +343,12 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
         yield f"Picture of {name}", _fenced(picture, "mermaid")
     if change.patch:
         yield "The files, line by line", _fenced(change.patch, "diff")
+
+
+def _fix(problem: Problem) -> str:
+    """What to type: in a line, or with its lines as they are to be pasted."""
+    first, _, text = plain_fix(problem).partition("\n")
+    return f"{_safe(first)}\n{textwrap.indent(_fenced(text, 'yaml'), '  ')}" if text else _safe(first)
 
 
 def _sent_a_day(answer: ReplayComparison, about: Sequence[str], currency: str) -> Iterator[tuple[str, str]]:
@@ -371,7 +384,8 @@ def _tests(stories: StoriesReport) -> str:
             lines.append(f"- **{_safe(journey.journey)} has mistakes**, so its {tests} could not run\n")
         for result in journey.results:
             lines.append(
-                f"- {'passed' if result.passed else '**failed**'}: {_safe(result.story.name.value)}\n"
+                f"- {'passed' if result.passed else '**failed**'}: "
+                f"{_safe(f'{journey.journey}: {result.story.name.value}')}\n"
             )
             if not result.passed:
                 rows = [f"{row.mark} {row.at.label}: {row.expected or row.happened}" for row in result.rows]
@@ -410,10 +424,20 @@ def _safe(text: str) -> str:
     somebody."""
     words = " ".join(text.split())
     line = visible(words if len(words) <= LONGEST else words[:LONGEST] + "…")
+    # a code span: forges make `#1` a link to an issue wherever it stands else
+    parts = _NUMBERED.split(line)
+    return "".join(f"`{part}`" if place % 2 else _escaped(part) for place, part in enumerate(parts))
+
+
+_NUMBERED = re.compile(r"([\w.-]*#\d[\w.-]*)")
+"""Ids of steps without an own one, as `welcome_hello#1`."""
+
+
+def _escaped(line: str) -> str:
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
     line = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
-    # names of people and issues, and addresses, which forges make links of wherever they stand
-    return re.sub(r"(@|#(?=\d)|!(?=\d)|://|www\.(?=\w))", "\\1\u200b", line)
+    # names of people and merge requests, and addresses, which forges make links of wherever they stand
+    return re.sub(r"(@|!(?=\d)|://|www\.(?=\w))", "\\1\u200b", line)
 
 
 def _code(text: str) -> str:

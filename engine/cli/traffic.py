@@ -76,9 +76,10 @@ def entries(traffic: Traffic) -> Iterator[str]:
 
 
 def competitions(traffic: Traffic) -> Iterator[str]:
-    """One sentence for each journey that the change is about, and policy with caps."""
+    """One sentence for each journey that the change is about, and policy with caps by which it sends."""
     for each in traffic.competition:
-        yield _competition(each, traffic)
+        if each.people:
+            yield _competition(each, traffic)
 
 
 def jump(journey: JourneyTraffic) -> str:
@@ -90,8 +91,6 @@ def _competition(each: CapCompetition, traffic: Traffic) -> str:
     caps = ", ".join(place.cap for place in each.places)
     words = f"{each.journey} goes by the caps of {each.policy} ({caps})"
     words += f" as {_some(each.also)} do" if each.also else ""
-    if not each.people:
-        return f"{words}: it sends nothing by them in these days"
     people = counted(each.people, "customer")
     if not each.shared:
         return f"{words}: of its {people} none got others' messages while a cap counts them"

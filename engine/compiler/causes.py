@@ -50,7 +50,7 @@ def causes_only(
             case "name" | "channel":
                 name = problem.subject.rpartition(".")[2]  # trigger.total: the field may be defined
                 return any(name in names for file, names in defined.items() if file != problem.span.file)
-            case "form" | "file":
+            case "form" | "file" | "story" | "deployment":
                 return False
 
     return [problem for problem in problems if not follows(problem)]

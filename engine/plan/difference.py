@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from typing import NamedTuple
 
 from engine.problem import Problem, Span
@@ -46,6 +47,17 @@ class Difference:
     affected: Affected
     rule: str = ""
     place: Span | None = None
+
+
+def with_rules(changes: Sequence[Difference]) -> Iterator[tuple[Difference, str]]:
+    """Differences with the rule to tell beside each, "" where a neighbour tells it: of those in a row with
+    the same one the first that is not gone does."""
+    for rule, row in groupby(changes, key=lambda change: change.rule):
+        same = list(row)
+        teller = next(
+            (place for place, each in enumerate(same) if each.sign is not Sign.REMOVED), len(same) - 1
+        )
+        yield from ((each, rule if place == teller else "") for place, each in enumerate(same))
 
 
 @dataclass(frozen=True, slots=True)

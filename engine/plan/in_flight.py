@@ -39,6 +39,11 @@ class JourneyPlan:
     leaves_early: int = 0
     is_gone: bool = False
 
+    @property
+    def held_out(self) -> int:
+        """How many of `people` are its holdout, who rest nowhere. Where it is gone that is not counted."""
+        return 0 if self.is_gone else max(0, self.people - sum(place.people for place in self.places))
+
 
 @dataclass(frozen=True, slots=True)
 class SegmentPlan:

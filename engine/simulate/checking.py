@@ -50,6 +50,7 @@ def failures(report: StoriesReport) -> list[Problem]:
             f'the story "{result.story.name.value}" fails',
             render_rows(result.story.name.value, result.rows) if result.rows else _said(result.problems),
             f"mend the journey, or the story where it is meant so; `{command('test')}` shows the same",
+            topic="story",
         )
         for journey in report.journeys
         for result in journey.results

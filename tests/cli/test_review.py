@@ -74,10 +74,25 @@ def test_what_a_deployment_would_refuse_is_said_with_what_to_type(shop: Shop) ->
     assert said.code == 1
     assert "write was: before\\_reminder below" in said.out
     assert "deploy with --gone welcome.before\\_reminder" in said.out
+    assert said.out.splitlines()[1].startswith("**A deployment would refuse it. welcome")
+    assert "refused; with --gone they go on to" in said.out
+    _is_refused_at_a_line(shop, snapshot, 12, "write  was: before_reminder  below")
     (shop.folder / "journeys/welcome.yaml").unlink()
     said = shop.run("review", *snapshot)
     assert said.code == 1
     assert "first deploy it with state: closing" in said.out
+    assert said.out.splitlines()[1].startswith("**A deployment would refuse it. welcome")
+    _is_refused_at_a_line(shop, snapshot, 1, "first deploy it with  state: closing")
+
+
+def _is_refused_at_a_line(shop: Shop, snapshot: tuple[str, str], line: int, cure: str) -> None:
+    first = shop.run("review", *snapshot, "--format", "github").out.splitlines()[0]
+    assert first.startswith(f"::error file=journeys/welcome.yaml,line={line},")
+    assert cure in first
+    row = json.loads(shop.run("review", *snapshot, "--format", "gitlab").out)[0]
+    assert (row["check_name"], row["severity"]) == ("deployment-refused", "major")
+    assert row["location"]["lines"]["begin"] == line
+    assert cure in row["description"]
 
 
 def test_without_a_snapshot_it_says_what_it_cannot_know(files: Shop, golden: Golden) -> None:
@@ -124,6 +139,30 @@ def test_annotations_of_github_stand_at_their_lines_and_those_too_many_are_count
     lines = files.run("review", "--format", "github").out.splitlines()
     assert len([line for line in lines if line.startswith("::error ")]) == 10
     assert re.fullmatch(r"::notice::\d\d more stand in the comment, under what check says", lines[-1])
+
+
+def test_a_failing_story_is_called_one_and_named_with_its_journey(files: Shop) -> None:
+    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
+    rows = json.loads(files.run("review", "--format", "gitlab").out)
+    assert {row["check_name"] for row in rows} == {"story-fails"}
+    assert "- **failed**: welcome: hears from us twice" in files.run("review").out
+
+
+def test_ids_with_a_number_are_code_that_can_be_copied(files: Shop) -> None:
+    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
+    replace(files, "journeys/welcome.yaml", "hears from us twice", "gets welcome_hello#1 after *it*")
+    said = files.run("review").out
+    assert "- **failed**: welcome: gets `welcome_hello#1` after \\*it\\*" in said
+    assert "\u200b" not in said
+
+
+def test_a_fix_of_several_lines_can_be_pasted(files: Shop) -> None:
+    journey = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8").partition("\ntests:")[0]
+    files.write("journeys/welcome.yaml", journey)
+    said = files.run("review").out
+    assert "add at the end of the file\n  ```yaml\n  tests:\n    - test: the first message\n" in said
+    found = json.loads(files.run("review", "--format", "json").out)["problems"]
+    assert any(each["fix"].startswith("add at the end of the file\ntests:\n  - test: ") for each in found)
 
 
 def test_a_name_of_a_file_is_no_command_of_a_workflow(files: Shop) -> None:

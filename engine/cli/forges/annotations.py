@@ -7,10 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 from engine.ids import derive
-from engine.problem import Problem, render_github
+from engine.problem import Problem, Topic, plain_fix, render_github
 
 MOST = 10
 """Errors, and warnings, that GitHub shows of one step; it drops the rest without a word."""
+
+
+_NAMES: Mapping[Topic, str] = {"story": "story-fails", "deployment": "deployment-refused"}
+"""What a report calls that of which the code alone says too little."""
 
 
 def workflow_commands(problems: Sequence[Problem], within: str = "") -> Iterator[str]:
@@ -36,8 +40,8 @@ def code_quality(problems: Sequence[Problem], within: str = "") -> list[Mapping[
         seen[key] = seen.get(key, 0) + 1
         rows.append(
             {
-                "description": " ".join(filter(None, (f"{problem.what}.", problem.fix))),
-                "check_name": problem.code,
+                "description": " ".join(filter(None, (f"{problem.what}.", plain_fix(problem)))),
+                "check_name": _NAMES.get(problem.topic, problem.code),
                 "fingerprint": derive(key, seen[key]),
                 "severity": "major" if problem.is_error else "minor",
                 "location": {"path": file, "lines": {"begin": problem.span.line}},
