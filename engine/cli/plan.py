@@ -21,7 +21,14 @@ if TYPE_CHECKING:
 
     from engine.errors import AuthorError
     from engine.plan.difference import ProjectDiff
-    from engine.plan.in_flight import DeploymentPlan, FactPlan, JourneyPlan, PlaceInFlight, RiskyChange
+    from engine.plan.in_flight import (
+        DeploymentPlan,
+        FactPlan,
+        JourneyPlan,
+        PlaceInFlight,
+        PolicyPlan,
+        RiskyChange,
+    )
     from engine.plan.traffic import Traffic
     from engine.project import Project
     from engine.runtime.publish.planning import ComingDeployment
@@ -49,6 +56,11 @@ RISKS = {
     "goes_on": "go on to {to}",
 }
 """In words, by `plan.in_flight.Risk`."""
+MOST_NAMES = 8
+"""Journeys of a policy that are named."""
+ONLY_STORE = (
+    "who leaves at once by a changed goal or exit_if, and how segments change, only the store can say"
+)
 PENDING = 4
 """Exit code with `--exit-code` where a deployment would change something."""
 
@@ -93,10 +105,11 @@ def plan(
     now = session.clock.now()
     if snapshot is not None and out is not None:
         raise UsageError("a plan that is to be deployed is made beside the store:", "leave --snapshot away")
+    is_empty = False
     with ExitStack() as opened:
         recent: AbstractContextManager[RecentEvents]
         if snapshot is not None:
-            coming = _from_snapshot(snapshot, project, gone or ())
+            coming, is_empty = _from_snapshot(snapshot, project, gone or ())
             recent = of_file(snapshot, one_in)
         else:
             conn = opened.enter_context(look_into_store(session.folder))
@@ -106,7 +119,7 @@ def plan(
             raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
         differences = compare(coming.published, coming.project, now)
         sent = None
-        if replay and any(who is not Affected.NOTHING for who in differences.affects):
+        if replay and not is_empty and any(who is not Affected.NOTHING for who in differences.affects):
             sent = _traffic(coming, opened.enter_context(recent), differences)
     if form is Format.json:
         say_json({
@@ -131,16 +144,18 @@ def plan(
         raise typer.Exit(PENDING)
 
 
-def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> ComingDeployment:
+def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> tuple[ComingDeployment, bool]:
+    """And whether there is nothing to play."""
+    from engine.cli.snapshot import no_events
     from engine.runtime.publish.snapshot_plan import plan_from_snapshot
     from engine.store.snapshot import read_snapshot
+    from engine.values import zone
 
     counted, files = read_snapshot(file)
-    remark(
-        f"counted {counted.made_at}: who leaves at once by a changed goal or exit_if, and how segments "
-        "change, only the store can say"
-    )
-    return plan_from_snapshot(counted, files, project, gone)
+    remark(f"counted {counted.made_at}: {ONLY_STORE}")
+    if counted.without_events:
+        remark(f"not played: {no_events(counted, zone(project.config.timezone))}")
+    return plan_from_snapshot(counted, files, project, gone), counted.without_events
 
 
 def _traffic(coming: ComingDeployment, events: RecentEvents, differences: ProjectDiff) -> Traffic | None:
@@ -197,6 +212,8 @@ def tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None = Non
         )
     for fact in coming.facts:
         _tell_fact(fact)
+    for policy in coming.policies:
+        say_head(f"policy {policy.policy}: {policy_words(policy)}")
 
 
 def _risk(risky: RiskyChange) -> list[str]:
@@ -224,6 +241,16 @@ def _tell_fact(fact: FactPlan) -> None:
     readers = [f"segment {name}" for name in fact.segments] + [f"journey {name}" for name in fact.journeys]
     inside = f"; {_people(fact.people)} inside" if fact.people else ""
     say_plain(f"  asked for by {', '.join(readers)}{inside}")
+
+
+def policy_words(policy: PolicyPlan) -> str:
+    """Who sends by a policy that changes, and how many people are inside of these."""
+    names = policy.journeys[:MOST_NAMES]
+    more = len(policy.journeys) - len(names)
+    some = ", ".join(names) + (f" and {more:,} more" if more else "")
+    send = "send" if len(policy.journeys) > 1 else "sends"
+    inside = f"{_people(policy.people)} {'is' if policy.people == 1 else 'are'} inside"
+    return f"{some} {send} by it; {inside}"
 
 
 def _people(number: int) -> str:

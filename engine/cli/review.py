@@ -128,6 +128,7 @@ def _change(
     from engine.cli.plan import changed_journeys
     from engine.cli.reports.drawn import picture_of_change
     from engine.cli.review_comment import ReviewedChange
+    from engine.cli.snapshot import no_events
     from engine.compiler.renames import renamed
     from engine.language.acceptance import judge
     from engine.plan.project_diff import journeys_of
@@ -150,11 +151,15 @@ def _change(
     former_journeys = journeys_of(before)
     plan = comparison = counted = None
     refusals: list[Problem] = []
+    not_played = ""
     if snapshot is not None:
         counted, published = read_snapshot(snapshot)
+        if counted.without_events:
+            not_played = no_events(counted, zone(project.config.timezone))
         if not project.has_errors:
             plan = plan_from_snapshot(counted, published, project, ()).plan
             refusals = list(_refusals(plan, project))
+        if not project.has_errors and not counted.without_events:
             former = load_published(before, commit)
             with of_file(snapshot, one_in) as events:
                 comparison = play_both(former, project, events, changed_journeys(differences))
@@ -175,7 +180,7 @@ def _change(
         {file.name.value: picture_of_change(file, former_journeys, counted) for file in files},
         patch(project.folder, commit), zone(project.config.timezone), project.config.currency,
         commit, snapshot is not None, place_in_repository(project.folder),
-        made, refusals,
+        made, refusals, not_played,
     )  # fmt: skip
 
 

@@ -15,11 +15,12 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from engine.cli.output import counted
-from engine.cli.plan import RISKS, changed_journeys, place_words
+from engine.cli.plan import ONLY_STORE, RISKS, changed_journeys, place_words, policy_words
 from engine.cli.traffic import CANNOT_KNOW, SAMPLE, competitions, daily_rows, entries, jump, over
 from engine.plan.difference import with_rules
 from engine.plan.traffic import about_first, traffic
 from engine.problem import in_order, plain_fix
+from engine.values import parse_instant
 from engine.visible import visible
 
 if TYPE_CHECKING:
@@ -67,7 +68,7 @@ class ReviewedChange:
     that is to be mended; `pictures`: Mermaid by journey; `patch`: the
     files as git compares them. `against`: the commit it is compared with. `within`: where the project stands
     in its repository, "" or ending in `/`. `made`: the folder with pictures before and after, if one was
-    wanted."""
+    wanted. `not_played`: why the events of the snapshot are not."""
 
     differences: ProjectDiff
     plan: DeploymentPlan | None
@@ -84,6 +85,7 @@ class ReviewedChange:
     within: str = ""
     made: PicturesMade | None = None
     refusals: Sequence[Problem] = ()
+    not_played: str = ""
 
     @property
     def is_refused(self) -> bool:
@@ -181,11 +183,13 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
         where = f", among [the files of this run]({page})" if page else ""
         yield f"Before and after: {_pictures(change.made)}{where}\n"
     if change.plan is not None:
-        yield from _people(change.plan, change.zone)
+        yield from _people(change.plan, change.zone, change.differences)
     elif change.has_snapshot:
         yield "_What becomes of the people inside is not known while files have mistakes._\n"
     else:
         yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
+    if change.not_played:
+        yield f"### What would be sent\n\nNot played: {_safe(change.not_played)}.\n"
     if change.comparison is not None:
         yield from _replayed(change.comparison, changed_journeys(change.differences), change.currency)
 
@@ -226,9 +230,15 @@ def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
     return text
 
 
-def _people(plan: DeploymentPlan, zone: ZoneInfo) -> Iterator[str]:
+def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff) -> Iterator[str]:
+    policies = [f"- policy **{_safe(each.policy)}**: {_safe(policy_words(each))}\n" for each in plan.policies]
+    asks_store = any(subject.kind == "segment" for subject in differences.subjects) or bool(plan.journeys)
+    notes = [f"Times are those of {zone.key}."]
+    notes += [f"{ONLY_STORE.capitalize()}: ask `plan` beside it."] if asks_store else []
+    end = "".join(policies) + ("\n" if policies else "") + f"_{' '.join(notes)}_\n"
     if not plan.journeys:
-        yield "### People inside\n\nNobody is inside of what changes.\n"
+        nobody = "" if any(each.people for each in plan.policies) else "Nobody is inside of what changes.\n\n"
+        yield f"### People inside\n\n{nobody}{end}"
         return
     rows = [row for journey in plan.journeys for row in _places(journey, zone)]
     cures = _cures(plan)
@@ -241,7 +251,7 @@ def _people(plan: DeploymentPlan, zone: ZoneInfo) -> Iterator[str]:
     table = _table(("people", "journey", "rest at", "what becomes of them"), rows[:MOST_PLACES])
     rest = len(rows) - MOST_PLACES
     more = f"\n… and {counted(rest, 'more place')}\n" if rest > 0 else ""
-    yield f"### People inside\n\n{first}{table}{more}"
+    yield f"### People inside\n\n{first}{table}{more}\n{end}"
 
 
 def _cures(plan: DeploymentPlan) -> dict[tuple[str, str], str]:
@@ -404,11 +414,18 @@ def _timelines(change: ReviewedChange) -> str:
     blocks = []
     for timeline in change.comparison.timelines:
         lines = (
-            f"{sign} {event.at}  {event.words}"
+            f"{sign} {_local(event.at, change.zone)}  {event.words}"
             for sign, event in side_by_side(timeline.before, timeline.after)
         )
         blocks.append("\n".join([f"  {timeline.like:,} like this", *lines]))
     return "\n\n".join(blocks)
+
+
+def _local(at: str, zone: ZoneInfo) -> str:
+    from engine.cli.reports.times import local
+
+    moment = parse_instant(at)
+    return local(moment, zone) if moment is not None else at
 
 
 def _fenced(text: str, kind: str) -> str:

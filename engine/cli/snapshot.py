@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from engine.cli.app import LOOK, Session, app
-from engine.cli.output import counted, say_plain
+from engine.cli.output import counted, remark, say_plain
+
+if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from engine.store.snapshot import Snapshot
 
 USUAL = "30 days"
 
@@ -28,11 +33,27 @@ def snapshot(
     """Write how many people are where, how large segments are, and some weeks of events under pseudonyms, for
     plan --snapshot and replay where the store is out of reach. No name, address or free text is in it."""
     from engine.cli.streams import write_stream
+    from engine.project import load_config
     from engine.store.snapshot import read_snapshot, snapshot_lines
+    from engine.values import zone
 
     session = Session.of(context)
     now = session.clock.now()
     days = (first, last, length or ("" if first else USUAL))
     lines = write_stream(session, out, days, lambda conn, bounds: snapshot_lines(conn, bounds, now))
-    _, files = read_snapshot(out)
+    counts, files = read_snapshot(out)
     say_plain(f"{out}: {counted(lines - 1 - len(files), 'line')} of events, and what is so now")
+    if counts.without_events:
+        remark(no_events(counts, zone(load_config(session.folder).timezone)))
+
+
+def no_events(counts: Snapshot, zone: ZoneInfo) -> str:
+    """That nothing can be played, and what to type where it is known."""
+    from engine.values import parse_instant, to_datetime
+
+    words = "no events of customers in these days"
+    last = parse_instant(counts.last_event) if counts.last_event is not None else None
+    if last is None:
+        return f"{words}, nor in any others"
+    day = to_datetime(last, zone).date()
+    return f"{words}; the last are of {day}: give  snapshot --to {day}"

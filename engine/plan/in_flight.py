@@ -68,6 +68,15 @@ class FactPlan:
     people: int
 
 
+@dataclass(frozen=True, slots=True)
+class PolicyPlan:
+    """A policy that changes, with the journeys that send by it, and how many `people` are inside of these."""
+
+    policy: str
+    journeys: tuple[str, ...]
+    people: int
+
+
 class Doubt(NamedTuple):
     """People at a step that is gone, while a similar one came in its place."""
 
@@ -111,6 +120,7 @@ class DeploymentPlan:
     journeys: tuple[JourneyPlan, ...] = ()
     segments: tuple[SegmentPlan, ...] = ()
     facts: tuple[FactPlan, ...] = ()
+    policies: tuple[PolicyPlan, ...] = ()
 
     @property
     def gone(self) -> tuple[JourneyPlan, ...]:

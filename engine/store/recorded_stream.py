@@ -124,6 +124,22 @@ def _events(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed]:
             yield heard, 2, RecordedLine(name, iso(at), customer, properties)
 
 
+_DONE = "substr(name, 1, 1) <> '$'"
+"""Rows that are events of customers, not what somebody is."""
+
+
+def has_events(conn: Connection, bounds: StreamBounds) -> bool:
+    """Whether customers did anything in the stretch."""
+    within, given = bounds.clause(_HEARD)
+    return bool(rows(conn, f"SELECT 1 FROM event WHERE {_DONE} AND {within} LIMIT 1", given))  # noqa: S608
+
+
+def last_event_at(conn: Connection) -> Instant | None:
+    """When a customer did something last, of all that is recorded."""
+    ((at,),) = rows(conn, f"SELECT MAX({_HEARD}) FROM event WHERE {_DONE}")  # noqa: S608
+    return Instant(at) if at is not None else None
+
+
 def _customers_before(conn: Connection, bounds: StreamBounds) -> Iterator[_Timed]:
     """What was said of each customer until the stretch begins, as one line."""
     since = bounds.since

@@ -21,7 +21,13 @@ from engine.store.customers import enrollments, memberships
 from engine.store.journeys import deployments
 from engine.store.meta import secret
 from engine.store.pseudonyms import Pseudonyms, SharedTexts
-from engine.store.recorded_stream import RecordedLine, StreamBounds, recorded_stream
+from engine.store.recorded_stream import (
+    RecordedLine,
+    StreamBounds,
+    has_events,
+    last_event_at,
+    recorded_stream,
+)
 from engine.values import Instant, iso
 
 LONGEST = 16 << 20
@@ -47,17 +53,22 @@ class SnapshotJourney(msgspec.Struct, frozen=True):
 
 
 class Snapshot(msgspec.Struct, frozen=True):
-    """What was counted while `deployment` was published. `segments`: members."""
+    """What was counted while `deployment` was published. `segments`: members. `without_events`: customers did
+    nothing in the days of the file; `last_event`: then when somebody did last (ISO 8601, UTC)."""
 
     made_at: str
     deployment: int
     journeys: Mapping[str, SnapshotJourney]
     segments: Mapping[str, int]
+    without_events: bool = False
+    last_event: str | None = None
 
 
-def snapshot(conn: Connection, now: Instant) -> Snapshot:
-    """Counts what is so now."""
+def snapshot(conn: Connection, bounds: StreamBounds, now: Instant) -> Snapshot:
+    """Counts what is so now. `bounds`: of the events that are written with it."""
     number = deployments.current_number(conn)
+    is_empty = not has_events(conn, bounds)
+    last = last_event_at(conn) if is_empty else None
     return Snapshot(
         iso(now),
         number,
@@ -66,6 +77,8 @@ def snapshot(conn: Connection, now: Instant) -> Snapshot:
             for name, people in enrollments.journeys_with_people(conn).items()
         },
         {name: count.members for name, count in memberships.counts(conn, now).items()},
+        is_empty,
+        iso(last) if last is not None else None,
     )
 
 
@@ -77,7 +90,7 @@ def _place(place: enrollments.RestingPlace) -> SnapshotPlace:
 
 def snapshot_lines(conn: Connection, bounds: StreamBounds, now: Instant) -> Iterator[RecordedLine]:
     """The whole file. The events are read twice: which texts many share is known at their end."""
-    counted = snapshot(conn, now)
+    counted = snapshot(conn, bounds, now)
     yield RecordedLine(SNAPSHOT_LINE, iso(now), "", msgspec.to_builtins(counted))
     for name, text in deployments.files(conn, counted.deployment).items():
         yield RecordedLine(FILE_LINE, iso(now), "", {"path": name, "text": text})

@@ -101,6 +101,39 @@ def test_without_a_snapshot_it_says_what_it_cannot_know(files: Shop, golden: Gol
     golden("golden/review_mistake.txt", without_hashes(report(files.run("review", "--base", "main"))))
 
 
+def test_a_changed_cap_names_whom_it_holds_for(shop: Shop) -> None:
+    replace(shop, "config.yaml", "4 a week", "2 a week")
+    snapshot = ("--snapshot", str(shop.folder / "early.jsonl.gz"))
+    said = shop.run("review", *snapshot).out
+    assert "- policy **marketing**: welcome sends by it; 12 people are inside" in said
+    assert "Nobody is inside" not in said
+    assert "policy marketing: welcome sends by it; 12 people are inside" in shop.run("plan", *snapshot).out
+    assert shop.run("plan", "--format", "json", *snapshot).out.count('"policy": "marketing"') >= 1
+
+
+def test_what_only_the_store_can_say_of_segments_stands_in_the_comment(shop: Shop) -> None:
+    segment = "segment: buyers\nabout: All who bought.\nwho:\n  orders_count: at least 1\n"
+    shop.write("journeys/segments/buyers.yaml", segment)
+    git(shop.folder, "add", "journeys")
+    said = shop.run("review", "--snapshot", str(shop.folder / "early.jsonl.gz")).out
+    assert (
+        "how segments change, only the store can say: ask `plan` beside it" in said.partition("<details>")[0]
+    )
+
+
+def test_days_without_events_are_not_played_and_the_days_with_some_are_named(shop: Shop) -> None:
+    later = shop.folder / "later.jsonl.gz"
+    shop.go_to("2027-03-01T09:00:00+00:00")
+    written = shop.run("snapshot", "--out", str(later))
+    why = "no events of customers in these days; the last are of 2026-11-20: give"
+    assert f"{why}  snapshot --to 2026-11-20" in written.err
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
+    said = shop.run("review", "--snapshot", str(later)).out
+    assert f"Not played: {why} snapshot --to 2026-11-20." in said
+    assert "differently to" not in said
+    assert f"not played: {why}" in shop.run("plan", "--snapshot", str(later)).err
+
+
 def test_words_of_an_author_stay_words(files: Shop) -> None:
     hostile = "</details> | `x` [a](http://b.example) @everybody **b**"
     text = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")

@@ -14,14 +14,23 @@ from engine.core.decision_context import DecisionContext
 from engine.core.definition import definition
 from engine.core.facts.customer import CustomerState
 from engine.core.goal import leave_if_due
-from engine.core.journey import Journey, Question
+from engine.core.journey import Journey, Question, SendStep
 from engine.core.journeys import Journeys
 from engine.core.migrate import Migration, MoveRule, migration
+from engine.core.policy import Policy
 from engine.core.turning import with_windows
 from engine.errors import AuthorError
 from engine.language.parse import parse_journey
 from engine.language.steps.wait import Wait
-from engine.plan.in_flight import DeploymentPlan, Doubt, FactPlan, JourneyPlan, PlaceInFlight, SegmentPlan
+from engine.plan.in_flight import (
+    DeploymentPlan,
+    Doubt,
+    FactPlan,
+    JourneyPlan,
+    PlaceInFlight,
+    PolicyPlan,
+    SegmentPlan,
+)
 from engine.plan.step_matching import kept, lookalikes, placed, with_changed_words
 from engine.project import Project
 from engine.runtime.advance.maintenance import count_wrong_members
@@ -135,8 +144,9 @@ def _plan(
     now_inside = {names.get(name, name): people for name, people in inside.items()}
     plans.sort(key=lambda journey: (not journey.is_gone, -journey.people))
     return DeploymentPlan(
-        tuple(plans), tuple(people_inside.segments(old, new)), tuple(_facts(old, new, now_inside))
-    )
+        tuple(plans), tuple(people_inside.segments(old, new)), tuple(_facts(old, new, now_inside)),
+        tuple(_policies(old, new, now_inside)),
+    )  # fmt: skip
 
 
 def _seems(coming: ComingDeployment, before: Journey, after: Journey) -> dict[str, str]:
@@ -232,6 +242,24 @@ def _facts(old: Journeys, new: Journeys, inside: Mapping[str, int]) -> Iterator[
         if segments or journeys:
             people = sum(inside.get(name, 0) for name in journeys)
             yield FactPlan(rule.name, rule.name not in former, tuple(segments), tuple(journeys), people)
+
+
+def _policies(old: Journeys, new: Journeys, inside: Mapping[str, int]) -> Iterator[PolicyPlan]:
+    """Those by which something is sent that are other ones. `inside`: by the new names."""
+    former = {policy.name: policy for journey in old.by_name.values() for policy in _sends_by(journey)}
+    users: dict[Policy, list[str]] = {}
+    for name, journey in new.by_name.items():
+        for policy in _sends_by(journey):
+            users.setdefault(policy, []).append(name)
+    for policy, journeys in users.items():
+        if policy.name in former and former[policy.name] != policy:
+            people = sum(inside.get(name, 0) for name in journeys)
+            yield PolicyPlan(policy.name, tuple(journeys), people)
+
+
+def _sends_by(journey: Journey) -> list[Policy]:
+    policies = (step.policy for step in journey.steps if isinstance(step, SendStep))
+    return list(dict.fromkeys(policies))
 
 
 def _reads(journey: Journey, fact: str) -> bool:
