@@ -126,9 +126,12 @@ def _look(
     """Who is marked otherwise than the segment says; None where it was looked at less than a night ago."""
     last = watermarks.get(conn, "segment", rule.name)
     condition = rule.question.condition
-    written = with_windows(definition(condition), (condition,), journeys.index.rules)
-    # by the definition and the windows of the facts in it: either may change who is inside
-    is_first = last is None or last.hash != written
+    plain = definition(condition)
+    written = with_windows(plain, (condition,), journeys.index.rules)
+    # By the definition and the windows of the facts in it: either may change who is inside. Earlier versions
+    # kept the definition alone, and with another definition nobody starts: whoever came in since their last
+    # look would begin nothing after an upgrade.
+    is_first = last is None or last.hash not in (written, plain)
     if not is_first and not force and last is not None and now - last.until < NIGHT:
         return None
     may_start = starts and not is_first
