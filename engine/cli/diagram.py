@@ -17,6 +17,7 @@ from engine.invocation import command
 if TYPE_CHECKING:
     from engine.diagram.nodes import Flowchart
     from engine.language.syntax import JourneyFile
+    from engine.plan.project_diff import ReadJourneys
     from engine.project import Project
 
 
@@ -74,16 +75,10 @@ def diagram(
         raise UsageError("the people are those of the store or of a snapshot:", "leave one of both away")
     session = Session.of(context)
     project = load(session.folder)
-    files = chosen(project, [journey])
-    if len(files) != 1:
-        names = ", ".join(file.name.value for file in files)
-        raise UsageError(
-            f'"{journey}" is {"more than one journey: " + names if files else "a file with mistakes"}:',
-            "name one of them" if files else f"see  {command(f'check {journey}')}",
-        )
-    drawn = _overlaid(_drawn(project, files[0], against), files[0], session, people, snapshot)
+    drawn, file = _drawn(project, journey, against)
+    drawn = _overlaid(drawn, file, session, people, snapshot)
     if run:
-        drawn = _with_run(drawn, files[0].name.value, session, run, on)
+        drawn = _with_run(drawn, file.name.value, session, run, on)
     endings = {".svg": DiagramFormat.svg, ".mmd": DiagramFormat.mermaid, ".json": DiagramFormat.json}
     form = output or (endings.get(out.suffix, DiagramFormat.text) if out else DiagramFormat.text)
     match form:
@@ -112,21 +107,48 @@ def diagram(
     remark(f"wrote {out}")
 
 
-def _drawn(project: Project, file: JourneyFile, against: str) -> Flowchart:
+def _one(project: Project, journey: str) -> JourneyFile:
+    files = chosen(project, [journey])
+    if len(files) != 1:
+        names = ", ".join(file.name.value for file in files)
+        raise UsageError(
+            f'"{journey}" is {"more than one journey: " + names if files else "a file with mistakes"}:',
+            "name one of them" if files else f"see  {command(f'check {journey}')}",
+        )
+    return files[0]
+
+
+def _drawn(project: Project, journey: str, against: str) -> tuple[Flowchart, JourneyFile]:
+    """The journey, and what is drawn of it; one that is gone as it was."""
     from engine.cli.diff import base_commit
     from engine.cli.reports.drawn import former_of
     from engine.diagram.flowchart import flowchart
-    from engine.plan.changed_flowchart import changed_flowchart
+    from engine.plan.changed_flowchart import changed_flowchart, former_flowchart
     from engine.plan.project_diff import journeys_of
     from engine.project_files import files_at
 
     if not against:
-        return flowchart(file)
+        file = _one(project, journey)
+        return flowchart(file), file
     before = journeys_of(files_at(project.folder, base_commit(project.folder, against)))
+    if (gone := _gone(project, journey, before)) is not None:
+        return former_flowchart(gone, None), gone
+    file = _one(project, journey)
     former = former_of(file, before)
     if former is None and (why := before.unread.get(file.span.file)):
         raise UsageError(f"{file.span.file} of {against} cannot be read: {why}.", "leave --against away")
-    return changed_flowchart(former, file)
+    return changed_flowchart(former, file), file
+
+
+def _gone(project: Project, journey: str, before: ReadJourneys) -> JourneyFile | None:
+    """The journey of the version before that no file here holds, under whatever name."""
+    from engine.cli.reports.drawn import names_of
+
+    name = Path(journey).stem
+    here = {Path(file).stem for file in project.broken}
+    for file in project.files.values():
+        here |= {Path(file.span.file).stem, *names_of(file)}
+    return before.by_name.get(name) if name not in here else None
 
 
 def _overlaid(
@@ -140,7 +162,7 @@ def _overlaid(
     if snapshot is not None:
         inside = inside_in(read_snapshot(snapshot)[0], file)
     elif people:
-        with look_into_store(session.folder) as conn:
+        with look_into_store(session.folder, needed=True) as conn:
             inside = inside_now(conn, file)
     else:
         return drawn
@@ -152,7 +174,7 @@ def _with_run(drawn: Flowchart, journey: str, session: Session, customer: str, o
     from engine.cli.stores import known_person, look_into_store
     from engine.diagram.overlays import with_run
 
-    with look_into_store(session.folder) as conn:
+    with look_into_store(session.folder, needed=True) as conn:
         person = known_person(conn, customer, session)
         return with_run(drawn, path_of(conn, person, run_of(conn, person, journey, on)))
 

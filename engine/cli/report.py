@@ -89,7 +89,7 @@ def report(
             "config.yaml names nobody who gets reports by mail:",
             "write  reports: {mail: [owner@shop.example]}",
         )
-    with look_into_store(session.folder) as conn:
+    with look_into_store(session.folder, needed=True) as conn:
         answer = _made(session, conn, config, AskedReport(name, of, first, last, length, by), size, as_of)
         secret = meta.secret(conn)
     if mail:

@@ -119,12 +119,13 @@ SHOWN = 20
 
 
 @contextmanager
-def look_into_store(folder: Path) -> Iterator[Connection]:
-    """What the store of the project in this folder holds, for a command that changes nothing."""
+def look_into_store(folder: Path, *, needed: bool = False) -> Iterator[Connection]:
+    """What the store of the project in this folder holds, for a command that changes nothing. One that is not
+    there yet is empty; with `needed`, where its figures would seem to be counted, it raises UsageError."""
     from engine.project import load_config
     from engine.store.database import read_only
 
-    with read_only(load_config(folder).store, folder.resolve()) as conn:
+    with read_only(load_config(folder).store, folder.resolve(), needed=needed) as conn:
         yield conn
 
 

@@ -35,7 +35,7 @@ def write_stream(session: Session, out: Path, days: tuple[str, str, str], lines:
 
     bounds = _bounds(days, session, zone(load_config(session.folder).timezone))
     written = 0
-    with look_into_store(session.folder) as conn, progress() as bar, _opened(out) as file:
+    with look_into_store(session.folder, needed=True) as conn, progress() as bar, _opened(out) as file:
         task = bar.add_task("lines", total=None)
         for chunk in in_chunks(lines(conn, bounds)):
             file.write(chunk)

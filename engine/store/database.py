@@ -14,7 +14,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import DatabaseError, InternalError, OperationalError
 from sqlalchemy.pool import StaticPool
 
-from engine.errors import WorldError
+from engine.errors import UsageError, WorldError
 from engine.private_files import private_folder, private_opener
 from engine.store import meta, migrations
 from engine.store.connections import SESSION_NAME, begin, create_store_engine, read_only_engine, sqlite_path
@@ -118,10 +118,11 @@ def open_store(url: str, folder: Path, *, exclusive: bool = False, session: str 
 
 
 @contextmanager
-def read_only(url: str, folder: Path) -> Iterator[Connection]:
+def read_only(url: str, folder: Path, *, needed: bool = False) -> Iterator[Connection]:
     """One moment of the database for a command that only looks: no table is made or brought up to date. A
-    database that is not there yet reads as an empty one. Raises `UsageError` for a wrong address and for the
-    tables of another version, `WorldError` for a broken file."""
+    database that is not there yet reads as an empty one, unless it is `needed`. Raises `UsageError` for a
+    wrong address, for a needed one that is not there and for the tables of another version, `WorldError` for
+    a broken file."""
     path = sqlite_path(url, folder)
     is_there = path is None or path.exists()
     engine = read_only_engine(url, folder) if is_there else create_engine("sqlite://", poolclass=StaticPool)
@@ -133,6 +134,12 @@ def read_only(url: str, folder: Path) -> Iterator[Connection]:
                 is_there = migrations.is_made(conn)
                 if is_there:
                     migrations.check(conn)
+        if not is_there and needed:
+            # an address of a server may hold a password
+            raise UsageError(
+                f"there is no store here: nothing is kept in {path or 'the database of config.yaml'} yet.",
+                "The first start of the daemon or an import makes it; --project names another folder",
+            )
         if not is_there:
             engine.dispose()
             engine = create_engine("sqlite://", poolclass=StaticPool)

@@ -103,3 +103,37 @@ def test_what_cannot_be_read_in_the_version_before_is_not_called_new(small_shop:
     review = small_shop.run("review").out
     assert "flowchart TD" in review
     assert "a new journey" not in review
+
+
+@pytest.mark.parametrize("named", ["welcome", "journeys/welcome.yaml"])
+def test_a_journey_that_is_gone_is_drawn_as_it_was(shop: Shop, named: str) -> None:
+    (shop.folder / "journeys/welcome.yaml").unlink()
+    said = shop.run("diagram", named, "--against", "main", "--people")
+    assert (said.code, "- removed: the journey is gone" in said.out) == (0, True), report(said)
+    assert "12 people" in said.out or "10 people" in said.out
+    without = shop.run("diagram", named)
+    assert (without.code, "there is no journey" in without.err) == (2, True), report(without)
+
+
+def test_a_journey_with_another_name_is_not_called_gone(shop: Shop) -> None:
+    text = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    (shop.folder / "journeys/welcome.yaml").unlink()
+    shop.write("journeys/hello.yaml", text.replace("journey: welcome", "journey: hello\nwas: welcome", 1))
+    said = shop.run("diagram", "welcome", "--against", "main")
+    assert (said.code, "there is no journey" in said.err) == (2, True), report(said)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("diagram", "welcome", "--people"),
+        ("diagram", "welcome", "--run", "anna"),
+        ("report",),
+        ("snapshot", "--out", "there.gz"),
+    ],
+)
+def test_figures_of_a_store_that_is_not_there_are_refused(small_shop: Shop, words: tuple[str, ...]) -> None:
+    said = small_shop.run(*words)
+    assert (said.code, "there is no store here" in said.err, said.out) == (2, True, ""), report(said)
+    assert not (small_shop.folder / "data").exists()
+    assert not (small_shop.folder.parent / "there.gz").exists()

@@ -110,6 +110,7 @@ def test_as_of_another_day_it_is_made_anew(shop: Shop, golden: Golden) -> None:
 
 
 def test_options_that_mean_nothing_here_are_refused(shop: Shop, golden: Golden) -> None:
+    shop.store().close()
     for name, words in (
         ("with_period", ("report", "forecast", "--from", "2026-11-01")),
         ("of_others", ("report", "journeys", "--as-of", "2026-11-01")),

@@ -102,6 +102,7 @@ def test_a_report_is_refused_with_what_to_write(shop: Shop, golden: Golden) -> N
         ("channels", "--mail"), ("experiments", "--size", "much"),
         ("experiments", "--size", "5%", "--from", "97%"),
     )  # fmt: skip
+    shop.store().close()
     golden("golden/report_refused.txt", "\n".join(report(shop.run("report", *words)) for words in wrong))
 
 
