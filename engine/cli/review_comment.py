@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LARGEST = 65_000
 """Characters of a comment; forges take 65,535."""
 
-MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES = 14, 3, 6, 9, 4
+MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES, MOST_POLICIES = 14, 3, 6, 9, 4, 3
 """Lines of a part before the folds, so that they are at most 60 in all."""
 
 LONGEST, LARGEST_FOLD = 300, 20_000
@@ -231,11 +231,15 @@ def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
 
 
 def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff) -> Iterator[str]:
-    policies = [f"- policy **{_safe(each.policy)}**: {_safe(policy_words(each))}\n" for each in plan.policies]
+    policies = [f"- policy **{_safe(each.policy)}**: {_safe(policy_words(each))}" for each in plan.policies]
     asks_store = any(subject.kind == "segment" for subject in differences.subjects) or bool(plan.journeys)
     notes = [f"Times are those of {zone.key}."]
     notes += [f"{ONLY_STORE.capitalize()}: ask `plan` beside it."] if asks_store else []
-    end = "".join(policies) + ("\n" if policies else "") + f"_{' '.join(notes)}_\n"
+    end = (
+        _cut(policies, MOST_POLICIES, "`plan` tells them")
+        + ("\n" if policies else "")
+        + f"_{' '.join(notes)}_\n"
+    )
     if not plan.journeys:
         nobody = "" if any(each.people for each in plan.policies) else "Nobody is inside of what changes.\n\n"
         yield f"### People inside\n\n{nobody}{end}"

@@ -175,6 +175,21 @@ def test_the_difference_of_a_sample_is_within_its_margin_about_as_often_as_it_sa
     assert inside >= 17
 
 
+def test_every_count_of_a_sample_has_its_margin(compare: Compare) -> None:
+    lines = signups(120, seed=1)
+    slower = FEWER.replace("5 hours", "10 days")
+    whole, sample = only(compare(HELLO, slower, lines)), only(compare(HELLO, slower, lines, one_in=3))
+    assert only(compare(HELLO, slower, lines, one_in=3, jobs=2)) == sample
+    assert sample.open.before != sample.open.after
+    nobody = only(compare(HELLO, HELLO + "who: {country: BG}\n", lines, one_in=3))
+    assert nobody.goals.before != nobody.goals.after == 0
+    assert nobody.goals.margin
+    for pair in (sample.goals, sample.open, *sample.skipped.values(), *sample.outcomes.values()):
+        assert pair.margin is not None
+        assert bool(pair.margin) >= (pair.before != pair.after)
+    assert whole.goals.margin is whole.open.margin is None
+
+
 def hello_and_click(customer: str, sent: str, clicked: str | None) -> list[Line]:
     about = {"template": "welcome_hello", "channel": "email"}
     lines: list[Line] = [("message_handed", customer, sent, about)]

@@ -19,7 +19,20 @@ from engine.core.journeys import Journeys
 from engine.simulate.replay.competition import CapCompetition, competition
 from engine.simulate.replay.mapping import StreamMapping
 from engine.simulate.replay.replay import ReplayOptions, replay
-from engine.simulate.replay.result import ENDS, FILES, MESSAGES, STARTS, Day, ReplayResult, cost
+from engine.simulate.replay.result import (
+    CODES,
+    ENDS,
+    FILES,
+    GOALS,
+    MESSAGES,
+    OPEN,
+    POINTS,
+    SKIPS,
+    STARTS,
+    Day,
+    ReplayResult,
+    cost,
+)
 from engine.values import DAY, iso, parse_instant
 
 SHOWN_TIMELINES = 5
@@ -179,7 +192,8 @@ class _Timelines:
 
 
 _Kind = tuple[str, str, str]
-"""File, journey and what of it: `template channel`, an outcome, or empty."""
+"""File or what has none, journey and what of it: `template channel`, an outcome, a reason, a pool, or
+empty."""
 
 
 def _compared(
@@ -206,6 +220,9 @@ def _compared(
     begin = min((at for at in begins if at is not None), default=None)
     if begin is not None and options.since is not None:
         begin = max(begin, options.since)
+    for sign, result in ((-1, first), (1, second)):
+        for (kind, journey, what, customer), count in (result.figures.of_customers or {}).items():
+            timelines.by_customer[(kind, journey, what), customer] += sign * count
     margins = timelines.margins(one_in) if one_in > 1 else None
     inside = [Counter(result.figures.open.values()) for result in (first, second)]
     names = sorted(first.figures.days.keys() | second.figures.days.keys())
@@ -240,9 +257,9 @@ def _journey(
         margin = margins.get(kind, 0) if margins is not None and kind is not None else None
         return ComparedCount(before * one_in, after * one_in, margin)
 
-    def pairs(before: Counter[str], after: Counter[str], file: str | None = None) -> dict[str, ComparedCount]:
+    def pairs(before: Counter[str], after: Counter[str], file: str) -> dict[str, ComparedCount]:
         return {
-            what: pair(before[what], after[what], (file, name, what) if file is not None else None)
+            what: pair(before[what], after[what], (file, name, what))
             for what in sorted(before.keys() | after.keys())
         }
 
@@ -264,12 +281,12 @@ def _journey(
         enter=len(entered[1] - entered[0]) * one_in,
         enter_no_more=len(entered[0] - entered[1]) * one_in,
         messages=list(sent(_by_channel(first), _by_channel(second), margin=True)),
-        skipped=pairs(first.skips, second.skips),
-        codes=pairs(first.codes, second.codes),
-        points=pair(first.points, second.points),
-        goals=pair(first.goals, second.goals),
+        skipped=pairs(first.skips, second.skips, SKIPS),
+        codes=pairs(first.codes, second.codes, CODES),
+        points=pair(first.points, second.points, (POINTS, name, "")),
+        goals=pair(first.goals, second.goals, (GOALS, name, "")),
         outcomes=pairs(first.outcomes, second.outcomes, ENDS),
-        open=pair(*inside),
+        open=pair(*inside, (OPEN, name, "")),
         cost_before=str(spent[0]),
         cost_after=str(spent[1]),
         days=[

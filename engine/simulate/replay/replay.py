@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -69,6 +70,8 @@ def replay(
             shares=shares * options.one_in, reactions=reactions,
         )  # fmt: skip
         runner.figures.since = options.since or Instant(0)
+        if options.one_in > 1:
+            runner.figures.of_customers = Counter()
         was_on = gc.isenabled()
         gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
         try:

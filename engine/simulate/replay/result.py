@@ -24,6 +24,11 @@ QUARTER = 15 * MINUTE
 
 STARTS, MESSAGES, ENDS = "starts.jsonl", "messages.jsonl", "ends.jsonl"
 FILES = (STARTS, MESSAGES, ENDS)
+SKIPS, GOALS, CODES, POINTS, OPEN = "skips", "goals", "codes", "points", "open"
+"""What is counted of each customer and has no file of rows."""
+
+CountOfCustomer = tuple[str, str, str, str]
+"""Which of these, journey, what of it (a reason, a pool, or empty), and customer."""
 
 
 @dataclass(slots=True)
@@ -52,12 +57,13 @@ class Day:
 @dataclass(slots=True)
 class Figures:
     """Adds up decisions. `days`: journey -> local date -> figures. `since`: decisions before it count for
-    nothing but for who is inside."""
+    nothing but for who is inside. `of_customers`: what no row tells, for a sample; None: not wanted."""
 
     zone: ZoneInfo
     since: Instant = Instant(0)
     days: dict[str, dict[dt.date, Day]] = field(default_factory=lambda: defaultdict(dict))
     open: dict[str, str] = field(default_factory=dict)  # id of a run -> journey
+    of_customers: Counter[CountOfCustomer] | None = None
     _dates: dict[int, dt.date] = field(default_factory=dict)
     _rows: tuple[IO[bytes], IO[bytes], IO[bytes]] | None = None
 
@@ -94,6 +100,8 @@ class Figures:
     def absorb(self, other: Figures) -> None:
         """Adds the figures of another share."""
         self.open |= other.open
+        if self.of_customers is not None and other.of_customers is not None:
+            self.of_customers.update(other.of_customers)
         for journey, days in other.days.items():
             for date, day in days.items():
                 self.days[journey].setdefault(date, Day()).add(day)
@@ -106,14 +114,14 @@ class Figures:
         journey, rows = run.journey, self._rows
         if now < self.since:
             if any(trace.kind == "start" for trace in decision.trace):
-                self.open[run.id] = journey
+                self._enter(run.id, journey, customer)
             if run.outcome is not None:
-                self.open.pop(run.id, None)
+                self._leave(run.id, customer)
             return
         for trace in decision.trace:
             kind = trace.kind
             if kind == "start":
-                self.open[run.id] = journey
+                self._enter(run.id, journey, customer)
                 self.day(journey, now).starts += 1
                 if rows is not None:
                     _write(rows[0], now, journey, customer, key=run.key)
@@ -125,17 +133,38 @@ class Figures:
                     _write(rows[1], now, journey, customer, **words, part=part)
             elif kind == "skip":
                 self.day(journey, now).skips[trace.detail] += 1
+                self._note(SKIPS, journey, customer, trace.detail)
             elif kind == "goal":
                 self.day(journey, now).goals += 1
+                self._note(GOALS, journey, customer)
         for effect in decision.effects:
             if isinstance(effect, TakeCode):
                 self.day(journey, now).codes[effect.pool] += 1
+                self._note(CODES, journey, customer, effect.pool)
             elif isinstance(effect, EnterPoints):
                 self.day(journey, now).points += effect.points
-        if run.outcome is not None and self.open.pop(run.id, None) is not None:
+                self._note(POINTS, journey, customer, by=effect.points)
+        if run.outcome is not None and self._leave(run.id, customer):
             self.day(journey, now).outcomes[run.outcome] += 1
             if rows is not None:
                 _write(rows[2], now, journey, customer, outcome=run.outcome)
+
+    def _enter(self, run: str, journey: str, customer: str) -> None:
+        if run not in self.open:
+            self._note(OPEN, journey, customer)
+        self.open[run] = journey
+
+    def _leave(self, run: str, customer: str) -> bool:
+        """Whether the run was inside."""
+        journey = self.open.pop(run, None)
+        if journey is None:
+            return False
+        self._note(OPEN, journey, customer, by=-1)
+        return True
+
+    def _note(self, kind: str, journey: str, customer: str, what: str = "", by: int = 1) -> None:
+        if self.of_customers is not None:
+            self.of_customers[kind, journey, what, customer] += by
 
 
 def _write(file: IO[bytes], at: Instant, journey: str, customer: str, **more: str | int) -> None:
