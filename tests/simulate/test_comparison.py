@@ -80,7 +80,10 @@ def compare(shop: Project, tmp_path: Path) -> Compare:
     """Compares two journeys over lines (event, customer, moment of UTC, properties)."""
 
     def run(before: str, after: str, lines: list[Line], one_in: int = 1, jobs: int = 1) -> ReplayComparison:
-        versions = [(journeys(shop, HEAD + text), shop.world) for text in (before, after)]
+        versions = [
+            (journeys(shop, text if text.startswith("\njourney:") else HEAD + text), shop.world)
+            for text in (before, after)
+        ]
         stream = stream_of(tmp_path / "events.jsonl", lines)
         options = ReplayOptions(jobs=jobs, one_in=one_in)
         return compare_replays(versions[0], versions[1], [stream], None, options)[0]
@@ -237,3 +240,22 @@ def test_nobody_reacts_to_a_message_that_is_not_sent(compare: Compare) -> None:
     journey = only(compare(HELLO + CLICKED, other, lines))
     counts = {each.template: each.messages for each in journey.messages}
     assert (counts["welcome_our_story"].before, counts["welcome_our_story"].after) == (1, 0)
+
+
+def test_runs_of_one_moment_begin_and_give_way_in_turns(compare: Compare) -> None:
+    head = HEAD.replace("subscribed", "cart_updated").replace("again: always", "again: restart")
+    lines: list[Line] = [
+        ("cart_updated", "anna", at, {"cart_id": cart})
+        for at, cart in (
+            ("2026-03-02T10:00:00", "a"), ("2026-03-02T10:00:00", "b"),
+            ("2026-03-02T10:30:00", "c"), ("2026-03-02T10:30:00", "d"),
+        )
+    ]  # fmt: skip
+    lines.append(("subscribed", "berta", "2026-03-03T10:00:00", {}))
+    (anna,) = compare(head + HELLO, head + FEWER, lines).timelines
+    kinds = [(event.at[11:16], event.kind) for event in anna.before]
+    assert kinds == [
+        ("10:00", "start"), ("10:00", "restart"), ("10:00", "start"),
+        ("10:30", "restart"), ("10:30", "start"), ("10:30", "restart"), ("10:30", "start"),
+        ("11:30", "message"), ("11:30", "end"),
+    ]  # fmt: skip

@@ -328,6 +328,10 @@ def _kind(file: str, row: Mapping[str, str]) -> _Kind:
     return file, row["journey"], row.get("outcome", "")
 
 
+_OfJourney = tuple[str, TimelineEvent]
+"""With the journey that it is of."""
+
+
 def _timeline_event(file: str, row: Mapping[str, str]) -> TimelineEvent:
     at, journey = row["at"], row["journey"]
     if file == STARTS:
@@ -341,16 +345,16 @@ def _timeline_event(file: str, row: Mapping[str, str]) -> TimelineEvent:
 def _shown_timelines(folders: Sequence[Path], changed: Sequence[str], one_in: int) -> list[ChangedTimeline]:
     """One customer for each of the most frequent ways in which a story changes."""
     wanted = frozenset(changed[:MOST_TIMELINES])
-    stories: dict[str, tuple[list[TimelineEvent], list[TimelineEvent]]] = {name: ([], []) for name in wanted}
+    stories: dict[str, tuple[list[_OfJourney], list[_OfJourney]]] = {name: ([], []) for name in wanted}
     for version, folder in enumerate(folders):
         for file, row in _rows(folder):
             if row["customer"] in wanted:
-                stories[row["customer"]][version].append(_timeline_event(file, row))
+                stories[row["customer"]][version].append((row["journey"], _timeline_event(file, row)))
     alike: defaultdict[tuple[frozenset[tuple[str, int]], bool], list[str]] = defaultdict(list)
     for customer in sorted(wanted):
         before, after = stories[customer]
-        difference = Counter(event.words for event in after)
-        difference.subtract(event.words for event in before)
+        difference = Counter(event.words for _, event in after)
+        difference.subtract(event.words for _, event in before)
         changes = frozenset((words, count) for words, count in difference.items() if count)
         alike[changes, bool(changes)].append(customer)
     # What is sent or not tells more than another moment of the same
@@ -361,8 +365,20 @@ def _shown_timelines(folders: Sequence[Path], changed: Sequence[str], one_in: in
     ]
 
 
-def _in_order(events: list[TimelineEvent]) -> list[TimelineEvent]:
-    """By time; of one moment a run that gives way to another one ends before that begins, and any other run
-    ends last."""
-    kinds = {"restart": 0, "start": 1, "message": 2, "end": 3}
-    return sorted(events, key=lambda event: (event.at, kinds[event.kind]))
+def _in_order(events: list[_OfJourney]) -> list[TimelineEvent]:
+    """By time; of one moment runs begin and give way in turns, and any other run ends last. A run that was
+    there before gives way first: else more would begin than give way."""
+    number = Counter[tuple[str, str, str]]()
+    for journey, event in events:
+        number[event.at, journey, event.kind] += 1
+    placed = Counter[tuple[str, str, str]]()
+    ranked: list[tuple[str, int, TimelineEvent]] = []
+    for journey, event in events:
+        if event.kind in {"start", "restart"}:
+            begins = number[event.at, journey, "start"] > number[event.at, journey, "restart"]
+            rank = 2 * placed[event.at, journey, event.kind] + (begins != (event.kind == "start"))
+            placed[event.at, journey, event.kind] += 1
+        else:
+            rank = 2 * len(events) + (event.kind == "end")
+        ranked.append((event.at, rank, event))
+    return [event for _, _, event in sorted(ranked, key=lambda each: each[:2])]
