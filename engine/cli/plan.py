@@ -238,9 +238,14 @@ def _tell_fact(fact: FactPlan) -> None:
     say_head(f"fact {fact.fact}: counted{'' if fact.is_new else ' anew'} from the recorded events")
     until = "nobody has a value" if fact.is_new else "the former value holds"
     say_plain(f"  until everybody is counted {until}; then whoever has another one is told")
+    say_plain(f"  {asking_words(fact)}")
+
+
+def asking_words(fact: FactPlan) -> str:
+    """What asks for a fact that changes, and how many people are inside of these journeys."""
     readers = [f"segment {name}" for name in fact.segments] + [f"journey {name}" for name in fact.journeys]
     inside = f"; {_people(fact.people)} inside" if fact.people else ""
-    say_plain(f"  asked for by {', '.join(readers)}{inside}")
+    return f"asked for by {', '.join(readers)}{inside}"
 
 
 def policy_words(policy: PolicyPlan) -> str:

@@ -15,7 +15,7 @@ from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
 from engine.cli.output import counted
-from engine.cli.plan import ONLY_STORE, RISKS, changed_journeys, place_words, policy_words
+from engine.cli.plan import ONLY_STORE, RISKS, asking_words, changed_journeys, place_words, policy_words
 from engine.cli.traffic import CANNOT_KNOW, SAMPLE, competitions, daily_rows, entries, jump, over
 from engine.plan.difference import with_rules
 from engine.plan.traffic import about_first, traffic
@@ -36,7 +36,7 @@ if TYPE_CHECKING:
 LARGEST = 65_000
 """Characters of a comment; forges take 65,535."""
 
-MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES, MOST_POLICIES = 14, 3, 6, 9, 4, 3
+MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES, MOST_SETTINGS = 14, 3, 6, 9, 4, 3
 """Lines of a part before the folds, so that they are at most 60 in all."""
 
 LONGEST, LARGEST_FOLD = 300, 20_000
@@ -231,17 +231,23 @@ def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
 
 
 def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff) -> Iterator[str]:
-    policies = [f"- policy **{_safe(each.policy)}**: {_safe(policy_words(each))}" for each in plan.policies]
+    changed = [f"- policy **{_safe(each.policy)}**: {_safe(policy_words(each))}" for each in plan.policies]
+    changed += [
+        f"- fact **{_safe(each.fact)}**: counted{'' if each.is_new else ' anew'} from the recorded events; "
+        f"{_safe(asking_words(each))}"
+        for each in plan.facts
+    ]
     asks_store = any(subject.kind == "segment" for subject in differences.subjects) or bool(plan.journeys)
     notes = [f"Times are those of {zone.key}."]
     notes += [f"{ONLY_STORE.capitalize()}: ask `plan` beside it."] if asks_store else []
     end = (
-        _cut(policies, MOST_POLICIES, "`plan` tells them")
-        + ("\n" if policies else "")
+        _cut(changed, MOST_SETTINGS, "`plan` tells them")
+        + ("\n" if changed else "")
         + f"_{' '.join(notes)}_\n"
     )
     if not plan.journeys:
-        nobody = "" if any(each.people for each in plan.policies) else "Nobody is inside of what changes.\n\n"
+        people = [each.people for each in plan.policies] + [each.people for each in plan.facts]
+        nobody = "" if any(people) else "Nobody is inside of what changes.\n\n"
         yield f"### People inside\n\n{nobody}{end}"
         return
     rows = [row for journey in plan.journeys for row in _places(journey, zone)]

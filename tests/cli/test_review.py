@@ -111,6 +111,17 @@ def test_a_changed_cap_names_whom_it_holds_for(shop: Shop) -> None:
     assert shop.run("plan", "--format", "json", *snapshot).out.count('"policy": "marketing"') >= 1
 
 
+def test_a_changed_fact_names_what_asks_for_it(shop: Shop) -> None:
+    counted = "{is: count of order_placed, where: {order_id: is set}}"
+    replace(shop, "schemas/customer.yaml", "count of order_placed", counted)
+    journey = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    asking = journey.replace("\nagain:", "\nwho: {orders_count: at most 3}\nagain:", 1)
+    shop.write("journeys/welcome.yaml", asking)
+    said = shop.run("review", "--snapshot", str(shop.folder / "early.jsonl.gz")).out.partition("<details>")[0]
+    named = "- fact **orders\\_count**: counted anew from the recorded events; asked for by journey welcome"
+    assert named in said
+
+
 def test_what_only_the_store_can_say_of_segments_stands_in_the_comment(shop: Shop) -> None:
     segment = "segment: buyers\nabout: All who bought.\nwho:\n  orders_count: at least 1\n"
     shop.write("journeys/segments/buyers.yaml", segment)
