@@ -52,7 +52,7 @@ def test_a_secret_is_hidden_from_what_is_said_about_its_neighbours() -> None:
 def test_github_annotations_escape_what_would_end_them() -> None:
     assert render_github(PROBLEM) == (
         "::error file=journeys/a.yaml,line=7,col=3,endColumn=7,title=E11::"
-        "what: it is%0Awhy, so%0Afix: fix  100%25%0A  next"
+        "what: it is%0Awhy, so%0Afix: fix  100%25%0Anext"
     )
     odd = Problem(Span("a,b:c.yaml", 1, 1), "W01", "x", level="warning")
     assert render_github(odd) == "::warning file=a%2Cb%3Ac.yaml,line=1,col=1,endColumn=2,title=W01::x"

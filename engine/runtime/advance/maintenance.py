@@ -42,6 +42,7 @@ class _SegmentLook:
     changes: list[tuple[int, str, str, int, str]]
     is_first: bool
     written: str  # the definition that was looked with
+    windows: str  # of the facts in it
 
 
 def sweep_segments(
@@ -126,12 +127,12 @@ def _look(
     """Who is marked otherwise than the segment says; None where it was looked at less than a night ago."""
     last = watermarks.get(conn, "segment", rule.name)
     condition = rule.question.condition
-    plain = definition(condition)
-    written = with_windows(plain, (condition,), journeys.index.rules)
-    # By the definition and the windows of the facts in it: either may change who is inside. Earlier versions
-    # kept the definition alone, and with another definition nobody starts: whoever came in since their last
-    # look would begin nothing after an upgrade.
-    is_first = last is None or last.hash not in (written, plain)
+    written, windows = definition(condition), with_windows("", (condition,), journeys.index.rules)
+    # By the definition and the windows of the facts in it: either may change who is inside. The windows are
+    # kept apart, for with another definition nobody starts: earlier versions kept none, and whoever came in
+    # since their last look would begin nothing after an upgrade.
+    heard = watermarks.get(conn, "windows", rule.name)
+    is_first = last is None or last.hash != written or (heard is not None and heard.hash != windows)
     if not is_first and not force and last is not None and now - last.until < NIGHT:
         return None
     may_start = starts and not is_first
@@ -140,11 +141,12 @@ def _look(
         (bucket, customer, rows[member][0], now, rows[member][1])
         for bucket, customer, member in _wrong(conn, rule, journeys, now)
     ]
-    return _SegmentLook(rule, changes, is_first, written)
+    return _SegmentLook(rule, changes, is_first, written, windows)
 
 
 def _finish(conn: sa.Connection, look: _SegmentLook, journeys: Journeys, now: Instant) -> None:
     watermarks.put(conn, "segment", look.rule.name, now, look.written)
+    watermarks.put(conn, "windows", look.rule.name, now, look.windows)
     # once: after that every customer's own moment is known and kept up to date
     if look.is_first and turns_with_time(look.rule.question.condition, journeys.index.rules):
         expect_crossing(conn, look.rule.name, now)
