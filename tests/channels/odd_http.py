@@ -27,8 +27,10 @@ async def odd_server(play: Play) -> AsyncIterator[OddServer]:
     """Reads one request of each connection, then plays."""
     odd = OddServer()
     ended = asyncio.Event()
+    serving: set[asyncio.Task[None] | None] = set()
 
     async def take(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        serving.add(asyncio.current_task())
         try:
             head = (await reader.readuntil(b"\r\n\r\n")).decode("latin-1")
             size = next(
@@ -53,6 +55,14 @@ async def odd_server(play: Play) -> AsyncIterator[OddServer]:
     finally:
         ended.set()
         server.close()
+        # a connection that is open when the loop ends is told of in the next test
+        served = [task for task in serving if task is not None]
+        if served:
+            _, late = await asyncio.wait(served, timeout=1)
+            for task in late:
+                task.cancel()
+            await asyncio.gather(*late, return_exceptions=True)
+            await asyncio.sleep(0)
 
 
 def says(text: bytes) -> Play:

@@ -135,6 +135,10 @@ class Scheduler:
         async def guarded() -> None:
             try:
                 await job()
+            except asyncio.CancelledError:
+                # the scheduler was stopped over it, which APScheduler would log as a failure of the job
+                if self._scheduler.running:
+                    raise
             except Exception as failure:  # noqa: BLE001 - told by /readyz until a later start of it succeeds
                 self._health.failed(name, failure)
             else:
