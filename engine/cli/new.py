@@ -19,7 +19,7 @@ from engine.cli.new_project import (
     HOOK,
     OF_A_REPOSITORY,
     OF_EVERY_FOLDER,
-    GitHere,
+    RepositoryState,
     first_commit,
     git_here,
     program_source,
@@ -176,24 +176,24 @@ def project(
         folder / "journeys" / "welcome.yaml": _starter("journeys/welcome.yaml").replace("NAME", "welcome"),
         folder / "templates" / "welcome_hello.email.mjml": _mail(_LETTERS[JourneyKind.welcome]),
     }
-    beside = OF_EVERY_FOLDER if here is GitHere.INSIDE else {**OF_EVERY_FOLDER, **OF_A_REPOSITORY}
+    beside = OF_EVERY_FOLDER if here is RepositoryState.INSIDE else {**OF_EVERY_FOLDER, **OF_A_REPOSITORY}
     files |= {folder / path: source.in_workflow(_starter(f"project/{name}")) for path, name in beside.items()}
     _write(files)
     files |= _schemas(folder)
     for path in files:
         say(f"wrote {path}")
     match here:
-        case GitHere.MISSING:
+        case RepositoryState.MISSING:
             say("git is not installed: decisions will name no commit until the project is in a repository")
-        case GitHere.INSIDE:
+        case RepositoryState.INSIDE:
             say(
                 "it is inside a git repository: commit it there, and decisions name the commit. "
                 "Workflows, owners and hooks belong to its top: docs/review.md"
             )
-        case GitHere.NEW:
+        case RepositoryState.NEW:
             (folder / HOOK).chmod(0o755)
             say(first_commit(folder))
-    if here is not GitHere.INSIDE and not source.is_known:
+    if here is not RepositoryState.INSIDE and not source.is_known:
         say(
             "before the first review, write where Perennial lives into .github/workflows/review.yml or "
             ".gitlab/review.yml"

@@ -37,7 +37,7 @@ _WHO = ("user.name", "user.email")
 _OTHER_REPOSITORY = ("GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE", "GIT_PREFIX")
 
 
-class GitHere(StrEnum):
+class RepositoryState(StrEnum):
     """What git says of a folder."""
 
     MISSING = "missing"  # there is no git
@@ -97,13 +97,13 @@ def source_of(origin: str, revision: str) -> ProgramSource:
     return ProgramSource(action, f"https://{host}/{path}.git", revision)
 
 
-def git_here(folder: Path) -> GitHere:
+def git_here(folder: Path) -> RepositoryState:
     """Of the folder, or of the nearest above it that is there."""
     there = next(each for each in (folder, *folder.absolute().parents) if each.is_dir())
     inside = _runs(["git", "-C", str(there), "rev-parse", "--is-inside-work-tree"])
     if inside is None:
-        return GitHere.MISSING
-    return GitHere.INSIDE if inside.returncode == 0 else GitHere.NEW
+        return RepositoryState.MISSING
+    return RepositoryState.INSIDE if inside.returncode == 0 else RepositoryState.NEW
 
 
 def first_commit(folder: Path) -> str:

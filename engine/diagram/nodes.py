@@ -164,7 +164,7 @@ class PeopleInside:
 
 
 @dataclass(frozen=True, slots=True)
-class DrawnRun:
+class RunOverlay:
     """One run. `words`: when it began, and where it stands or how it ended. `elsewhere`: what it did at steps
     that are not in the picture, each with its id."""
 
@@ -182,7 +182,7 @@ class Flowchart:
     notes: tuple[HeadNote, ...]
     nodes: tuple[FlowNode, ...]
     people: PeopleInside | None = None
-    run: DrawnRun | None = None
+    run: RunOverlay | None = None
 
     def drawn_with(self, change: Callable[[FlowNode], FlowNode]) -> Flowchart:
         """The same with other nodes; each gets those on its sides changed already."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from engine.diagram.nodes import DrawnRun, FlowBranch, Flowchart, FlowNode, PeopleInside, Visit, every_node
+from engine.diagram.nodes import FlowBranch, Flowchart, FlowNode, PeopleInside, RunOverlay, Visit, every_node
 
 
 def with_people(flowchart: Flowchart, people: int, holdout: int, steps: Mapping[str, int]) -> Flowchart:
@@ -62,7 +62,7 @@ def with_run(flowchart: Flowchart, path: RunPath) -> Flowchart:
         return replace(stood, sides=_taken(stood, went_on=last not in mine))
 
     elsewhere = tuple((step, visit) for step, visit in path.visits if step not in ids and step not in former)
-    return replace(flowchart.drawn_with(visited), run=DrawnRun(path.words, elsewhere))
+    return replace(flowchart.drawn_with(visited), run=RunOverlay(path.words, elsewhere))
 
 
 def _taken(node: FlowNode, *, went_on: bool) -> tuple[FlowBranch, ...]:

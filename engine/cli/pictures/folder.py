@@ -21,7 +21,7 @@ from engine.diagram.nodes import Flowchart, Mark, every_node
 from engine.diagram.overlays import with_people
 from engine.diagram.svg import svg_picture
 from engine.errors import UsageError
-from engine.http.console.changes_page import ChangedPair, ChangedSide, DifferingWords, changes_page
+from engine.http.console.changes_page import DiffLine, DiffSide, SideBySide, changes_page
 from engine.http.console.preview import Sheet, preview
 from engine.plan.changed_flowchart import changed_flowchart, former_flowchart
 from engine.plan.message_diff import Written, changed_lines
@@ -104,7 +104,7 @@ class _Folder:
 # --- messages ---
 
 
-def _messages(made: _Folder, compared: ComparedVersions) -> Iterator[ChangedPair]:
+def _messages(made: _Folder, compared: ComparedVersions) -> Iterator[SideBySide]:
     versions = compared.messages
     for written in sorted(versions.before.keys() | versions.now.keys()):
         before, now = versions.before.get(written), versions.now.get(written)
@@ -138,7 +138,7 @@ def _pair(
     pictures: Sequence[bytes | None],
     *,
     reads_alike: bool,
-) -> ChangedPair:
+) -> SideBySide:
     which = f"{written.channel} {written.language}{written.variant}"
     name = safe_name(
         "message", written.template, written.channel, written.language, written.variant.strip(", ")
@@ -151,16 +151,16 @@ def _pair(
         page = made.write(f"{name}.{when}.html", preview(f"{written.template}, {which}, {when}", [sheet]))
         image = made.write(f"{name}.{when}.png", picture) if picture is not None else ""
         alt = f"{written.template}, {which}, {when}: {sheet.heading}"
-        sides.append(ChangedSide(when, image, alt, page=page, sheet=sheet))
+        sides.append(DiffSide(when, image, alt, page=page, sheet=sheet))
     before, now = sheets
     note = "the same words; it looks different" if reads_alike else ""
     if before is None or now is None:
         note = "new" if before is None else "not written any more"
-        lines: tuple[DifferingWords, ...] = ()
+        lines: tuple[DiffLine, ...] = ()
     else:
         found = changed_lines(text_of(before), text_of(now))
-        lines = tuple(DifferingWords(each.sign, each.line) for each in found)
-    return ChangedPair(f"{written.template}, {which}", name, tuple(sides), lines, note)
+        lines = tuple(DiffLine(each.sign, each.line) for each in found)
+    return SideBySide(f"{written.template}, {which}", name, tuple(sides), lines, note)
 
 
 @dataclass(slots=True)
@@ -207,7 +207,7 @@ class _MailPhotographer:
 
 def _journeys(
     made: _Folder, compared: ComparedVersions, counted_people: Snapshot | None
-) -> Iterator[ChangedPair]:
+) -> Iterator[SideBySide]:
     former = journeys_of(compared.before)
     present = {file.name.value: file for file in compared.project.files.values()}
     for subject in compared.differences.subjects:
@@ -229,24 +229,24 @@ def _journeys(
 
 
 def _journey_pair(
-    made: _Folder, name: str, charts: Mapping[str, Flowchart], lines: tuple[DifferingWords, ...]
-) -> ChangedPair:
+    made: _Folder, name: str, charts: Mapping[str, Flowchart], lines: tuple[DiffLine, ...]
+) -> SideBySide:
     file, sides = safe_name("journey", name), []
     for when, chart in charts.items():
         drawn = svg_picture(chart)
         image = made.write(f"{file}.{when}.svg", drawn.text)
-        sides.append(ChangedSide(when, image, _seen(name, when, chart), drawn.wide))
-    return ChangedPair(f"journey {name}", file, tuple(sides), lines)
+        sides.append(DiffSide(when, image, _seen(name, when, chart), drawn.wide))
+    return SideBySide(f"journey {name}", file, tuple(sides), lines)
 
 
-def _marks(chart: Flowchart) -> Iterator[DifferingWords]:
+def _marks(chart: Flowchart) -> Iterator[DiffLine]:
     for note in chart.notes:
-        yield from (DifferingWords(part.mark.sign, part.words) for part in note.marks)
+        yield from (DiffLine(part.mark.sign, part.words) for part in note.marks)
     for node in every_node(chart.nodes):
         step = node.text if not node.step or node.step in node.text else f"{node.text} ({node.step})"
         for part in node.marks:
             words = f"{step}{f': {part.words}' if part.words else ''}"
-            yield DifferingWords(part.mark.sign, words)
+            yield DiffLine(part.mark.sign, words)
 
 
 def _seen(name: str, when: str, chart: Flowchart) -> str:

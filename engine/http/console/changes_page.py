@@ -15,7 +15,7 @@ _POLICY = OWN_POLICY.replace("img-src data:", "img-src 'self' file: data:")
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedSide:
+class DiffSide:
     """One version of a message or a journey. `picture`: the file of its picture beside the page, "" without
     one; `alt`: what is to be seen on it, in words; `wide`: its pixels, 0 where it is as wide as fits; `page`:
     the file of its page; `sheet`: the message."""
@@ -28,7 +28,7 @@ class ChangedSide:
     sheet: Sheet | None = None
 
 
-class DifferingWords(NamedTuple):
+class DiffLine(NamedTuple):
     """One difference, with its sign."""
 
     sign: str
@@ -36,19 +36,19 @@ class DifferingWords(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class ChangedPair:
+class SideBySide:
     """Before and after. `name`: of its place on the page; `sides`: both, one where it is new or gone;
     `lines`: what differs."""
 
     heading: str
     name: str
-    sides: tuple[ChangedSide, ...]
-    lines: tuple[DifferingWords, ...] = ()
+    sides: tuple[DiffSide, ...]
+    lines: tuple[DiffLine, ...] = ()
     note: str = ""
 
 
 def changes_page(
-    against: str, messages: Sequence[ChangedPair], journeys: Sequence[ChangedPair], missing: str
+    against: str, messages: Sequence[SideBySide], journeys: Sequence[SideBySide], missing: str
 ) -> str:
     """The page. `against`: the version before; `missing`: why there are no pictures of mails, "" where there
     are."""
