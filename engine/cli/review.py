@@ -174,14 +174,23 @@ def _change(
 
         made = write_pictures(pictures, compared, commit, counted)
     return ReviewedChange(
-        differences, plan, comparison, _stories(project, changed),
-        bounded(problem for problem in found if problem.is_error or problem.span.file in touched),
-        _newly_accepted([*project.accepted, *judged.accepted], before),
-        {file.name.value: picture_of_change(file, former_journeys, counted) for file in files},
-        patch(project.folder, commit), zone(project.config.timezone), project.config.currency,
-        commit, snapshot is not None, place_in_repository(project.folder),
-        made, refusals, not_played,
-    )  # fmt: skip
+        differences=differences,
+        plan=plan,
+        comparison=comparison,
+        stories=_stories(project, changed),
+        problems=bounded(problem for problem in found if problem.is_error or problem.span.file in touched),
+        accepted=_newly_accepted([*project.accepted, *judged.accepted], before),
+        pictures={file.name.value: picture_of_change(file, former_journeys, counted) for file in files},
+        patch=patch(project.folder, commit),
+        zone=zone(project.config.timezone),
+        currency=project.config.currency,
+        against=commit,
+        has_snapshot=snapshot is not None,
+        within=place_in_repository(project.folder),
+        made=made,
+        refusals=refusals,
+        not_played=not_played,
+    )
 
 
 def _refusals(plan: DeploymentPlan, project: Project) -> Iterator[Problem]:

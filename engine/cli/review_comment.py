@@ -60,7 +60,7 @@ class ReviewLabel(StrEnum):
     NOTHING = "journeys: nothing changes"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ReviewedChange:
     """All that is known of a change. `plan`, `comparison`: None without a snapshot, and where files have
     mistakes. `stories`: of the journeys that changed, and of those where one fails; `problems`: of the files

@@ -6,7 +6,6 @@ import datetime as dt
 import html
 import json
 import re
-import shutil
 import subprocess
 from decimal import Decimal
 from pathlib import Path
@@ -19,6 +18,7 @@ from engine.figures.period import Granularity, Period
 from engine.figures.reports import KINDS, ReportTopic
 from engine.figures.request import ReportRequest
 from engine.values import DAY, HOUR, Money
+from tests.npm import installed
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 
 CHROMIUM = Path("/usr/bin/chromium")
@@ -41,17 +41,8 @@ pytestmark = [
 @pytest.fixture(scope="module")
 def axe(tmp_path_factory: pytest.TempPathFactory) -> str:
     """The script, as npm has it, outside of the repository."""
-    if shutil.which("npm") is None:
-        pytest.skip("needs npm")
-    folder = tmp_path_factory.mktemp("axe")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--ignore-scripts", AXE]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=100, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm took too long")
-    if done.returncode != 0:
-        pytest.skip(f"npm gives no {AXE}: {done.stderr.decode()[-200:]}")
-    return (folder / "node_modules/axe-core/axe.min.js").read_text(encoding="utf-8")
+    modules = installed(AXE, tmp_path_factory.mktemp("axe"))
+    return (modules / "axe-core/axe.min.js").read_text(encoding="utf-8")
 
 
 @pytest.fixture(scope="module")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import subprocess
 from collections.abc import Iterator
 from itertools import count
 from pathlib import Path
@@ -16,6 +15,7 @@ from engine.compiler.schema import schema_files
 from engine.project import load_world
 from tests.lsp.client import LanguageClient
 from tests.lsp.conftest import PROJECT
+from tests.npm import installed
 
 SERVER = "yaml-language-server@2.0.0"
 FILES = {
@@ -34,17 +34,8 @@ pytestmark = [pytest.mark.xdist_group("yaml"), pytest.mark.timeout(300)]
 @pytest.fixture(scope="module")
 def program(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The server, as npm has it, outside of the repository."""
-    if shutil.which("npm") is None or shutil.which("node") is None:
-        pytest.skip("needs node and npm")
-    folder = tmp_path_factory.mktemp("yaml-language-server")
-    command = ["npm", "install", "--no-audit", "--no-fund", "--silent", "--ignore-scripts", SERVER]
-    try:
-        done = subprocess.run(command, cwd=folder, capture_output=True, timeout=100, check=False)
-    except subprocess.TimeoutExpired:
-        pytest.skip("npm took too long")
-    if done.returncode != 0:
-        pytest.skip(f"npm gives no {SERVER}: {done.stderr.decode()[-200:]}")
-    return folder / "node_modules/yaml-language-server/bin/yaml-language-server"
+    modules = installed(SERVER, tmp_path_factory.mktemp("yaml-language-server"))
+    return modules / "yaml-language-server/bin/yaml-language-server"
 
 
 @pytest.fixture(scope="module")
