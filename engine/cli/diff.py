@@ -35,6 +35,7 @@ def diff(
     """Say in words what differs between the files here and those of an earlier version, and what that does to
     people. Layout, comments and the order of keys are no difference."""
     from engine.cli.compared_versions import compare_versions
+    from engine.problem import to_json
     from engine.project import load
     from engine.project_files import files_at
 
@@ -55,7 +56,7 @@ def diff(
                 "affects": answer.affects,
                 "subjects": answer.subjects,
                 "unread": answer.unread,
-                "warnings": answer.warnings,
+                "warnings": [to_json(each) for each in answer.warnings],
                 **({"pictures": made} if made is not None else {}),
             }
         )

@@ -95,6 +95,7 @@ def plan(
     from engine.cli.traffic import tell_traffic
     from engine.plan.difference import Affected
     from engine.plan.reviewed import ReviewedPlan, written
+    from engine.problem import to_json
     from engine.project import load
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.recent_events import of_file, of_store
@@ -125,7 +126,7 @@ def plan(
         say_json({
             "against": coming.number, "affects": differences.affects, "risks": coming.plan.risks,
             "people": coming.plan, "traffic": sent, "subjects": differences.subjects,
-            "unread": differences.unread, "warnings": differences.warnings,
+            "unread": differences.unread, "warnings": [to_json(each) for each in differences.warnings],
         })  # fmt: skip
     else:
         tell_plan(coming.plan, zone(project.config.timezone), sent)
