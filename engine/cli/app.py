@@ -35,7 +35,8 @@ app = typer.Typer(
 WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into them"
 """The panels of `--help`: every command names one as its `rich_help_panel`."""
 
-_NOT_COMMANDS = {"app", "output", "selection", "logs", "stores"}
+_COMMANDS = ("authoring", "changes", "customers", "data", "operations")
+"""The packages whose files are commands, or what one command of theirs is made of."""
 _TOOLS = ("tools.crashtest.command", "tools.demo.command", "tools.simulation.command")
 """Commands that try the engine from outside; by name, since the engine does not import its tools."""
 
@@ -102,10 +103,16 @@ def start(
 
 def load_commands() -> None:
     """Import every command file; each registers itself with `app`. A new command is a new file."""
-    package = importlib.import_module("engine.cli")
-    for module in pkgutil.iter_modules(package.__path__):
-        if module.name not in _NOT_COMMANDS and not module.ispkg:
-            importlib.import_module(f"engine.cli.{module.name}")
+    packages = [importlib.import_module(f"engine.cli.{name}") for name in _COMMANDS]
+    modules = [
+        (module.name, f"{package.__name__}.{module.name}")
+        for package in packages
+        for module in pkgutil.iter_modules(package.__path__)
+        if not module.ispkg
+    ]
+    # By their own names, whatever package they lie in: `--help` lists the commands in the order of this loop
+    for _, module in sorted(modules):
+        importlib.import_module(module)
     for tool in _TOOLS:
         importlib.import_module(tool)
 

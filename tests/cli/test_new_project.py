@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 import yaml
 
-from engine.cli.new_project import ProgramSource, source_of
+from engine.cli.authoring.new_project import ProgramSource, source_of
 from tests.cli.conftest import Answer, Shop
 from tests.cli.test_diff import replace
 from tests.cli.test_renames import git

@@ -13,8 +13,8 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from engine.cli.pictures.chromium import BrowserError, Chromium, find_chromium
-from engine.cli.pictures.folder import safe_name
+from engine.cli.changes.pictures.chromium import BrowserError, Chromium, find_chromium
+from engine.cli.changes.pictures.folder import safe_name
 from tests.cli.conftest import Shop, report
 from tests.cli.test_diff import replace
 from tests.cli.test_renames import git

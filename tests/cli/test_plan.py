@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.plan import MOVED, RISKS
+from engine.cli.changes.plan import MOVED, RISKS
 from engine.core.migrate import MoveRule
 from engine.plan.in_flight import Risk
 from tests import stores

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.traffic import daily_rows
+from engine.cli.changes.traffic import daily_rows
 from engine.core.timing.frequency_caps import window_start
 from engine.plan.traffic import Traffic, traffic
 from engine.project import Project

@@ -28,7 +28,7 @@ MAIN = Path(__file__).resolve().parents[2] / "main.py"
 
 _LOADED = (
     "engine.cli",
-    "engine.cli.run",
+    "engine.cli.operations.run",
     "engine.daemon",
     "engine.channels.email.channel",
     "engine.channels.http_provider.channel",

@@ -113,7 +113,7 @@ def _play(ready: Demo, tell: Callable[[Figures], None], *, stay: bool) -> None:
 
 def _overview(report: FiguresReport, folder: Path, shop: str) -> None:
     """The report of the whole shop, and as a page."""
-    from engine.cli.report import say_tables
+    from engine.cli.data.report import say_tables
     from engine.figures.html import as_html
 
     answers.print()

@@ -112,7 +112,7 @@ def _code(result: ReplayResult) -> int:
 
 def _former(project: Project, revision: str) -> tuple[Project, str]:
     """The project as a revision has it, and the commit."""
-    from engine.cli.diff import base_commit
+    from engine.cli.changes.diff import base_commit
     from engine.problem import render_problems
     from engine.project import load_published
     from engine.project_files import files_at
@@ -132,7 +132,7 @@ def _former(project: Project, revision: str) -> tuple[Project, str]:
 def _say_compared(
     answer: ReplayComparison, commit: str, result: ReplayResult, output: Format, *, days: bool
 ) -> None:
-    from engine.cli.replay_comparison import show_comparison
+    from engine.cli.changes.replay_comparison import show_comparison
     from engine.simulate.replay.replay_report import notes
 
     if output is Format.json:

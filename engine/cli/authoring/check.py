@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from engine.cli.app import PROBLEMS, WRITE, Session, app
+from engine.cli.authoring.selection import chosen
 from engine.cli.output import CheckFormat, say_block, say_json, say_plain
-from engine.cli.selection import chosen
 from engine.problem import Problem, render_github, render_problems, to_json
 
 if TYPE_CHECKING:

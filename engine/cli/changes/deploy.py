@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
+from engine.cli.changes.plan import GONE_HELP
 from engine.cli.output import Format, complain, counted, remark, say, say_json
-from engine.cli.plan import GONE_HELP
 from engine.invocation import command
 
 if TYPE_CHECKING:
@@ -47,9 +47,9 @@ def deploy(
 ) -> None:
     """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
     new files, then these count."""
-    from engine.cli.compared_versions import compare
-    from engine.cli.diff import tell_diff
-    from engine.cli.plan import tell_plan
+    from engine.cli.changes.compared_versions import compare
+    from engine.cli.changes.diff import tell_diff
+    from engine.cli.changes.plan import tell_plan
     from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import Approval

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import LOOK, Session, app
+from engine.cli.changes.plan import MOVED
 from engine.cli.output import Format, say_head, say_json, say_plain, say_rows
-from engine.cli.plan import MOVED
 
 if TYPE_CHECKING:
     from engine.cli.reports.deployments import DeploymentChange

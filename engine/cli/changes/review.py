@@ -10,13 +10,13 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
+from engine.cli.changes.plan import ONE_IN_HELP
 from engine.cli.forges.merge_request import Forge
 from engine.cli.output import remark, say_block, say_json, say_plain
-from engine.cli.plan import ONE_IN_HELP
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.cli.review_comment import ReviewedChange
+    from engine.cli.changes.review_comment import ReviewedChange
     from engine.language.acceptance import AcceptedWarning
     from engine.plan.in_flight import DeploymentPlan
     from engine.problem import Problem
@@ -66,8 +66,8 @@ def review(
     """Write a change as one comment in Markdown: in words, with the people inside, recorded events played
     with both versions, stories, pictures. Leaves with 1 where a story fails, a file has mistakes, or deploy
     would refuse."""
+    from engine.cli.changes.review_comment import ReviewLabel, comment
     from engine.cli.forges.posting import base_on, page_of_run, post_review, request_on
-    from engine.cli.review_comment import ReviewLabel, comment
 
     session = Session.of(context)
     # before the work: outside of a workflow nobody has to wait for the answer that this is none
@@ -91,8 +91,8 @@ def review(
 
 
 def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
+    from engine.cli.changes.review_comment import verdict
     from engine.cli.forges.annotations import code_quality, workflow_commands
-    from engine.cli.review_comment import verdict
     from engine.problem import to_json
 
     match form:
@@ -123,12 +123,12 @@ def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
 def _change(
     session: Session, base: str, snapshot: Path | None, one_in: int | None, pictures: Path | None
 ) -> ReviewedChange:
-    from engine.cli.compared_versions import compare_versions
-    from engine.cli.diff import base_commit
-    from engine.cli.plan import changed_journeys
+    from engine.cli.changes.compared_versions import compare_versions
+    from engine.cli.changes.diff import base_commit
+    from engine.cli.changes.plan import changed_journeys
+    from engine.cli.changes.review_comment import ReviewedChange
+    from engine.cli.changes.snapshot import no_events
     from engine.cli.reports.drawn import picture_of_change
-    from engine.cli.review_comment import ReviewedChange
-    from engine.cli.snapshot import no_events
     from engine.compiler.renames import renamed
     from engine.language.acceptance import judge
     from engine.plan.project_diff import journeys_of
@@ -170,7 +170,7 @@ def _change(
     touched = changed | {file for file, text in project.sources.items() if before.get(file) != text}
     made = None
     if pictures is not None:
-        from engine.cli.pictures.folder import write_pictures
+        from engine.cli.changes.pictures.folder import write_pictures
 
         made = write_pictures(pictures, compared, commit, counted)
     return ReviewedChange(

@@ -15,7 +15,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import WRITE, Session, app
-from engine.cli.new_project import (
+from engine.cli.authoring.new_project import (
     HOOK,
     OF_A_REPOSITORY,
     OF_EVERY_FOLDER,

@@ -14,9 +14,16 @@ from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from engine.cli.changes.plan import (
+    ONLY_STORE,
+    RISKS,
+    asking_words,
+    changed_journeys,
+    place_words,
+    policy_words,
+)
+from engine.cli.changes.traffic import CANNOT_KNOW, SAMPLE, competitions, daily_rows, entries, jump, over
 from engine.cli.output import counted
-from engine.cli.plan import ONLY_STORE, RISKS, asking_words, changed_journeys, place_words, policy_words
-from engine.cli.traffic import CANNOT_KNOW, SAMPLE, competitions, daily_rows, entries, jump, over
 from engine.plan.difference import with_rules
 from engine.plan.traffic import about_first, traffic
 from engine.problem import in_order, plain_fix
@@ -24,7 +31,7 @@ from engine.values import parse_instant
 from engine.visible import visible
 
 if TYPE_CHECKING:
-    from engine.cli.pictures.folder import PicturesMade
+    from engine.cli.changes.pictures.folder import PicturesMade
     from engine.language.acceptance import AcceptedWarning
     from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
     from engine.plan.in_flight import DeploymentPlan, JourneyPlan
@@ -313,7 +320,7 @@ def _told(sent: Traffic) -> list[str]:
 
 
 def _counts(journey: JourneyComparison, currency: str) -> Iterator[tuple[str, ...]]:
-    from engine.cli.replay_comparison import cost_line, count_lines, counts
+    from engine.cli.changes.replay_comparison import cost_line, count_lines, counts
 
     for words, pair in count_lines(journey):
         if pair.before != pair.after:
@@ -418,7 +425,7 @@ def _tests(stories: StoriesReport) -> str:
 
 
 def _timelines(change: ReviewedChange) -> str:
-    from engine.cli.replay_comparison import side_by_side
+    from engine.cli.changes.replay_comparison import side_by_side
 
     assert change.comparison is not None
     blocks = []

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import WRITE, Session, app
+from engine.cli.authoring.test import chosen
 from engine.cli.output import remark, say_block
-from engine.cli.test import chosen
 from engine.errors import UsageError
 from engine.invocation import command
 
@@ -120,7 +120,7 @@ def _one(project: Project, journey: str) -> JourneyFile:
 
 def _drawn(project: Project, journey: str, against: str) -> tuple[Flowchart, JourneyFile]:
     """The journey, and what is drawn of it; one that is gone as it was."""
-    from engine.cli.diff import base_commit
+    from engine.cli.changes.diff import base_commit
     from engine.cli.reports.drawn import former_of
     from engine.diagram.flowchart import flowchart
     from engine.plan.changed_flowchart import changed_flowchart, former_flowchart

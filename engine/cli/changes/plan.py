@@ -89,10 +89,10 @@ def plan(
     """Say what publishing the folder would do: how many people are where, what becomes of them, who leaves at
     once, how segments change, who would enter, what is sent a day and what it costs, and what differs in
     words. Changes nothing."""
-    from engine.cli.compared_versions import compare
-    from engine.cli.diff import tell_diff
+    from engine.cli.changes.compared_versions import compare
+    from engine.cli.changes.diff import tell_diff
+    from engine.cli.changes.traffic import tell_traffic
     from engine.cli.stores import look_into_store
-    from engine.cli.traffic import tell_traffic
     from engine.plan.difference import Affected
     from engine.plan.reviewed import ReviewedPlan, written
     from engine.problem import to_json
@@ -147,7 +147,7 @@ def plan(
 
 def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> tuple[ComingDeployment, bool]:
     """And whether there is nothing to play."""
-    from engine.cli.snapshot import no_events
+    from engine.cli.changes.snapshot import no_events
     from engine.runtime.publish.snapshot_plan import plan_from_snapshot
     from engine.store.snapshot import read_snapshot
     from engine.values import zone
@@ -182,7 +182,7 @@ def changed_journeys(differences: ProjectDiff) -> list[str]:
 
 def tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None = None) -> None:
     """What becomes of people and segments. `zone`: of the moments; `sent`: what is sent, if it is known."""
-    from engine.cli.traffic import jump
+    from engine.cli.changes.traffic import jump
     from engine.runtime.publish.planning import doubt_refusal, refusal
 
     jumps = sent.jumps if sent is not None else ()

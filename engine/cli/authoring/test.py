@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
-from engine.cli.check import is_journey
+from engine.cli.authoring.check import is_journey
 from engine.cli.output import Format, asides, complain, remark, say_block, say_json
 from engine.errors import UsageError
 from engine.problem import did_you_mean

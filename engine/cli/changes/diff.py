@@ -34,7 +34,7 @@ def diff(
 ) -> None:
     """Say in words what differs between the files here and those of an earlier version, and what that does to
     people. Layout, comments and the order of keys are no difference."""
-    from engine.cli.compared_versions import compare_versions
+    from engine.cli.changes.compared_versions import compare_versions
     from engine.problem import to_json
     from engine.project import load
     from engine.project_files import files_at
@@ -46,7 +46,7 @@ def diff(
     answer = compared.differences
     made = None
     if pictures is not None:
-        from engine.cli.pictures.folder import write_pictures
+        from engine.cli.changes.pictures.folder import write_pictures
 
         made = write_pictures(pictures, compared, commit)
     if form is Format.json:

@@ -11,8 +11,8 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import PROBLEMS, WRITE, Session, app
+from engine.cli.authoring.selection import chosen
 from engine.cli.output import Format, complain, say_json, say_plain
-from engine.cli.selection import chosen
 from engine.errors import UsageError
 from engine.invocation import command
 

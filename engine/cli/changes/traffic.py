@@ -6,8 +6,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
+from engine.cli.changes.replay_comparison import aligned
 from engine.cli.output import counted, say_head, say_plain, say_rows
-from engine.cli.replay_comparison import aligned
 
 if TYPE_CHECKING:
     from decimal import Decimal

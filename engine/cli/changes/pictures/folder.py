@@ -12,9 +12,9 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from engine.cli.compared_versions import ComparedVersions
+from engine.cli.changes.compared_versions import ComparedVersions
+from engine.cli.changes.pictures.chromium import BrowserError, Chromium, find_chromium
 from engine.cli.output import counted
-from engine.cli.pictures.chromium import BrowserError, Chromium, find_chromium
 from engine.cli.reports.drawn import former_of, inside_in
 from engine.cli.samples.written import text_of
 from engine.diagram.nodes import Flowchart, Mark, every_node

@@ -1,0 +1,1 @@
+"""Commands for who writes journeys: start, complete, check, test, preview and draw them."""

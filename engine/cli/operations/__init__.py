@@ -1,0 +1,1 @@
+"""Commands for who runs the daemon: start, look after, stop, back up and move it."""
