@@ -28,6 +28,7 @@ TESTER = "test"
 _LONG = 1_000
 """Bytes of JSON from which on a token is packed, so that it stays short enough for a link."""
 
+_SHA256_BLOCK = 64
 _DECOY_STYLE = "display:none;max-height:0;overflow:hidden;font-size:0;line-height:0;mso-hide:all"
 _USUAL = re.compile(r"https?://([a-z0-9-]+(?:\.[a-z0-9-]+)*)(?:[/?#][!-?A-~]*)?\Z")
 """As nearly all addresses are: the host in small letters, no port, no @; nothing else has to be asked."""
@@ -76,10 +77,12 @@ class Hosts:
 
     def holds(self, url: str) -> bool:
         """Does this address, which is one of the web, lead there?"""
-        usual = _USUAL.match(url)
-        host = usual[1] if usual is not None else (urlsplit(url).hostname or "").lower()
-        if not _HOST.fullmatch(host):  # a browser takes a backslash for the end of the host
-            return False
+        if usual := _USUAL.match(url):
+            host = usual[1]
+        else:
+            host = (urlsplit(url).hostname or "").lower()
+            if not _HOST.fullmatch(host):  # a browser takes a backslash for the end of the host
+                return False
         return host in self.named or bool(self.home and f".{host}".endswith(f".{self.home}"))
 
 
@@ -246,21 +249,24 @@ class _Tokens:
             salt=salt,
             signer_kwargs={"digest_method": hashlib.sha256, "key_derivation": "hmac"},
         )
-        key = hmac.digest(secrets[-1].encode(), salt.encode(), "sha256")
-        self._signature = hmac.new(key, digestmod="sha256")
+        key = hmac.digest(secrets[-1].encode(), salt.encode(), "sha256").ljust(_SHA256_BLOCK, b"\0")
+        self._inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key))
+        self._outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
 
     def write(self, value: object) -> str:
-        """A mail has several, so they are written by hand: a copy of the HMAC that knows the key takes 2 us,
-        itsdangerous 90 and more, since it derives the key anew and tries zlib every time."""
+        """A mail has several, so they are written by hand: copies of the two halves of HMAC (RFC 2104), which
+        know the key, take 1.5 us, those of `hmac` 3, itsdangerous 90 and more, since it derives the key anew
+        and tries zlib every time."""
         data = orjson.dumps(value)
         # what is long is packed by the library, which reads both
         if len(data) > _LONG:
             packed: str | bytes = self._serializer.dumps(value)
             return packed if isinstance(packed, str) else packed.decode("ascii")
         payload = base64.urlsafe_b64encode(data).rstrip(b"=")
-        signature = self._signature.copy()
-        signature.update(payload)
-        signed = base64.urlsafe_b64encode(signature.digest()).rstrip(b"=")
+        inner, outer = self._inner.copy(), self._outer.copy()
+        inner.update(payload)
+        outer.update(inner.digest())
+        signed = base64.urlsafe_b64encode(outer.digest()).rstrip(b"=")
         return (payload + b"." + signed).decode("ascii")
 
     def read(self, token: str) -> object:

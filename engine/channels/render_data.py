@@ -144,12 +144,11 @@ def _plain(name: str, value: Value, kind: Type | None, zone: dt.tzinfo) -> objec
     !`."""
     if isinstance(value, str):
         return value if value.strip() else None
-    if isinstance(value, bool) or value is None:
-        return value
-    if isinstance(value, int) and kind is not None and kind.kind == "time":
-        return to_datetime(Instant(value), zone)
-    if isinstance(value, int | Decimal) and kind is not None and kind.kind == "share":
-        return Share(value)
+    if kind is not None and not isinstance(value, bool):
+        if kind.kind == "time" and isinstance(value, int):
+            return to_datetime(Instant(value), zone)
+        if kind.kind == "share" and isinstance(value, int | Decimal):
+            return Share(value)
     if isinstance(value, list):
         fields = dict(kind.items) if kind is not None else {}
         return [_named(name, cast("Mapping[str, Value]", item), fields, zone) for item in value]

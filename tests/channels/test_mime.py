@@ -85,6 +85,13 @@ def test_both_parts_come_back_and_every_line_is_fit_for_smtp(body: str, html: st
         assert payload.replace("\r\n", "\n").removesuffix("\n") == lines(meant).removesuffix("\n")
 
 
+@given(lengths=st.lists(st.sampled_from([0, 1, 449, 899, 900, 901, 1_801]), min_size=1, max_size=5))
+def test_ascii_stays_as_it_is_while_no_line_is_longer_than_900(lengths: list[int]) -> None:
+    data = mail_bytes(mail(body="\n".join("x" * length for length in lengths), html=""), "secret", NOW)
+    assert (b"Content-Transfer-Encoding: 7bit" in data) == (max(lengths) <= 900)
+    assert max(map(len, data.split(b"\r\n"))) <= 998
+
+
 def lines(text: str) -> str:
     return text.replace("\r\n", "\n").replace("\r", "\n").encode("utf-8", "replace").decode()
 

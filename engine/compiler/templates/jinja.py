@@ -216,11 +216,14 @@ def environment(language: str, currency: str, escape_html: bool) -> Sandbox:
     sandbox.filters |= filters_of(language, currency)
     finalize = sandbox.finalize = _finalize(language)
 
+    # texts and whole numbers are nearly all that is printed: neither needs to be asked what it is
     def plain(value: object) -> str:
-        return value if type(value) is str else str(finalize(value))
+        return str(value) if type(value) is str or type(value) is int else str(finalize(value))
 
     def escaped(value: object) -> str:
-        return escape_text(value) if type(value) is str else escape(finalize(value))
+        if type(value) is str:
+            return escape_text(value)
+        return str(value) if type(value) is int else escape(finalize(value))
 
     sandbox.printed = escaped if escape_html else plain
     return sandbox

@@ -10,6 +10,7 @@ from itertools import islice
 
 from jinja2 import TemplateError, nodes
 from jinja2.environment import Template
+from jinja2.runtime import Context
 
 from engine.compiler.templates import mail
 from engine.compiler.templates.jinja import Sandbox, environment
@@ -104,7 +105,9 @@ class MessageField:
         template = self.program.template
         made: list[str] = []
         size = 0
-        chunks = iter(template.root_render_func(template.new_context(dict(names))))
+        # `new_context` would walk the chain of globals three times for the one that there is
+        context = Context(self.program.env, {**self.program.env.globals, **names}, None, template.blocks)
+        chunks = template.root_render_func(context)
         while some := list(islice(chunks, _AT_ONCE)):
             made.append("".join(some))
             size += len(made[-1])

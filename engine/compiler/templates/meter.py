@@ -25,6 +25,7 @@ LARGEST_OUTPUT = 1_000_000
 """Characters of one rendered part of a message."""
 
 LARGEST_RANGE = 1_000
+_MEASURED = (str, list, tuple)
 
 
 class RenderLimitExceeded(SecurityError):  # noqa: N818 - it reads as what happened
@@ -67,7 +68,7 @@ def turns(value: Any) -> Iterable[Any]:
 def sized(value: Any) -> Any:
     """Any value that a call, a filter or a concatenation made, paid for by its length."""
     work = 1
-    if isinstance(value, str | list | tuple):
+    if isinstance(value, _MEASURED):
         if len(value) > LARGEST_TEXT:
             raise RenderLimitExceeded(f"the template makes a text of more than {LARGEST_TEXT:,} characters")
         work += len(value) // 100
