@@ -2,7 +2,8 @@
 
 The comment stands at the end of that line or alone above it; in the body of a template it is one of Jinja,
 `{# accepted T21: why #}`, so that no customer reads it. Only warnings can be accepted, and only with a
-reason.
+reason. Where one line is told of several by one code, the comment names those that are meant,
+`# accepted W51 (welcome): why`: a further one is told as if there were no comment.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from engine.language.wording import either, quoted
 from engine.problem import Problem, Span, in_order, split_lines
 
 _WHOLE_FILE = 0
@@ -23,6 +25,9 @@ _COMMENT = re.compile(
 )
 _WITHOUT_CODE = re.compile(r"#-?\s*accepted\s*:", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z]\d{2,3}")
+_NAME = re.compile(r"[\w.-]+")
+_NAMES = re.compile(r"\s*\((?P<names>[\w.-]+(?:\s*(?:,|\band\b)\s*[\w.-]+)*)\)\s*[:–—-]")
+_BETWEEN_NAMES = re.compile(r"\s*(?:,|\band\b)\s*")
 _BEFORE_REASON = re.compile(r"[\s:,;(–—-]*(?:because\b|since\b)?[\s:,]*", re.IGNORECASE)
 _ALONE = re.compile(r"\s*(?:#.*|\{#.*#\}\s*)?\Z")
 
@@ -30,13 +35,19 @@ _ALONE = re.compile(r"\s*(?:#.*|\{#.*#\}\s*)?\Z")
 @dataclass(frozen=True, slots=True)
 class Acceptance:
     """One code that a comment accepts. `span`: the code in the comment; `line`: which line it is about, from
-    1; `file_too`: also what is told of the file as a whole, in its first place."""
+    1; `file_too`: also what is told of the file as a whole, in its first place; `names`: of which subjects
+    alone, where it says so."""
 
     code: str
     reason: str
     span: Span
     line: int
     file_too: bool = False
+    names: frozenset[str] = frozenset()
+
+    def takes(self, problem: Problem) -> bool:
+        """Whether it is meant by the names, of a problem at its place."""
+        return not self.names or not (name := _name_of(problem)) or name in self.names
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +94,9 @@ def acceptances(text: str, file: str) -> tuple[list[Acceptance], list[Problem]]:
         if match is None or not _is_comment(line, match.start(), in_body):
             continue
         reason = match["rest"].partition("#}")[0].removesuffix("-") if is_template else match["rest"]
+        named = _NAMES.match(reason)
+        names = frozenset(_BETWEEN_NAMES.split(named["names"])) if named is not None else frozenset()
+        reason = reason[named.end() :] if named is not None else reason
         before = _BEFORE_REASON.match(reason)
         reason = reason[before.end() if before else 0 :].rstrip(" )")
         about = number
@@ -95,7 +109,7 @@ def acceptances(text: str, file: str) -> tuple[list[Acceptance], list[Problem]]:
             if problem := _wrong(code[0].upper(), reason, match["verb"].lower(), span):
                 problems.append(problem)
             else:
-                found.append(Acceptance(code[0].upper(), reason, span, about, is_template))
+                found.append(Acceptance(code[0].upper(), reason, span, about, is_template, names))
     return found, problems
 
 
@@ -106,15 +120,25 @@ def judge(problems: Iterable[Problem], accepted: Sequence[Acceptance]) -> Judgem
         at[acceptance.span.file, acceptance.line, acceptance.code].append(acceptance)
         if acceptance.file_too:
             at[acceptance.span.file, _WHOLE_FILE, acceptance.code].append(acceptance)
+    problems = list(problems)
+    subjects: defaultdict[tuple[str, int, str], set[str]] = defaultdict(set)
+    for problem in problems:
+        if name := _name_of(problem):
+            subjects[problem.span.file, problem.span.line, problem.code].add(name)
     still_open: list[Problem] = []
     silenced: list[AcceptedWarning] = []
     met: set[Acceptance] = set()
     for problem in problems:
         span = problem.span
-        is_of_file = (span.line, span.column) == (1, 1)
-        takers = at.get((span.file, span.line, problem.code), [])
+        place, is_of_file = (span.file, span.line, problem.code), (span.line, span.column) == (1, 1)
+        takers = at.get(place, [])
         takers = takers or (at.get((span.file, _WHOLE_FILE, problem.code), []) if is_of_file else [])
+        takers = [taker for taker in takers if taker.takes(problem)]
         met.update(takers)
+        if not problem.is_error and len(subjects[place]) > 1:
+            # without names a comment of yesterday would hide what came today
+            still_open.extend(_names_none(one, subjects[place]) for one in takers if not one.names)
+            takers = [taker for taker in takers if taker.names]
         if takers and not problem.is_error:
             silenced.append(AcceptedWarning(problem, takers[0].reason))
             continue
@@ -135,7 +159,10 @@ def told_in_vain(judged: Judgement, was_looked_for: Callable[[str], bool]) -> li
     for one in judged.unused:
         if was_looked_for(one.code):
             same, fix = elsewhere.get((one.span.file, one.code)), "remove the comment"
-            if same is not None:
+            if same is not None and same.span.line == one.line:
+                name = same.subject
+                fix = f"it is told of {quoted(name)}: if it is meant, write  {one.code} ({name})"
+            elif same is not None:
                 line = same.span.line
                 fix = f"{one.code} is told in line {line}: put the comment directly above that line"
             vain.append(Problem(
@@ -149,7 +176,8 @@ def told_in_vain(judged: Judgement, was_looked_for: Callable[[str], bool]) -> li
 def accepting(text: str, problem: Problem, reason: str) -> Insertion:
     """The comment that accepts a warning of a file with this text, as an editor puts it in: alone above the
     line in YAML and between the fields of a template, at the end of the line in a body."""
-    words = f"accepted {problem.code}: {' '.join(reason.replace('#}', '').split())}"
+    whom = f" ({name})" if (name := _name_of(problem)) else ""
+    words = f"accepted {problem.code}{whom}: {' '.join(reason.replace('#}', '').split())}"
     lines, line = split_lines(text), problem.span.line
     top = _end_of_front(lines)
     is_template = not problem.span.file.endswith((".yaml", ".yml"))
@@ -159,6 +187,11 @@ def accepting(text: str, problem: Problem, reason: str) -> Insertion:
     if is_template and line > top:
         return Insertion(line, len(written) + 1, f" {{#- {words} #}}")
     return Insertion(line, 1, f"{written[: len(written) - len(written.lstrip())]}# {words}\n")
+
+
+def _name_of(problem: Problem) -> str:
+    """By what a comment tells it from others of its code in one line; "": by nothing."""
+    return problem.subject if _NAME.fullmatch(problem.subject) else ""
 
 
 def _end_of_front(lines: Sequence[str]) -> int:
@@ -203,6 +236,16 @@ def _names_no_code(span: Span) -> Problem:
         span, "W50", "this comment accepts no warning by its code",
         "nobody can know which one is meant, so it changes nothing",
         "with the code that is told, such as W02, write  # accepted W02: why it is meant so", "warning",
+    )  # fmt: skip
+
+
+def _names_none(accepted: Acceptance, subjects: Iterable[str]) -> Problem:
+    names = sorted(subjects)
+    return Problem(
+        accepted.span, "W50",
+        f"{accepted.code} is told of {either(names, 'and')} here, and this names none of them",
+        "nobody can know which one is meant, and the next one would be hidden too",
+        f"write  {accepted.code} ({names[0]})", "warning",
     )  # fmt: skip
 
 

@@ -98,12 +98,44 @@ def test_one_event_is_answered_twice(shop: Path, golden: Golden) -> None:
     assert codes(shop) == []
 
 
-def test_several_are_told_at_once(shop: Path) -> None:
+def test_each_is_told_of_its_own(shop: Path) -> None:
     for name in ("first", "second", "third"):
         journey(shop, name, "event: subscribed", HELLO if name == "first" else STORY)
     assert [problem.what for problem in told(shop)[1] if problem.span.file.endswith("third.yaml")] == [
-        '"second" writes on the same day, and about the same: welcome_our_story'
+        'who starts here is in "first" too, and both write on the same day',
+        '"second" writes on the same day, and about the same: welcome_our_story',
     ]
+
+
+def test_what_is_accepted_of_one_journey_hides_no_other(shop: Path, golden: Golden) -> None:
+    journey(shop, "first", "event: subscribed", HELLO)
+    journey(shop, "second", "event: subscribed", "  - send: winback_what_is_new\n")
+    last = journey(shop, "third", "event: subscribed", STORY)
+    second = shop / "journeys/second.yaml"
+    second.write_text(second.read_text().replace("subscribed", "subscribed   # accepted W51: for partners"))
+    commented = last.read_text().replace("subscribed", "subscribed   # accepted W51{}: for partners")
+    last.write_text(commented.format(" (first)"))
+    assert [problem.subject for problem in told(shop)[1]] == ["second"]
+    last.write_text(commented.format(" (first, second)"))
+    assert codes(shop) == []
+    last.write_text(commented.format(""))
+    assert codes(shop) == ["W51", "W51"]
+    project = load(shop)
+    (comment,) = (problem for problem in project.problems if problem.code == "W50")
+    golden(WHOLE / "W50_names_none.out", render_problems([comment], project.sources) + "\n")
+    last.write_text(last.read_text().replace("W51", comment.fix.removeprefix("write  ")))
+    assert [problem.subject for problem in told(shop)[1]] == ["second"]
+
+
+def test_a_name_that_nothing_is_told_of_accepts_nothing(shop: Path, golden: Golden) -> None:
+    journey(shop, "first", "event: subscribed", HELLO)
+    second = journey(shop, "second", "event: subscribed  # accepted W51 (former): for partners", STORY)
+    project, (collision,) = told(shop)
+    assert (collision.code, collision.subject) == ("W51", "first")
+    (comment,) = (problem for problem in project.problems if problem.code == "W50")
+    golden(WHOLE / "W50_another_name.out", render_problems([comment], project.sources) + "\n")
+    second.write_text(second.read_text().replace("former", "first"))
+    assert codes(shop) == []
 
 
 @pytest.mark.parametrize(

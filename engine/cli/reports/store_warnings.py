@@ -144,7 +144,7 @@ def _consents(conn: Connection, project: Project) -> Iterator[Problem]:
             f"nobody agreed to {of.purpose} by {of.channel}, and nobody was asked",
             f"all {silent:,} customers with an address there are skipped by: {names}",
             "ask for it with a list under  signup:  or in the checkout, or import the consents that you have",
-            "warning",
+            "warning", subject=f"{of.channel}.{of.purpose}",
         )  # fmt: skip
 
 

@@ -185,7 +185,7 @@ def _may_be_missing(
         place(read.file, read.line, read.name, checked.sources), "T21",
         f"{quoted(read.name)} may be missing, and there is nothing in its place",
         "a message to a customer without it is not sent",
-        f"write  {{{{ {read.name} or {example} }}}}", "warning",
+        f"write  {{{{ {read.name} or {example} }}}}", "warning", subject=read.name,
     )  # fmt: skip
 
 

@@ -9,12 +9,10 @@ from dataclasses import dataclass
 from engine.compiler.competing.days import MessageDay, days_of, including
 from engine.compiler.competing.schedule import SureMessage
 from engine.compiler.competing.target_group import TargetGroupReader
-from engine.compiler.competing.writing import COMPARED, WritingJourney, are_apart
+from engine.compiler.competing.writing import COMPARED, TOLD, WritingJourney, are_apart
 from engine.core.journey import ClockTrigger, EventTrigger, Trigger
-from engine.language.wording import either, quoted
+from engine.language.wording import quoted
 from engine.problem import Problem, Span
-
-_NAMED = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,7 +27,7 @@ class _Meeting:
 
 
 def on_one_day(writing: Sequence[WritingJourney]) -> Iterator[Problem]:
-    """Each journey is told once of those before it that it meets."""
+    """Each journey is told once of each of those before it that it meets."""
     at: defaultdict[MessageDay, list[tuple[WritingJourney, Trigger, SureMessage, bool]]] = defaultdict(list)
     for one in writing:
         met: dict[str, _Meeting] = {}
@@ -46,7 +44,7 @@ def on_one_day(writing: Sequence[WritingJourney]) -> Iterator[Problem]:
         for start, message, day, wider in days:
             for other, other_start, there, is_own in at[wider][:COMPARED]:
                 name = other.name
-                if name in known or len(met) >= _NAMED or not (is_own or wider == day):
+                if name in known or len(met) >= TOLD or not (is_own or wider == day):
                     continue
                 if name in met and met[name].code == "W53":
                     continue
@@ -59,8 +57,7 @@ def on_one_day(writing: Sequence[WritingJourney]) -> Iterator[Problem]:
                     met[name] = meeting
         for start, message, day, wider in days:
             at[wider].append((one, start, message, wider == day))
-        if met:
-            yield _told(one, list(met.values()))
+        yield from (_told(one, meeting) for meeting in met.values())
 
 
 def _filters_apart(start: Trigger, other: Trigger) -> bool:
@@ -107,24 +104,22 @@ def _places(here: SureMessage, there: SureMessage) -> int | None:
     return min((cap.count for cap in both if cap.per == "day" and cap.channel is None), default=None)
 
 
-def _told(one: WritingJourney, met: list[_Meeting]) -> Problem:
-    met.sort(key=lambda meeting: meeting.code != "W53")
-    first = met[0]
-    others = [quoted(meeting.other.name) for meeting in met if meeting.code == first.code]
-    names, s = either(others, "and"), "s" if len(others) == 1 else ""
-    templates = f"{quoted(first.here.send.template.value)} and {quoted(first.there.send.template.value)}"
-    policy, places = quoted(first.here.policy.name), _places(first.here, first.there)
-    if first.here.is_service:
+def _told(one: WritingJourney, meeting: _Meeting) -> Problem:
+    here, there, other = meeting.here, meeting.there, quoted(meeting.other.name)
+    templates = f"{quoted(here.send.template.value)} and {quoted(there.send.template.value)}"
+    policy, places = quoted(here.policy.name), _places(here, there)
+    if here.is_service:
         return Problem(
-            _place(one, first), "W51", f"{names} answer{s} the same event in the same moment",
+            _place(one, meeting), "W51", f"{other} answers the same event in the same moment",
             f"{templates} leave together, and the customer reads two answers to one thing",
             "write one message, or keep the two apart in  where:  of their starts", "warning",
+            subject=meeting.other.name,
         )  # fmt: skip
-    if first.code == "W53":
-        what = f"{names} write{s} on the same day, and about the same: {first.about}"
+    if meeting.code == "W53":
+        what = f"{other} writes on the same day, and about the same: {meeting.about}"
         why = "whoever fits both is offered it twice, and nobody knows which message sold it"
     else:
-        what = f"who starts here is in {names} too, and both write on the same day"
+        what = f"who starts here is in {other} too, and both write on the same day"
         why = (
             f"of {templates} one is dropped: the policy {policy} has 1 a day, and nothing says which"
             if places == 1
@@ -136,7 +131,10 @@ def _told(one: WritingJourney, met: list[_Meeting]) -> Problem:
         fix = f"add  1 a day  to  caps:  of the policy {policy} and  priority: low  in one of them, {apart}"
     elif places > 1:
         fix = "keep people apart in  who:, or give them other days"
-    return Problem(_place(one, first), first.code, what, why, fix, "warning", topic="shop")
+    return Problem(
+        _place(one, meeting), meeting.code, what, why, fix, "warning",
+        topic="shop", subject=meeting.other.name,
+    )  # fmt: skip
 
 
 def _place(one: WritingJourney, meeting: _Meeting) -> Span:

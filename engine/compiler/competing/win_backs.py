@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 
 from engine.compiler.competing.target_group import TargetGroup
-from engine.compiler.competing.writing import COMPARED, WritingJourney
+from engine.compiler.competing.writing import COMPARED, TOLD, WritingJourney
 from engine.core.conditions.condition import Condition, Did, Not, RelativeAge
 from engine.core.journey import ClockTrigger, SegmentTrigger, Trigger
 from engine.language.wording import quoted
@@ -27,8 +28,8 @@ class _Away:
 
 
 def overlapping_win_backs(writing: Sequence[WritingJourney]) -> Iterator[Problem]:
-    """Of those that begin when an event did not happen for a while; each is told of the first that still
-    runs then."""
+    """Of those that begin when an event did not happen for a while; each is told of those that still run
+    then."""
     of_event: defaultdict[str, list[tuple[_Away, WritingJourney]]] = defaultdict(list)
     for one in writing:
         if one.schedule.span is None or not any(_finds_the_quiet(start) for start in one.journey.starts):
@@ -43,7 +44,7 @@ def overlapping_win_backs(writing: Sequence[WritingJourney]) -> Iterator[Problem
                 if not _begin_together(one, other) and _writes_at(before, other, away.least)
                 and not _apart_while_away(one, other, event)
             )  # fmt: skip
-            if (found := next(earlier, None)) is not None:
+            for found in islice(earlier, TOLD):
                 yield _overlapping(event, away, one, *found)
 
 
@@ -109,4 +110,5 @@ def _overlapping(
         f"it begins after {before.least // DAY} days without {event} and writes for {days} more; this begins "
         f"after {away.least // DAY}: two journeys try to win back the same customer at once",
         f"write in {quoted(other.name)}  exit_if: {{inside: {one.name}}}, or end it sooner", "warning",
+        subject=other.name,
     )  # fmt: skip

@@ -16,6 +16,9 @@ from engine.language.syntax import JourneyFile
 COMPARED = 50
 """Journeys of one start, or of one event, that each is laid beside: of hundreds of one kind each is told."""
 
+TOLD = 8
+"""Journeys that each is told of, one by one: with so many the next one says nothing new."""
+
 _ABOUT_A_PRODUCT = frozenset(("product_id", "sku", "category"))
 
 
