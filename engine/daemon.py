@@ -60,9 +60,9 @@ from engine.runtime.workers.membership import BEAT_SECONDS, LEASE, Membership
 from engine.runtime.workers.shared_rate import SharedRate
 from engine.runtime.workers.standing import ALONE, Role, Standing
 from engine.store.connections import sqlite_path
+from engine.store.copies.identity import BEAT
+from engine.store.daemon.workers import session_name
 from engine.store.database import Store, open_store, sqlite_advice
-from engine.store.identity import BEAT
-from engine.store.workers import session_name
 from engine.values import MINUTE
 
 log = structlog.get_logger("daemon")

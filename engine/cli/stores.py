@@ -82,7 +82,7 @@ def learned_there(config: Config, folder: Path) -> Learned | None:
 
     from engine.errors import CallerError
     from engine.store.connections import read_only_engine, sqlite_path
-    from engine.store.customers import learned
+    from engine.store.learning import learned
 
     try:
         path = sqlite_path(config.store, folder)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engine.cli.app import Session
-    from engine.store.recorded_stream import RecordedLine, StreamBounds
+    from engine.store.streams.recorded_stream import RecordedLine, StreamBounds
 
 Lines = Callable[["Connection", "StreamBounds"], "Iterable[RecordedLine]"]
 """What is written of a store."""
@@ -30,7 +30,7 @@ def write_stream(session: Session, out: Path, days: tuple[str, str, str], lines:
     from engine.cli.output import progress
     from engine.cli.stores import look_into_store
     from engine.project import load_config
-    from engine.store.recorded_stream import in_chunks
+    from engine.store.streams.recorded_stream import in_chunks
     from engine.values import zone
 
     bounds = _bounds(days, session, zone(load_config(session.folder).timezone))
@@ -48,7 +48,7 @@ def _bounds(days: tuple[str, str, str], session: Session, zone: ZoneInfo) -> Str
     import datetime as dt
 
     from engine.figures.period import asked
-    from engine.store.recorded_stream import StreamBounds
+    from engine.store.streams.recorded_stream import StreamBounds
     from engine.values import at_local, local_date
 
     if not any(days):

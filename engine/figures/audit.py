@@ -16,11 +16,11 @@ from engine.figures.reach import reach_and_why_not, reach_of
 from engine.figures.report import Row, Table
 from engine.statistics.proportions import Proportion, wilson
 from engine.store.amounts import amount_of
+from engine.store.audience import base_groups, memberships
+from engine.store.audience.base_groups import QUIET_DAYS, BaseGroup, EventCount
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import GoalKind, What
 from engine.store.counting.reading import sums
-from engine.store.customers import base_groups, memberships
-from engine.store.customers.base_groups import QUIET_DAYS, BaseGroup, EventCount
 from engine.values import DAY, Instant, local_date, zone
 
 LATELY = 365

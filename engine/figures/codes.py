@@ -9,8 +9,8 @@ from engine.figures.metrics import Metric, Value, ratio
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.store.amounts import amount_of
-from engine.store.customers import code_figures, code_report
-from engine.store.customers.code_figures import CodeOrigin, CodeSums
+from engine.store.incentives import code_figures, code_report
+from engine.store.incentives.code_figures import CodeOrigin, CodeSums
 
 _NOW = "now, whatever the period is"
 

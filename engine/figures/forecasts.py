@@ -14,7 +14,7 @@ from engine.figures.forecasts_beside import AHEAD, CALIBRATION, COUNTED, HELD_OU
 from engine.figures.metrics import Metric, Unit, Value, ratio
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
-from engine.store.customers import forecasts
+from engine.store.learning import forecasts
 
 _HELD = "the last days before the one that the line names"
 _MADE = "as of the day that the line names"

@@ -7,7 +7,7 @@ from decimal import Decimal
 from engine.figures.content import ReportScope
 from engine.figures.metrics import Metric
 from engine.figures.report import Row, Table
-from engine.store.customers import forecasts
+from engine.store.learning import forecasts
 
 _MADE = "as of the day that the line names, whatever the period is"
 

@@ -16,7 +16,7 @@ from engine.figures.request import ReportRequest
 from engine.figures.sums import Sums, added
 from engine.store.counting.daily_counts import What
 from engine.store.counting.reading import date_of, sums
-from engine.store.customers.points import FORGOTTEN
+from engine.store.incentives.points import FORGOTTEN
 
 _OWN_DAY = "on the day of what happened, as its entries say it now"
 

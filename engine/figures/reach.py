@@ -8,8 +8,9 @@ from engine.core.journeys import Journeys
 from engine.figures.content import ReportScope
 from engine.figures.metrics import Metric, Unit, ratio
 from engine.figures.report import Row, Table
-from engine.store.customers import batches, reach_counts
-from engine.store.customers.reach_counts import ReachOf, ReachState
+from engine.store.audience import reach_counts
+from engine.store.audience.reach_counts import ReachOf, ReachState
+from engine.store.customers import batches
 
 _NOW = "now, whatever the period is"
 

@@ -9,9 +9,9 @@ from engine.figures.metrics import SumMetric, Totals, counted
 from engine.figures.period import Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, add, by_granularity
+from engine.store.audience import memberships
 from engine.store.counting.daily_counts import What
 from engine.store.counting.reading import date_of, first_day, sums
-from engine.store.customers import memberships
 from engine.values import Instant
 
 _COUNTED = "times: who comes twice counts twice"

@@ -8,8 +8,8 @@ import time
 from sqlalchemy import Connection
 
 from engine.http.context import Context
-from engine.store import upkeep
-from engine.store.backlog import Backlog, backlog
+from engine.store.daemon import upkeep
+from engine.store.daemon.backlog import Backlog, backlog
 from engine.store.feeds import feed_state
 from engine.store.feeds.feed_state import FeedState
 from engine.store.journeys import deployments

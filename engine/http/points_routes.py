@@ -24,9 +24,9 @@ from engine.http.keys import Keys
 from engine.http.problems import Refusal, problem
 from engine.http.reading.customer_routes import known_id
 from engine.ids import derive, new_id
-from engine.store.customers import balances
-from engine.store.customers.balances import Balance
 from engine.store.inbox import inbox
+from engine.store.incentives import balances
+from engine.store.incentives.balances import Balance
 from engine.store.serialization import dump
 from engine.values import Instant
 

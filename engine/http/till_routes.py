@@ -23,10 +23,10 @@ from engine.http.intake.strict_json import decode
 from engine.http.keys import Keys
 from engine.http.problems import Refusal, problem
 from engine.ids import derive
-from engine.store import aliases
-from engine.store.customers import code_uses
-from engine.store.customers.code_uses import Shown
 from engine.store.inbox import inbox
+from engine.store.incentives import code_uses
+from engine.store.incentives.code_uses import Shown
+from engine.store.persons import aliases
 from engine.store.serialization import dump
 from engine.values import Instant, Money, Value, iso
 

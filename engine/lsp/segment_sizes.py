@@ -8,8 +8,8 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from engine.errors import CallerError
 from engine.project import Project
+from engine.store.audience import memberships
 from engine.store.connections import read_only_engine, sqlite_path
-from engine.store.customers import memberships
 from engine.values import Instant
 
 

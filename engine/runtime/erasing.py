@@ -12,8 +12,8 @@ from pathlib import Path
 from engine.config import Config
 from engine.config.channels.outbox import OutboxOptions
 from engine.private_files import private_folder, private_opener
-from engine.store import upkeep
 from engine.store.connections import sqlite_path
+from engine.store.daemon import upkeep
 from engine.store.database import Store
 from engine.store.persons import erasure
 from engine.store.persons.erasure import Erased

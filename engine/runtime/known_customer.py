@@ -16,11 +16,12 @@ from engine.core.journeys import Journeys
 from engine.runtime.advance.definitions import in_use
 from engine.runtime.advance.forecasting import last_forecasts
 from engine.runtime.advance.scoring import last_scores
-from engine.store import aliases
-from engine.store.customers import batches, history, learned, suppressions
+from engine.store.customers import batches, history, suppressions
 from engine.store.facts import definitions
 from engine.store.facts.definitions import FactDefinition
+from engine.store.learning import learned
 from engine.store.meta import bucket_of
+from engine.store.persons import aliases
 from engine.values import Instant
 
 _EVERYTHING = {"all": "everything", suppressions.ANY_PURPOSE: "everything that needs a consent"}

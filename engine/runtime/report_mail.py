@@ -24,9 +24,10 @@ from engine.figures.request import ReportRequest
 from engine.figures.text import as_text
 from engine.runtime import staff_mail
 from engine.runtime.staff_mail import SENDING_SECONDS, StaffMail
-from engine.store import alerts, meta, report_mails
+from engine.store import meta
+from engine.store.alerting import alerts, report_mails
+from engine.store.alerting.report_mails import ReportMail, ReportMailState
 from engine.store.database import Store
-from engine.store.report_mails import ReportMail, ReportMailState
 from engine.values import MINUTE, SECOND, Instant, at_local, local_date, zone
 
 log = structlog.get_logger("reports")

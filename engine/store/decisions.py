@@ -24,14 +24,15 @@ from engine.core.effects import (
 )
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
-from engine.store.alerts import raise_alerts
+from engine.store.alerting.alerts import raise_alerts
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Counted
 from engine.store.counting.decided import count_decision, count_end
-from engine.store.customers import codes, consents, points
+from engine.store.customers import consents
 from engine.store.customers import enrollments as runs
 from engine.store.inbox.inbox import append_rows
 from engine.store.inbox.inbox_codec import to_row
+from engine.store.incentives import codes, points
 from engine.store.journeys import traces
 from engine.store.messages import records, webhooks
 from engine.store.serialization import dump_values

@@ -9,8 +9,8 @@ import pytest
 from sqlalchemy import Connection
 
 from engine.core.effects import GiveBack, TakeCode
-from engine.store.customers import code_stock, code_uses, codes
-from engine.store.customers.code_uses import Shown
+from engine.store.incentives import code_stock, code_uses, codes
+from engine.store.incentives.code_uses import Shown
 from engine.store.meta import bucket_of
 from engine.values import DAY, Instant, Money
 from tests.cli.conftest import Shop, report

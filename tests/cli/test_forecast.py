@@ -17,7 +17,7 @@ from engine.core.facts.forecasts import (
     Shortcoming,
     SpendingModel,
 )
-from engine.store.customers import forecasts
+from engine.store.learning import forecasts
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
 

@@ -7,7 +7,7 @@ import json
 import pytest
 
 from engine.core.facts.learned import Interval, Learned, ReactionRate
-from engine.store.customers import learned
+from engine.store.learning import learned
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from engine.runtime.process.instance_lock import InstanceLock
-from engine.store import moving
+from engine.store.copies import moving
 from tests import stores
 from tests.cli.conftest import Shop
 

@@ -13,8 +13,8 @@ import pytest
 from engine.clock import SystemClock
 from engine.errors import WorldError
 from engine.store import meta
+from engine.store.copies.identity import BEAT, StoreOwner, forgotten_until
 from engine.store.database import Store, open_store
-from engine.store.identity import BEAT, StoreOwner, forgotten_until
 from engine.values import HOUR, Instant
 from tests.daemon.files import write_project
 from tests.daemon.shop import Shop, open_shop, wait_until

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from engine.store import report_mails
+from engine.store.alerting import report_mails
 from tests.daemon.shop import Shop, open_shop, wait_until
 
 

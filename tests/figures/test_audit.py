@@ -20,7 +20,7 @@ from engine.figures import reports
 from engine.figures.period import Period
 from engine.figures.report import FiguresReport, Row, Table
 from engine.figures.request import ReportRequest
-from engine.store.customers import base_groups
+from engine.store.audience import base_groups
 from engine.store.customers.customer_codec import dump_reach
 from engine.store.database import Store
 from engine.store.sql import change_many, insert_many

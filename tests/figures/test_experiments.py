@@ -14,7 +14,7 @@ from engine.figures.experiments.tables import experiments
 from engine.figures.period import Period
 from engine.figures.report import Table
 from engine.ids import choose_path, in_global_holdout, in_holdout
-from engine.store import aliases
+from engine.store.persons import aliases
 from engine.values import DAY, HOUR, MINUTE, Money
 from tests.runtime.shop import CONFIG, FILES, Shop
 

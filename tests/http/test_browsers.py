@@ -19,8 +19,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
-from engine.store import aliases
 from engine.store.customers import addressees, consents, events
+from engine.store.persons import aliases
 from engine.store.sql import rows
 from tests.daemon.shop import PLAIN
 from tests.http.conftest import Served, make_shop, start

@@ -12,8 +12,8 @@ from engine.core.effects import Alert, TakeCode
 from engine.core.happening import Event
 from engine.runtime import erasing
 from engine.runtime.intake.items import CustomerItem, EventItem
-from engine.store import alerts
-from engine.store.customers import codes
+from engine.store.alerting import alerts
+from engine.store.incentives import codes
 from engine.store.keys import KeyScope, new_key
 from engine.store.messages import outcomes, queue
 from engine.store.messages.states import MessageState

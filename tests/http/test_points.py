@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from engine.clock import SystemClock
-from engine.store.customers import points
+from engine.store.incentives import points
 from engine.store.meta import bucket_of
 from engine.values import DAY, Instant, iso
 from tests.http.conftest import Served

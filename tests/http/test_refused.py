@@ -11,7 +11,7 @@ import pytest
 
 from engine.core.happening import Event, ProfileChanged
 from engine.runtime.intake.items import CustomerItem
-from engine.store import alerts
+from engine.store.alerting import alerts
 from engine.store.customers import addressees, consents
 from engine.store.inbox import inbox, refusals
 from engine.store.inbox.refusals import KeptItem

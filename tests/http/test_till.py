@@ -12,7 +12,7 @@ import pytest
 
 from engine.clock import SystemClock
 from engine.core.effects import TakeCode
-from engine.store.customers import codes
+from engine.store.incentives import codes
 from engine.store.meta import bucket_of
 from engine.store.sql import rows
 from engine.values import DAY, Instant

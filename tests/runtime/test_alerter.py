@@ -24,8 +24,9 @@ from engine.config.file import read_config
 from engine.core.effects import Alert
 from engine.runtime.alerting.alerter import GIVE_UP_AFTER, Alerter, AlertSetup
 from engine.runtime.delivery.webhooks import standard_signature
-from engine.store import alert_messages, alerts, daemon_state
-from engine.store.alert_messages import ROOM, SPACING
+from engine.store.alerting import alert_messages, alerts
+from engine.store.alerting.alert_messages import ROOM, SPACING
+from engine.store.daemon import daemon_state
 from engine.store.database import Store
 from engine.store.journeys import pauses
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant

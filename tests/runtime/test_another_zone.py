@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import aliases
+from engine.store.persons import aliases
 from engine.values import HOUR, instant
 from tests.runtime.shop import CONFIG, FILES, Shop
 

@@ -25,12 +25,12 @@ from engine.runtime.advance.backfilling import fill_page
 from engine.runtime.advance.definitions import ask
 from engine.runtime.publish.deploy import deploy
 from engine.runtime.workers.fenced_store import FencedStore
-from engine.store import aliases
 from engine.store.customers import batches, events
 from engine.store.database import Store
 from engine.store.facts import definitions
 from engine.store.facts.definitions import DefinitionState
 from engine.store.inbox import inbox
+from engine.store.persons import aliases
 from engine.values import DAY, Instant, Money, Value
 from tests.runtime.shop import CONFIG, MONDAY, write_project
 from tests.stores import new_store

@@ -22,10 +22,11 @@ from engine.core.happening import Event, ProfileChanged
 from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.feedback.consent import ConsentProof, withdraw
 from engine.runtime.feedback.reports import take_reports
-from engine.store import aliases, counting_past
+from engine.store import counting_past
 from engine.store.counting import daily_counts
 from engine.store.messages import outcomes, queue, reactions
 from engine.store.messages.states import MessageState
+from engine.store.persons import aliases
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant, Money, Value
 from tests import stores
 from tests.runtime.shop import Shop

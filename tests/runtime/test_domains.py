@@ -15,7 +15,8 @@ from engine.channels.registrable_domain import registrable_domain
 from engine.core.facts.customer import Reach
 from engine.core.journeys import Journeys
 from engine.runtime.delivery.deliverer import Deliverer
-from engine.store import alerts, meta
+from engine.store import meta
+from engine.store.alerting import alerts
 from engine.store.customers import batches, suppressions
 from engine.store.journeys import pauses
 from engine.store.messages import queue, records

@@ -18,8 +18,9 @@ from engine.figures.period import asked
 from engine.figures.request import ReportRequest
 from engine.runtime.advance import forecasting
 from engine.runtime.advance.maintenance import sweep_segments_in_slices
-from engine.store.customers import batches, forecasts
+from engine.store.customers import batches
 from engine.store.customers.customer_codec import CustomerMarks, dump_marks
+from engine.store.learning import forecasts
 from engine.store.meta import bucket_of
 from engine.store.serialization import dump_values
 from engine.store.sql import insert_many

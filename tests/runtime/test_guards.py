@@ -13,7 +13,7 @@ from engine.channels.outbox.channel import kept_messages
 from engine.config import Ceilings
 from engine.core.reasons import ReturnReason
 from engine.runtime.delivery.send_limits import AllowList, SendLimits
-from engine.store import alerts
+from engine.store.alerting import alerts
 from engine.store.messages import daily_limits, queue
 from engine.store.sql import change, rows
 from engine.values import DAY, HOUR, MINUTE, Instant, instant, zone

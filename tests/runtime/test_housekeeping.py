@@ -16,8 +16,8 @@ from engine.core.facts.computed import windowed_value
 from engine.core.happening import Event
 from engine.runtime.process import housekeeping
 from engine.runtime.process.housekeeping import Housekeeping
-from engine.store import retention, upkeep
 from engine.store.customers import batches, events
+from engine.store.daemon import retention, upkeep
 from engine.store.products import catalogue
 from engine.store.sql import change, change_many, rows
 from engine.values import DAY, HOUR, Instant, Value

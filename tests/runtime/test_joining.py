@@ -14,8 +14,8 @@ import pytest
 from hypothesis import HealthCheck, given, note, settings
 from hypothesis import strategies as st
 
-from engine.store import aliases
 from engine.store.messages import records
+from engine.store.persons import aliases
 from engine.values import DAY, HOUR, MINUTE, Money
 from tests.core.test_joining import by_cap
 from tests.runtime.shop import CONFIG, FILES, Shop

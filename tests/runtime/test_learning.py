@@ -13,8 +13,9 @@ from engine.core.enrollment import AwaitingReaction, Enrollment, Waiting
 from engine.core.facts.learned import Interval, Learned, ReactionRate
 from engine.core.happening import Event, ProfileChanged
 from engine.runtime.advance.learning import learn
-from engine.store.customers import enrollments, learned
+from engine.store.customers import enrollments
 from engine.store.journeys import traces
+from engine.store.learning import learned
 from engine.store.messages import reactions
 from engine.store.messages.reactions import Who
 from engine.store.messages.records import OutboxMessage

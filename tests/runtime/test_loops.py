@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.store import alerts
+from engine.store.alerting import alerts
 from engine.store.sql import rows
 from tests.runtime.shop import FILES, Shop
 

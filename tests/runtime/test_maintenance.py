@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 
 from engine.core.happening import Event
 from engine.runtime.advance.maintenance import sweep_segments, sweep_segments_in_slices
+from engine.store.audience.whole_base import CUSTOMER
 from engine.store.conditions.json_sql import json_kind
-from engine.store.customers.whole_base import CUSTOMER
 from engine.values import DAY, HOUR, Instant
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 from tests.runtime.test_deploy import LAPSED, WIN_BACK

@@ -14,7 +14,8 @@ import pytest
 from engine.core.happening import Event
 from engine.runtime.advance.maintenance import sweep_segments
 from engine.runtime.advance.occurrences import append_occurrences
-from engine.store import alerts, watermarks
+from engine.store import watermarks
+from engine.store.alerting import alerts
 from engine.store.sql import rows
 from engine.values import DAY, HOUR, MINUTE, Birthday, Money, instant
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop

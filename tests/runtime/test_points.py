@@ -14,13 +14,13 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.runtime.advance.loyalty_review import review_points
-from engine.store import aliases
 from engine.store.counting.daily_counts import What
 from engine.store.counting.reading import sums
-from engine.store.customers import batches, points
-from engine.store.customers.points import PointsEntry
+from engine.store.customers import batches
+from engine.store.incentives import points
+from engine.store.incentives.points import PointsEntry
 from engine.store.meta import bucket_of
-from engine.store.persons import erasure
+from engine.store.persons import aliases, erasure
 from engine.values import DAY, Instant, Money, Value
 from tests.runtime.shop import CONFIG, FILES, Shop
 

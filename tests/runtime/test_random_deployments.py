@@ -20,7 +20,7 @@ from engine.plan.in_flight import DeploymentPlan, PlaceInFlight
 from engine.runtime.advance.backfilling import fill
 from engine.runtime.publish.deploy import Approval, Deployment
 from engine.runtime.publish.planning import plan_deployment
-from engine.store.customers import memberships
+from engine.store.audience import memberships
 from engine.store.inbox import inbox
 from engine.store.messages import outcomes, queue
 from engine.store.messages.states import MessageState

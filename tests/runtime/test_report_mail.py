@@ -22,7 +22,7 @@ from engine.config import Config
 from engine.config.file import read_config
 from engine.core.journeys import Journeys
 from engine.runtime.report_mail import LEASE, ReportMailer, due_day
-from engine.store import alerts, report_mails
+from engine.store.alerting import alerts, report_mails
 from engine.store.database import Store
 from engine.values import DAY, HOUR, MINUTE, Instant, at_local, zone
 from tests.channels.smtp_server import SmtpServer

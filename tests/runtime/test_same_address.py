@@ -8,10 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import aliases, meta
+from engine.store import meta
 from engine.store.customers.address_index import count_shared, index_hash
 from engine.store.messages import queue
 from engine.store.messages.destinations import Destination
+from engine.store.persons import aliases
 from engine.values import DAY, HOUR, MINUTE
 from tests.runtime.sending_shop import CONFIG, SENDING_FILES, SendingShop
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from engine.plan.in_flight import SegmentPlan
 from engine.runtime.advance.maintenance import expect_turns
 from engine.runtime.publish.planning import plan_deployment
-from engine.store.customers import memberships
+from engine.store.audience import memberships
 from engine.store.inbox import due_queue
 from engine.store.sql import change
 from engine.values import DAY, HOUR, MINUTE

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from engine.store import aliases
 from engine.store.messages import queue
+from engine.store.persons import aliases
 from engine.values import DAY, HOUR, MINUTE
 from tests.runtime.shop import Shop
 

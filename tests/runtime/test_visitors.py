@@ -13,8 +13,8 @@ from engine.http.intake.native_format import customer_item, event_item
 from engine.http.intake.segment_format import translate
 from engine.runtime.intake.intake import Intake, IntakeResult
 from engine.runtime.intake.items import CustomerItem, Item, RefusedItem
-from engine.store import aliases
 from engine.store.customers import addressees, events
+from engine.store.persons import aliases
 from engine.values import DAY, HOUR
 from tests.runtime.shop import FILES, Shop
 

@@ -20,7 +20,7 @@ from engine.clock import ManualClock
 from engine.config import Secret, WebhookConfig
 from engine.core.effects import Call
 from engine.runtime.delivery.webhooks import AT_ONCE, WebhookCaller, signature, standard_signature
-from engine.store import alerts
+from engine.store.alerting import alerts
 from engine.store.database import Store
 from engine.store.journeys import pauses
 from engine.store.messages import webhooks

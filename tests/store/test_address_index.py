@@ -11,9 +11,10 @@ from sqlalchemy import Connection
 from engine.core.facts.customer import Reach
 from engine.core.journeys import Journeys
 from engine.runtime.intake.signups import find_customer
-from engine.store import aliases, meta, sql
+from engine.store import meta, sql
 from engine.store.customers import address_index, batches
 from engine.store.database import Store
+from engine.store.persons import aliases
 from engine.values import Instant, Value
 
 NOW = Instant(1_782_000_000_000)

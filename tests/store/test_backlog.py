@@ -10,8 +10,8 @@ import pytest
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.store import upkeep
-from engine.store.backlog import Backlog, Queue, backlog
+from engine.store.daemon import upkeep
+from engine.store.daemon.backlog import Backlog, Queue, backlog
 from engine.store.database import Store
 from engine.store.inbox import due_queue
 from engine.store.inbox.inbox import Arrival, append

@@ -12,10 +12,11 @@ from sqlalchemy import Connection
 
 from engine.errors import UsageError, WorldError
 from engine.private_files import is_open_to_others
-from engine.store import backup, meta
-from engine.store.backup import back_up, restore
+from engine.store import meta
+from engine.store.copies import backup
+from engine.store.copies.backup import back_up, restore
+from engine.store.copies.identity import StoreOwner
 from engine.store.database import Store, open_store
-from engine.store.identity import StoreOwner
 from engine.values import MINUTE, Instant
 from tests.stores import new_store
 

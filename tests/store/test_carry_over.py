@@ -11,7 +11,8 @@ import sqlalchemy as sa
 from engine.core.happening import Event
 from engine.errors import UsageError, WorldError
 from engine.runtime.advance.advancer import Advancer
-from engine.store import carry_over, meta, moving
+from engine.store import meta
+from engine.store.copies import carry_over, moving
 from engine.store.database import Store, open_store
 from engine.store.inbox import inbox
 from engine.store.sql import rows

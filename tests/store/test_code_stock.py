@@ -18,10 +18,10 @@ from sqlalchemy.exc import IntegrityError
 
 from engine.core.effects import GiveBack, TakeCode
 from engine.store import decisions
-from engine.store.customers import code_stock, code_uses, codes
-from engine.store.customers.code_stock import Asked
-from engine.store.customers.code_uses import Shown
 from engine.store.database import Store
+from engine.store.incentives import code_stock, code_uses, codes
+from engine.store.incentives.code_stock import Asked
+from engine.store.incentives.code_uses import Shown
 from engine.store.sql import change, rows
 from engine.values import Instant
 
@@ -242,7 +242,7 @@ TAKER = """
 import itertools, sys
 from pathlib import Path
 from engine.store.customers import code_stock
-from engine.store.customers.code_stock import Asked
+from engine.store.incentives.code_stock import Asked
 from engine.store.database import open_store
 name, address, folder = sys.argv[1:]
 store = open_store(address, Path(folder))

@@ -12,9 +12,9 @@ from engine.core.code_verdict import Verdict
 from engine.core.effects import TakeCode
 from engine.store import idempotency
 from engine.store.amounts import amount_of
-from engine.store.customers import code_stock, code_uses, codes
-from engine.store.customers.code_uses import Shown
 from engine.store.database import Store
+from engine.store.incentives import code_stock, code_uses, codes
+from engine.store.incentives.code_uses import Shown
 from engine.store.sql import rows
 from engine.values import DAY, Instant, Money
 

@@ -14,11 +14,13 @@ from engine.core.facts.customer import CapSlot, CustomerState, EventCounter, Fac
 from engine.core.facts.learned import EngagementStats
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.store import alerts, decisions
-from engine.store.customers import batches, code_uses, events
+from engine.store import decisions
+from engine.store.alerting import alerts
+from engine.store.customers import batches, events
 from engine.store.customers.customer_codec import dump_fact_state, load_fact_state
 from engine.store.database import Store
 from engine.store.inbox import due_queue, inbox
+from engine.store.incentives import code_uses
 from engine.store.journeys import traces
 from engine.store.messages import records, webhooks
 from engine.store.meta import bucket_of

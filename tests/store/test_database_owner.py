@@ -11,9 +11,9 @@ import sqlalchemy as sa
 
 from engine.core.effects import Send
 from engine.errors import WorldError
+from engine.store.copies.database_owner import DatabaseOwner
+from engine.store.copies.identity import LostHistoryError
 from engine.store.database import Store, open_store
-from engine.store.database_owner import DatabaseOwner
-from engine.store.identity import LostHistoryError
 from engine.store.messages import records
 from engine.store.meta import bucket_of
 from engine.values import DAY, MINUTE, Instant

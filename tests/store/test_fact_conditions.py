@@ -19,8 +19,9 @@ from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
 from engine.language.parse import parse_segment
 from engine.problem import render_problems
-from engine.store.customers import batches, whole_base
-from engine.store.customers.whole_base import CUSTOMER
+from engine.store.audience import whole_base
+from engine.store.audience.whole_base import CUSTOMER
+from engine.store.customers import batches
 from engine.store.database import Store
 from engine.store.meta import bucket_of
 from engine.values import DAY, Instant, Value

@@ -12,8 +12,9 @@ from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.fold import apply_event
 from engine.core.facts.rule import CounterEvent, FactRule, TypicalGaps
 from engine.core.happening import Event
-from engine.store.customers import batches, gaps
+from engine.store.customers import batches
 from engine.store.database import Store
+from engine.store.learning import gaps
 from engine.store.meta import bucket_of
 from engine.values import DAY, Instant, Type
 

@@ -9,8 +9,9 @@ from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.learned import Interval, Learned, ReactionRate
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.store.customers import batches, events, learned
+from engine.store.customers import batches, events
 from engine.store.database import Store
+from engine.store.learning import learned
 from engine.store.messages import outcomes, queue, reactions, records
 from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of

@@ -7,8 +7,9 @@ from sqlalchemy import Connection
 
 from engine.core.facts.customer import CustomerState, Facts, Reach
 from engine.core.journeys import Journeys
-from engine.store.customers import batches, memberships
-from engine.store.customers.memberships import SegmentCount
+from engine.store.audience import memberships
+from engine.store.audience.memberships import SegmentCount
+from engine.store.customers import batches
 from engine.store.database import Store
 from engine.store.meta import bucket_of
 from engine.values import Instant

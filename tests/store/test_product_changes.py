@@ -15,11 +15,11 @@ from engine.core.enrollment import Enrollment
 from engine.core.happening import Event, ProductChanged
 from engine.core.journey import ProductTrigger
 from engine.core.journeys import Journeys
-from engine.store import aliases
 from engine.store.customers import enrollments
 from engine.store.database import Store
 from engine.store.inbox.inbox_codec import from_row
 from engine.store.meta import bucket_of
+from engine.store.persons import aliases
 from engine.store.products import catalogue as products
 from engine.store.products import changes as product_changes
 from engine.store.products import watching

@@ -8,7 +8,7 @@ import pytest
 from sqlalchemy import Connection
 
 from engine.core.happening import ProfileChanged
-from engine.store import alerts
+from engine.store.alerting import alerts
 from engine.store.customers import attribute_sizes, countries
 from engine.store.database import Store
 from engine.store.inbox import inbox, refusals

@@ -6,13 +6,14 @@ from sqlalchemy import Connection
 
 from engine.core.effects import Send
 from engine.core.journeys import Journeys
-from engine.store import aliases, meta, sql
+from engine.store import meta, sql
 from engine.store.customers import suppressions
 from engine.store.customers.suppressions import SuppressionReason
 from engine.store.database import Store
 from engine.store.messages import manual_resolution, outcomes, queue, records, reports
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
+from engine.store.persons import aliases
 from engine.values import DAY, HOUR, MINUTE, Instant
 
 NOW = Instant(1_782_000_000_000)

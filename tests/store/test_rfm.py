@@ -10,8 +10,8 @@ from engine.core.facts.rfm import DEFAULT
 from engine.core.facts.rule import FactRule
 from engine.core.happening import Event
 from engine.store.customers import events
-from engine.store.customers.rfm import Spent, spending
 from engine.store.database import Store
+from engine.store.learning.rfm import Spent, spending
 from engine.store.meta import bucket_of
 from engine.store.sql import change_many
 from engine.values import DAY, Instant, Money, Type, Value

@@ -10,7 +10,8 @@ import sqlalchemy as sa
 from engine.core.conditions.condition import Ref
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.journeys import Journeys
-from engine.store.customers import batches, whole_base
+from engine.store.audience import whole_base
+from engine.store.customers import batches
 from engine.store.database import Store
 from engine.store.meta import bucket_of
 from engine.values import DAY, Birthday, Instant, Type, Value, instant

@@ -79,11 +79,12 @@ from engine.ids import derive, unit
 from engine.language.parse import parse_journey, parse_segment
 from engine.runtime.advance import learning, scoring
 from engine.runtime.publish import one_off
-from engine.store import identity, migrations
+from engine.store import migrations
+from engine.store.copies import identity
+from engine.store.copies.identity import OwnerRecord, StoreOwner
 from engine.store.customers import customer_codec, enrollments
 from engine.store.customers.suppressions import SuppressionReason
 from engine.store.database import open_store
-from engine.store.identity import OwnerRecord, StoreOwner
 from engine.store.inbox import inbox_codec
 from engine.store.messages import daily_limits
 from engine.store.meta import address_hash

@@ -14,7 +14,8 @@ from engine.clock import SystemClock
 from engine.runtime.workers.fenced_store import FencedStore, LeadLostError
 from engine.runtime.workers.membership import Membership
 from engine.runtime.workers.standing import Role, uptime
-from engine.store import meta, workers
+from engine.store import meta
+from engine.store.daemon import workers
 from engine.store.database import Store
 from engine.store.sql import change, rows
 

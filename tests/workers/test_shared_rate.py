@@ -9,7 +9,7 @@ import pytest
 
 from engine.config import RateLimit
 from engine.runtime.workers.shared_rate import SharedRate
-from engine.store import workers
+from engine.store.daemon import workers
 from engine.store.database import Store
 
 pytestmark = pytest.mark.postgres

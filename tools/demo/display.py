@@ -21,11 +21,11 @@ from engine.figures.metrics import SumMetric, Totals, Value, ratio
 from engine.figures.numbers import shown
 from engine.figures.report import FiguresReport
 from engine.figures.sums import Sums, added
-from engine.store import backlog
 from engine.store.counting.daily_counts import GoalKind, What
 from engine.store.counting.reading import Column, sums
 from engine.store.customers import enrollments
-from engine.store.customers.code_report import PoolReport
+from engine.store.daemon import backlog
+from engine.store.incentives.code_report import PoolReport
 from engine.values import Instant, to_datetime
 
 LINES = 9

@@ -23,8 +23,8 @@ from engine.figures import reports
 from engine.figures.period import Period
 from engine.figures.reports import OVERVIEW
 from engine.figures.request import ReportRequest
-from engine.store import backlog
-from engine.store.customers import code_report
+from engine.store.daemon import backlog
+from engine.store.incentives import code_report
 from engine.store.messages import records
 from engine.store.messages.records import OutboxMessage
 from engine.values import DAY, MINUTE, Instant, local_date, zone

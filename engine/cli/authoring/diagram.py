@@ -157,7 +157,7 @@ def _overlaid(
     from engine.cli.reports.drawn import inside_in, inside_now
     from engine.cli.stores import look_into_store
     from engine.diagram.overlays import with_people
-    from engine.store.snapshot import read_snapshot
+    from engine.store.streams.snapshot import read_snapshot
 
     if snapshot is not None:
         inside = inside_in(read_snapshot(snapshot)[0], file)

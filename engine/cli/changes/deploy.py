@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from engine.plan.reviewed import ReviewedPlan
     from engine.runtime.publish.deploy import Deployment
     from engine.runtime.publish.pool_files import ImportedCodes
-    from engine.store.daemon_state import FollowedDeployment
+    from engine.store.daemon.daemon_state import FollowedDeployment
     from engine.store.database import Store
 
 _PATIENCE, _LOOK = 30.0, 0.1
@@ -154,7 +154,7 @@ def _asked(plan: DeploymentPlan) -> set[str]:
 
 def _taken(store: Store, number: int) -> FollowedDeployment:
     """What the running daemon says to this deployment; number 0: nothing within `_PATIENCE` seconds."""
-    from engine.store.daemon_state import FollowedDeployment, followed
+    from engine.store.daemon.daemon_state import FollowedDeployment, followed
 
     pause = threading.Event()
     for _ in range(int(_PATIENCE / _LOOK)):

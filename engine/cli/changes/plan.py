@@ -149,7 +149,7 @@ def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> tuple
     """And whether there is nothing to play."""
     from engine.cli.changes.snapshot import no_events
     from engine.runtime.publish.snapshot_plan import plan_from_snapshot
-    from engine.store.snapshot import read_snapshot
+    from engine.store.streams.snapshot import read_snapshot
     from engine.values import zone
 
     counted, files = read_snapshot(file)

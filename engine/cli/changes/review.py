@@ -137,7 +137,7 @@ def _change(
     from engine.project_files import files_at, patch, place_in_repository
     from engine.runtime.publish.recent_events import of_file, play_both
     from engine.runtime.publish.snapshot_plan import plan_from_snapshot
-    from engine.store.snapshot import read_snapshot
+    from engine.store.streams.snapshot import read_snapshot
     from engine.values import zone
 
     now = session.clock.now()

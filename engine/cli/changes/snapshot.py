@@ -13,7 +13,7 @@ from engine.cli.output import counted, remark, say_plain
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
-    from engine.store.snapshot import Snapshot
+    from engine.store.streams.snapshot import Snapshot
 
 USUAL = "30 days"
 
@@ -34,7 +34,7 @@ def snapshot(
     plan --snapshot and replay where the store is out of reach. No name, address or free text is in it."""
     from engine.cli.streams import write_stream
     from engine.project import load_config
-    from engine.store.snapshot import read_snapshot, snapshot_lines
+    from engine.store.streams.snapshot import read_snapshot, snapshot_lines
     from engine.values import zone
 
     session = Session.of(context)

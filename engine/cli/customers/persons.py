@@ -51,7 +51,7 @@ def export(
     who = name or customer
     if name == EVENTS:
         from engine.cli.streams import write_stream
-        from engine.store.recorded_stream import recorded_stream
+        from engine.store.streams.recorded_stream import recorded_stream
 
         if out is None:
             raise UsageError("a stream is long, and is written into a file:", "--out events.jsonl.gz")

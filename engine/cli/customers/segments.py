@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.cli.reports.segments import SegmentReport
-    from engine.store.customers.memberships import Member
+    from engine.store.audience.memberships import Member
 
 COLUMNS = ("customer_id", "entered_at", "email", "phone")
 
@@ -36,7 +36,7 @@ def segments(
     from engine.cli.stores import look_into_store
     from engine.language.wording import use_one_of
     from engine.project import load
-    from engine.store.customers import memberships
+    from engine.store.audience import memberships
 
     session = Session.of(context)
     project = load(session.folder)

@@ -25,7 +25,7 @@ from engine.invocation import command
 if TYPE_CHECKING:
     from engine.config import Config
     from engine.runtime.publish.pool_files import ImportedCodes
-    from engine.store.customers.code_report import CodeCounts, PoolReport
+    from engine.store.incentives.code_report import CodeCounts, PoolReport
 
 _HEAD = ["pool", "kind", "free", "reserved", "used", "given back", "expired", "waiting", "orders", "value"]
 
@@ -67,7 +67,7 @@ def codes(
 def _overview(session: Session, only: str, form: Format) -> None:
     from engine.cli.stores import look_into_store
     from engine.project import load_config
-    from engine.store.customers import code_report
+    from engine.store.incentives import code_report
 
     config = load_config(session.folder)
     with look_into_store(session.folder) as conn:
@@ -101,7 +101,7 @@ def _overview(session: Session, only: str, form: Format) -> None:
 
 def _asked_as(one: PoolReport, name: str) -> PoolReport:
     """Only what was given under this name: another journey may take from the same pool."""
-    from engine.store.customers.code_report import CodeCounts, PoolReport
+    from engine.store.incentives.code_report import CodeCounts, PoolReport
 
     mine = {place: counts for place, counts in one.by_journey.items() if place[1] == name}
     total = CodeCounts()
@@ -211,7 +211,7 @@ def _tell_imported(pool: str, done: ImportedCodes, form: Format) -> None:
 def _check(session: Session, code: str, form: Format) -> None:
     from engine.cli.stores import look_into_store
     from engine.project import load_config
-    from engine.store.customers import code_uses
+    from engine.store.incentives import code_uses
     from engine.values import iso
 
     now, config = session.clock.now(), load_config(session.folder)

@@ -14,11 +14,11 @@ from engine.http.intake.reopen import at_its_time, reopen
 from engine.http.intake.strict_json import decode
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item, ProductItem, RefusedItem
-from engine.store import aliases
 from engine.store.customers import addressees, consents
 from engine.store.inbox import inbox, refusals
 from engine.store.inbox.refusals import KeptItem
 from engine.store.meta import bucket_of
+from engine.store.persons import aliases
 from engine.store.products import catalogue as products
 from engine.values import Instant
 

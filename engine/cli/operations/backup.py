@@ -19,7 +19,7 @@ def backup(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Copy the store to one file while the daemon runs. On PostgreSQL: says how pg_dump does it."""
-    from engine.store.backup import back_up
+    from engine.store.copies.backup import back_up
 
     session = Session.of(context)
     store = _file_of_store(session, "backup", file)
@@ -39,7 +39,7 @@ def restore(
 ) -> None:
     """Put a backup in the place of the store. Nothing is sent from it before `run --adopt`."""
     from engine.runtime.erasing import LOG, read_log
-    from engine.store.backup import restore as put_back
+    from engine.store.copies.backup import restore as put_back
 
     session = Session.of(context)
     store = _file_of_store(session, "restore", file)

@@ -45,7 +45,7 @@ def migrate(
 
 def _stay(here: str, folder: Path) -> None:
     from engine.errors import UsageError
-    from engine.store import moving
+    from engine.store.copies import moving
     from engine.store.database import open_store
 
     store = open_store(here, folder)
@@ -69,7 +69,7 @@ def _carry_over(session: Session, here: str, to: str, *, is_copy: bool) -> None:
     from engine.cli.stores import daemon_runs
     from engine.errors import UsageError
     from engine.project import load_config
-    from engine.store import carry_over, moving
+    from engine.store.copies import carry_over, moving
     from engine.store.database import open_store
 
     folder = session.folder.resolve()

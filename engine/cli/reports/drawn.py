@@ -26,7 +26,7 @@ from engine.store.customers import enrollments
 from engine.store.customers.enrollments import Inside
 from engine.store.journeys import traces
 from engine.store.meta import bucket_of
-from engine.store.snapshot import Snapshot
+from engine.store.streams.snapshot import Snapshot
 from engine.values import Instant, iso, local_date
 
 MOST_NODES = 60

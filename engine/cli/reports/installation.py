@@ -13,9 +13,11 @@ from engine.cli.reports.guards import Guards
 from engine.cli.reports.unsettled import UnknownMessage
 from engine.config import Config
 from engine.runtime.workers.standing import Role, shares
-from engine.store import alert_messages, alerts, backlog, counting_past, daemon_state, meta, troubles, workers
+from engine.store import counting_past, meta
+from engine.store.alerting import alert_messages, alerts, troubles
 from engine.store.customers import address_index, batches, enrollments
 from engine.store.customers.enrollments import Inside
+from engine.store.daemon import backlog, daemon_state, workers
 from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.inbox.refusals import RefusalCount
 from engine.store.journeys import deployments, pauses

@@ -11,8 +11,8 @@ from engine.core.points.entering import ledger_of
 from engine.core.points.rules import EXPIRE_ON, TIER
 from engine.core.points.settling import settle
 from engine.runtime.known_customer import KnownCustomer
-from engine.store.customers import points
-from engine.store.customers.points import PointsEntry
+from engine.store.incentives import points
+from engine.store.incentives.points import PointsEntry
 from engine.store.meta import bucket_of
 from engine.values import iso
 

@@ -14,8 +14,9 @@ from engine.core.journeys import Journeys
 from engine.problem import Problem
 from engine.project import Project
 from engine.store import watermarks
-from engine.store.customers import batches, memberships
-from engine.store.customers.memberships import SegmentCount
+from engine.store.audience import memberships
+from engine.store.audience.memberships import SegmentCount
+from engine.store.customers import batches
 from engine.values import DAY, Instant, iso
 
 LATELY = 7 * DAY

@@ -22,10 +22,11 @@ from engine.language.yaml.source import read
 from engine.problem import Problem, Span
 from engine.project import Project
 from engine.runtime.publish import one_off
-from engine.store.customers import batches, reach_counts
-from engine.store.customers.attribute_counts import attribute_counts
-from engine.store.customers.event_arrivals import EventArrivals, event_arrivals
-from engine.store.customers.reach_counts import ReachOf, ReachState
+from engine.store.audience import reach_counts
+from engine.store.audience.attribute_counts import attribute_counts
+from engine.store.audience.event_arrivals import EventArrivals, event_arrivals
+from engine.store.audience.reach_counts import ReachOf, ReachState
+from engine.store.customers import batches
 from engine.store.journeys import one_offs
 from engine.values import DAY, Instant, iso
 

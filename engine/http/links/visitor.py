@@ -18,11 +18,11 @@ from engine.core.facts.customer import OWN_CAPS, Reach
 from engine.http.console_access import is_own_host
 from engine.http.context import Live
 from engine.http.wording import PageWords, accepted, words_for
-from engine.store import aliases
 from engine.store.customers import addressees
 from engine.store.messages import records
 from engine.store.messages.reports import reach_of
 from engine.store.meta import bucket_of
+from engine.store.persons import aliases
 from engine.values import Instant
 
 _PHONE = re.compile(r"\+?[0-9]{6,15}", re.ASCII)

@@ -24,7 +24,7 @@ from engine.runtime.workers.standing import ALONE, Standing
 from engine.store import decisions, meta
 from engine.store.counting import daily_counts
 from engine.store.customers import batches as customers
-from engine.store.customers import events, learned
+from engine.store.customers import events
 from engine.store.database import Store, is_refusal
 from engine.store.facts import definitions
 from engine.store.facts.definitions import UnsettledFact
@@ -33,6 +33,7 @@ from engine.store.inbox import inbox, lanes, quarantine
 from engine.store.inbox.busy import busy_buckets, hold
 from engine.store.inbox.inbox import Pending
 from engine.store.journeys import deployments, pauses
+from engine.store.learning import learned
 from engine.store.messages import reactions
 from engine.store.products import changes as product_changes
 from engine.values import MINUTE, SECOND, Instant

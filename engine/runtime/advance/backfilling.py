@@ -22,12 +22,12 @@ from engine.core.facts.backfill import Backfill
 from engine.runtime.advance.advancer import Publication
 from engine.runtime.advance.definitions import FactsInUse, in_use, notice, put_in_place
 from engine.runtime.workers.fenced_store import LeadLostError
-from engine.store.customers import learned
 from engine.store.database import Store
 from engine.store.facts import definitions, pages
 from engine.store.facts.definitions import DefinitionState, FactDefinition
 from engine.store.facts.pages import CustomerPage
 from engine.store.journeys import deployments
+from engine.store.learning import learned
 from engine.values import Instant
 
 REST = 0.01

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from engine.core.journey import CodeStep
 from engine.core.journeys import Journeys
-from engine.store.customers import code_stock
 from engine.store.database import Store
+from engine.store.incentives import code_stock
 from engine.values import Instant
 
 

@@ -10,7 +10,7 @@ from engine.core.codes import CodeSource
 from engine.core.decide import Decided
 from engine.core.effects import TakeCode
 from engine.core.journeys import Journeys
-from engine.store.customers import codes
+from engine.store.incentives import codes
 
 _ROUNDS = 8
 """A text drawn anew may be taken again; after so many times the index refuses it, and the batch is decided

@@ -21,10 +21,10 @@ from engine.forecast import is_installed
 from engine.forecast.result import ForecastResult
 from engine.runtime.advance.maintenance import follow_attributes
 from engine.store import watermarks
-from engine.store.customers import forecasts
 from engine.store.database import Store
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox_codec import to_row
+from engine.store.learning import forecasts
 from engine.store.serialization import pack
 from engine.store.watermarks import Watermark
 from engine.values import Instant, Money, Value, at_local, local_date, zone

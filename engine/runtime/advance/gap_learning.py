@@ -11,11 +11,11 @@ from engine.core.facts.rule import TypicalGaps
 from engine.core.happening import ProfileChanged
 from engine.core.journeys import Journeys
 from engine.store import watermarks
-from engine.store.customers import gaps, learned
 from engine.store.database import Store
 from engine.store.facts import definitions
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox_codec import to_row
+from engine.store.learning import gaps, learned
 from engine.values import Instant, local_date, zone
 
 CHUNK = 2_000

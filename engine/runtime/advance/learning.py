@@ -12,8 +12,8 @@ from engine.core.facts.learned import Learned
 from engine.core.journey import SendStep, WaitStep
 from engine.core.journeys import Journeys
 from engine.store import watermarks
-from engine.store.customers import learned
 from engine.store.database import Store
+from engine.store.learning import learned
 from engine.values import Instant, local_date, zone
 
 SWEEP = "learned"

@@ -7,8 +7,9 @@ from functools import partial
 
 from engine.core.journeys import Journeys
 from engine.store import watermarks
-from engine.store.customers import batches, points
+from engine.store.customers import batches
 from engine.store.database import Store
+from engine.store.incentives import points
 from engine.values import Instant
 
 SWEEP = "points"

@@ -16,8 +16,9 @@ from engine.core.segments import is_member
 from engine.core.turning import turns_with_time, with_windows
 from engine.runtime.advance.definitions import in_use
 from engine.store import allowances, idempotency, watermarks
-from engine.store.customers import batches, memberships, whole_base
-from engine.store.customers.segments import expect_crossing, wrong_members
+from engine.store.audience import memberships, whole_base
+from engine.store.audience.segments import expect_crossing, wrong_members
+from engine.store.customers import batches
 from engine.store.database import Store
 from engine.store.facts import definitions
 from engine.store.inbox import due_queue, inbox, refusals

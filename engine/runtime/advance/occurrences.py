@@ -16,8 +16,9 @@ from engine.core.journey import DateTrigger, Journey, TimedTrigger
 from engine.core.journeys import Journeys
 from engine.core.timing.occurrence import next_occurrence
 from engine.store import watermarks
-from engine.store.alerts import raise_alerts
-from engine.store.customers import batches, whole_base
+from engine.store.alerting.alerts import raise_alerts
+from engine.store.audience import whole_base
+from engine.store.customers import batches
 from engine.store.database import Store
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox_codec import to_row

@@ -14,10 +14,10 @@ from engine.core.facts.rule import FactRule
 from engine.core.happening import ProfileChanged
 from engine.core.journeys import Journeys
 from engine.store import watermarks
-from engine.store.customers import rfm
 from engine.store.database import Store
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox_codec import to_row
+from engine.store.learning import rfm
 from engine.values import Instant, local_date, zone
 
 CHUNK = 2000

@@ -27,8 +27,9 @@ from engine.runtime import staff_mail
 from engine.runtime.alerting import watching, wording
 from engine.runtime.delivery.webhooks import headers_of
 from engine.runtime.staff_mail import SENDING_SECONDS, StaffMail
-from engine.store import alert_messages, alerts, meta, troubles
-from engine.store.alert_messages import AlertEntry, AlertMessage
+from engine.store import meta
+from engine.store.alerting import alert_messages, alerts, troubles
+from engine.store.alerting.alert_messages import AlertEntry, AlertMessage
 from engine.store.database import Store
 from engine.values import DAY, MINUTE, SECOND, Instant
 

@@ -10,11 +10,12 @@ from sqlalchemy import Connection
 
 from engine.config import Config
 from engine.invocation import command
-from engine.store import alert_messages, daemon_state
-from engine.store.customers import code_stock
+from engine.store.alerting import alert_messages
+from engine.store.daemon import daemon_state
 from engine.store.feeds import feed_state
 from engine.store.feeds.feed_state import FeedState
 from engine.store.inbox import due_queue
+from engine.store.incentives import code_stock
 from engine.store.journeys import pauses
 from engine.store.messages import webhooks
 from engine.store.messages.states import MessageState

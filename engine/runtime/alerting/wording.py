@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from engine.store.alert_messages import AlertEntry, AlertMessage
+from engine.store.alerting.alert_messages import AlertEntry, AlertMessage
 from engine.values import iso
 from engine.visible import visible
 

@@ -31,7 +31,7 @@ from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.runtime.delivery.domain_pacing import DomainPacing
 from engine.runtime.delivery.hand_over import HandOverCall, guard, hand_over, stop
 from engine.runtime.delivery.trials import Trials
-from engine.store import alerts
+from engine.store.alerting import alerts
 from engine.store.database import is_refusal
 from engine.store.messages import outcomes, queue, records
 from engine.store.messages.queue import Body, Handover

@@ -21,7 +21,8 @@ from engine.runtime.delivery.reconciler import Reconciler
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.process.health import Health
 from engine.runtime.process.supervised_loop import SupervisedLoop
-from engine.store import identity, meta
+from engine.store import meta
+from engine.store.copies import identity
 from engine.store.database import Store
 
 RECONCILING = 2.0

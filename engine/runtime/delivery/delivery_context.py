@@ -71,5 +71,5 @@ class DeliveryContext:
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: nothing more is handed over
     peers: Peers = field(default_factory=Peers)
     forgotten_until: Instant = Instant(0)
-    """What was due until then may have been sent by a store that was restored since (engine.store.identity);
+    """What was due until then may have been sent by a store that was restored since (`copies.identity`);
     such a message is held."""

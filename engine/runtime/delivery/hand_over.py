@@ -13,8 +13,8 @@ from engine.runtime.delivery.attempt import Attempt
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.runtime.workers.standing import ALONE, Standing
 from engine.store import meta
+from engine.store.copies.identity import RESTORED
 from engine.store.customers.address_index import index_hash
-from engine.store.identity import RESTORED
 from engine.store.messages import queue
 from engine.store.messages.destinations import Destination
 from engine.store.messages.queue import Departure, Handover

@@ -18,7 +18,8 @@ from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.feedback import consent
 from engine.runtime.feedback.consent import ReportSubject
 from engine.runtime.feedback.reports import take_early_reports, take_reports
-from engine.store import alerts, daemon_state
+from engine.store.alerting import alerts
+from engine.store.daemon import daemon_state
 from engine.store.journeys import pauses
 from engine.store.messages import outcomes, queue, records, reports
 from engine.store.messages.outcomes import Accepted

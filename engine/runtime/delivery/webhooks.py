@@ -30,7 +30,7 @@ from engine.clock import Clock
 from engine.config import WebhookConfig
 from engine.core.effects import Alert
 from engine.errors import UsageError, WorldError
-from engine.store import alerts
+from engine.store.alerting import alerts
 from engine.store.database import Store
 from engine.store.journeys import pauses
 from engine.store.messages import webhooks

@@ -18,7 +18,6 @@ from engine.channel_kinds import BY_PHONE, kind_of, normalised
 from engine.channels.render import OPENS
 from engine.core.facts.customer import Reach
 from engine.core.happening import MessageOutcome, ProfileChanged
-from engine.store import aliases
 from engine.store.customers import consents, suppressions
 from engine.store.customers.suppressions import ANY_PURPOSE, SuppressionReason
 from engine.store.inbox import inbox
@@ -26,7 +25,7 @@ from engine.store.messages import counted, outcomes, records, reports
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of
-from engine.store.persons import erasure
+from engine.store.persons import aliases, erasure
 from engine.store.sql import rows
 from engine.values import Instant
 

@@ -17,7 +17,7 @@ from engine.core.happening import Reaction
 from engine.ids import derive
 from engine.runtime.feedback import consent
 from engine.runtime.feedback.consent import ReportSubject
-from engine.store import alerts
+from engine.store.alerting import alerts
 from engine.store.customers import address_index
 from engine.store.inbox import inbox
 from engine.store.messages import outcomes, reactions, records, sessions

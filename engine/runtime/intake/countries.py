@@ -12,9 +12,9 @@ from sqlalchemy import Connection
 from engine.core.happening import ProfileChanged
 from engine.runtime.intake.contact import channels_of, contact
 from engine.runtime.intake.items import RefusedItem
-from engine.store import aliases
 from engine.store.customers import countries as known_countries
 from engine.store.inbox.inbox import Arrival
+from engine.store.persons import aliases
 from engine.values import Value
 
 

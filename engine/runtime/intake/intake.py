@@ -36,11 +36,12 @@ from engine.runtime.intake.items import (
 from engine.runtime.intake.limits import MOST_UNDECLARED, within_limits
 from engine.runtime.intake.quarantine import Sent, nothing_sent
 from engine.runtime.intake.untyped import normal_name, storable
-from engine.store import aliases
-from engine.store.customers import anonymous, code_uses, consents, suppressions
-from engine.store.customers.code_uses import Shown
+from engine.store.customers import anonymous, consents, suppressions
 from engine.store.inbox import inbox, refusals
 from engine.store.inbox.inbox import Arrival, Taken
+from engine.store.incentives import code_uses
+from engine.store.incentives.code_uses import Shown
+from engine.store.persons import aliases
 from engine.store.products import catalogue as products
 from engine.store.products import watching
 from engine.values import Instant, Money, Value, instant, moment_of

@@ -5,10 +5,10 @@ from __future__ import annotations
 from sqlalchemy import Connection
 
 from engine.runtime.intake.contact import contact
-from engine.store import aliases
 from engine.store.customers import address_index, batches
 from engine.store.customers.history import waiting_in_inbox
 from engine.store.meta import bucket_of
+from engine.store.persons import aliases
 
 
 def find_ids(conn: Connection, name: str, country: str = "") -> list[str]:

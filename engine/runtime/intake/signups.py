@@ -16,7 +16,8 @@ from engine.runtime.intake.contact import contact
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item
 from engine.runtime.intake.mailbox_aliases import mailbox_of
-from engine.store import alerts, allowances
+from engine.store import allowances
+from engine.store.alerting import alerts
 from engine.store.allowances import Allowance
 from engine.store.customers import address_index
 from engine.store.meta import address_hash, secret

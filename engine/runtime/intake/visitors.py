@@ -14,8 +14,8 @@ from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
 from engine.runtime.intake.items import VisitorItem
-from engine.store import aliases
 from engine.store.customers import anonymous
+from engine.store.persons import aliases
 from engine.values import Instant
 
 

@@ -15,12 +15,14 @@ from engine.clock import Clock
 from engine.config import Config, Retention
 from engine.core.conditions.dependencies import farthest
 from engine.core.journeys import Journeys
-from engine.store import alert_messages, counting_past, retention, upkeep, watermarks
+from engine.store import counting_past, watermarks
+from engine.store.alerting import alert_messages
 from engine.store.counting import daily_counts
+from engine.store.daemon import retention, upkeep
+from engine.store.daemon.retention import Blanked, Edged, Key, Walked
 from engine.store.database import Store
 from engine.store.facts import definitions
 from engine.store.products import history as product_history
-from engine.store.retention import Blanked, Edged, Key, Walked
 from engine.values import DAY, HOUR, Instant, to_datetime, zone
 
 log = structlog.get_logger("daemon")

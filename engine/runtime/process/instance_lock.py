@@ -13,9 +13,9 @@ from engine.clock import Clock
 from engine.errors import WorldError
 from engine.invocation import command
 from engine.store.connections import sqlite_path
+from engine.store.copies.database_owner import DatabaseOwner
+from engine.store.copies.identity import LostHistoryError, StoreOwner
 from engine.store.database import Store
-from engine.store.database_owner import DatabaseOwner
-from engine.store.identity import LostHistoryError, StoreOwner
 from engine.store.messages import dry_run
 
 log = structlog.get_logger("daemon")

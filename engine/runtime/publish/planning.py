@@ -35,7 +35,8 @@ from engine.plan.step_matching import kept, lookalikes, placed, with_changed_wor
 from engine.project import Project
 from engine.runtime.advance.maintenance import count_wrong_members
 from engine.runtime.publish.last_published import deployable, published_journeys
-from engine.store.customers import batches, enrollments, memberships
+from engine.store.audience import memberships
+from engine.store.customers import batches, enrollments
 from engine.store.customers.enrollments import RestingPlace
 from engine.store.journeys import deployments
 from engine.values import Instant, to_datetime

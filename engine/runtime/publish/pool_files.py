@@ -12,8 +12,8 @@ from pathlib import Path
 from engine.config import Config
 from engine.errors import UsageError
 from engine.store import meta
-from engine.store.customers import code_stock
 from engine.store.database import Store
+from engine.store.incentives import code_stock
 from engine.values import Instant
 from engine.visible import acting
 

@@ -18,8 +18,9 @@ from engine.runtime.publish.last_published import deployable, is_by_hand, publis
 from engine.runtime.publish.pool_files import import_pool_files
 from engine.runtime.publish.published import Published, publish_in_memory
 from engine.simulate.stories.story_report import run_stories
-from engine.store import daemon_state, meta
-from engine.store.daemon_state import FollowedDeployment
+from engine.store import meta
+from engine.store.daemon import daemon_state
+from engine.store.daemon.daemon_state import FollowedDeployment
 from engine.store.database import Store
 from engine.store.journeys import deployments
 

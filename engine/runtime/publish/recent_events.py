@@ -18,8 +18,8 @@ from engine.simulate.replay.replay import ReplayOptions
 from engine.simulate.replay.stream import raw_lines, share_of
 from engine.store.customers import batches
 from engine.store.meta import by_bucket
-from engine.store.recorded_stream import StreamBounds, in_chunks, recorded_stream
 from engine.store.sql import stream
+from engine.store.streams.recorded_stream import StreamBounds, in_chunks, recorded_stream
 from engine.values import DAY, Instant
 
 COUNTED = 28 * DAY

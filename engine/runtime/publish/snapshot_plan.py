@@ -12,7 +12,7 @@ from engine.plan.in_flight import DeploymentPlan, SegmentPlan
 from engine.project import Project, load_published_journeys
 from engine.runtime.publish.planning import ComingDeployment, planned
 from engine.store.customers.enrollments import RestingPlace
-from engine.store.snapshot import Snapshot
+from engine.store.streams.snapshot import Snapshot
 from engine.values import parse_instant
 
 

@@ -15,10 +15,10 @@ from sqlalchemy.exc import DatabaseError
 
 from engine.clock import Clock
 from engine.runtime.workers.standing import Role, Standing, uptime
-from engine.store import workers
+from engine.store.daemon import workers
+from engine.store.daemon.workers import WorkerRecord
 from engine.store.database import Store
 from engine.store.messages import outcomes
-from engine.store.workers import WorkerRecord
 from engine.values import SECOND
 
 log = structlog.get_logger("workers")
@@ -103,7 +103,7 @@ class Membership:
         self._engine.dispose()
 
     def reserve(self, name: str, count: int, interval: int, burst: int) -> int:
-        """The next places of a rate that all workers share (`engine.store.workers.reserve`)."""
+        """The next places of a rate that all workers share (`engine.store.daemon.workers.reserve`)."""
         with self._engine.connect() as conn:
             return workers.reserve(conn, name, count, interval, burst)
 

@@ -14,7 +14,7 @@ AHEAD_SECONDS = 1.0
 MOST_AHEAD = 100
 
 Reserve = Callable[[str, int, int, int], int]
-"""`engine.store.workers.reserve` without its connection."""
+"""`engine.store.daemon.workers.reserve` without its connection."""
 
 
 class SharedRate:

@@ -14,7 +14,8 @@ from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.fold import history_from
 from engine.core.happening import Event, Happening
 from engine.core.journeys import Journeys
-from engine.store.customers import address_index, enrollments, events, memberships
+from engine.store.audience import memberships
+from engine.store.customers import address_index, enrollments, events
 from engine.store.customers import customer_codec as text
 from engine.store.customers.stored_facts import DOCUMENTS, StoredFacts
 from engine.store.products import catalogue as products

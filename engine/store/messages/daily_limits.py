@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.core.effects import Alert
-from engine.store.alerts import raise_alerts
+from engine.store.alerting.alerts import raise_alerts
 from engine.store.sql import change, change_many, rows
 from engine.values import Instant
 

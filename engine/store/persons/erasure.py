@@ -14,11 +14,12 @@ from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
 from engine.ids import new_id
-from engine.store import aliases
-from engine.store.customers import address_index, addressees, points
+from engine.store.customers import address_index, addressees
 from engine.store.customers.suppressions import SuppressionReason
 from engine.store.inbox.inbox import may_name
+from engine.store.incentives import points
 from engine.store.meta import address_hash, by_bucket, secret
+from engine.store.persons import aliases
 from engine.store.persons.personal_data import PERSON_TABLES
 from engine.store.serialization import dump, load
 from engine.store.sql import change, change_many, ids, rows

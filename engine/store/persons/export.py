@@ -9,12 +9,12 @@ from sqlalchemy import Connection
 
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import Reach
-from engine.store import aliases
 from engine.store.amounts import amount_of
 from engine.store.customers import enrollments, events, suppressions
 from engine.store.customers.customer_codec import load_attributes, load_event_counters, load_reach
 from engine.store.journeys import traces
 from engine.store.meta import bucket_of
+from engine.store.persons import aliases
 from engine.store.persons.personal_data import PERSON_TABLES, PersonTable
 from engine.store.serialization import dump, load
 from engine.store.sql import ids, rows

@@ -26,7 +26,7 @@ from engine.http.console.preview import Sheet, preview
 from engine.plan.changed_flowchart import changed_flowchart, former_flowchart
 from engine.plan.message_diff import Written, changed_lines
 from engine.plan.project_diff import journeys_of
-from engine.store.snapshot import Snapshot
+from engine.store.streams.snapshot import Snapshot
 
 INDEX = "index.html"
 

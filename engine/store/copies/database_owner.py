@@ -1,7 +1,7 @@
 """Which PostgreSQL database this is: a copy, a restored backup and a server that was set back are recognised
 before anything is sent (design/reliability 2.6).
 
-The database keeps where it lies, as an SQLite file does (`engine.store.identity`): of the place
+The database keeps where it lies, as an SQLite file does (`engine.store.copies.identity`): of the place
 
     path    is the hash of the identifier that a server draws when it is made
     inode   the number of the database on its server
@@ -21,8 +21,8 @@ from sqlalchemy import Connection
 from sqlalchemy.engine import make_url
 
 from engine.private_files import private_folder
-from engine.store import moving
-from engine.store.identity import LostHistoryError, OwnerRecord, StoreOwner, kept, why_restored
+from engine.store.copies import moving
+from engine.store.copies.identity import LostHistoryError, OwnerRecord, StoreOwner, kept, why_restored
 from engine.store.sql import rows
 from engine.values import Instant, iso
 

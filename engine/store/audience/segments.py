@@ -6,8 +6,8 @@ from collections.abc import Iterator
 
 import sqlalchemy as sa
 
+from engine.store.audience.whole_base import CUSTOMER, SqlQuestion
 from engine.store.conditions.json_sql import json_kind
-from engine.store.customers.whole_base import CUSTOMER, SqlQuestion
 from engine.store.sql import change
 from engine.values import Instant
 

@@ -22,8 +22,9 @@ from sqlalchemy.exc import DatabaseError
 
 from engine.errors import UsageError, WorldError
 from engine.private_files import private_folder, private_opener
-from engine.store import identity, migrations
+from engine.store import migrations
 from engine.store.connections import read_only_engine
+from engine.store.copies import identity
 from engine.store.database import Store, claim, open_store
 from engine.store.persons import erasure
 from engine.values import Instant

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.store.alert_messages import AlertEntry
+from engine.store.alerting.alert_messages import AlertEntry
 from engine.store.sql import change, change_many, rows
 from engine.values import MINUTE, SECOND, Instant
 

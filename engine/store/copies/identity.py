@@ -30,7 +30,8 @@ from engine.errors import WorldError
 from engine.ids import new_secret
 from engine.invocation import command
 from engine.private_files import private_opener
-from engine.store import meta, moving
+from engine.store import meta
+from engine.store.copies import moving
 from engine.store.inbox.inbox import append_one
 from engine.store.messages.states import WAITING, MessageState, Mover, Selection, among, transition
 from engine.values import MINUTE, Instant, iso

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.store import alert_messages
+from engine.store.alerting import alert_messages
 from engine.store.inbox import due_queue
 from engine.store.messages import reactions
 from engine.store.messages.states import LEASED, NOT_PAUSED, UNSETTLED, WAITING, among

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.store.customers import reach_counts
-from engine.store.customers.reach_counts import ReachOf
+from engine.store.audience import reach_counts
+from engine.store.audience.reach_counts import ReachOf
 from engine.store.sql import rows
 from engine.values import DAY, Instant
 

@@ -14,8 +14,8 @@ from engine.core.journeys import Journeys
 from engine.core.points.entering import ledger_of
 from engine.core.points.ledger import EXPIRED, MEMORY, Ledger
 from engine.core.products.signals import united_collecting
-from engine.store import merge
-from engine.store.customers import address_index, events, memberships, points
+from engine.store.audience import memberships
+from engine.store.customers import address_index, events
 from engine.store.customers.customer_codec import (
     CustomerMarks,
     dump_fact_state,
@@ -30,7 +30,9 @@ from engine.store.facts import new_ids
 from engine.store.inbox import due_queue
 from engine.store.inbox.inbox import append_one
 from engine.store.inbox.inbox_codec import from_row
+from engine.store.incentives import points
 from engine.store.meta import bucket_of
+from engine.store.persons import merge
 from engine.store.products import watching
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Value, zone

@@ -18,12 +18,13 @@ from sqlalchemy import Connection
 from sqlmodel import SQLModel
 
 from engine.errors import UsageError, WorldError
-from engine.store import meta, moving
+from engine.store import meta
+from engine.store.copies import moving
+from engine.store.copies.identity import mark_restored
+from engine.store.copies.moving import Filling
 from engine.store.database import Store
 from engine.store.facts import definitions
-from engine.store.identity import mark_restored
 from engine.store.inbox.inbox import ANY_BUCKET
-from engine.store.moving import Filling
 from engine.store.schema import tables as schema
 from engine.store.serialization import dump, load
 from engine.store.sql import change, change_many, rows

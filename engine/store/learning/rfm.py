@@ -9,7 +9,7 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from engine.core.facts.rule import FactRule
-from engine.store.customers.event_amounts import amount_keys, amount_sql, key_of
+from engine.store.learning.event_amounts import amount_keys, amount_sql, key_of
 from engine.values import Instant
 
 PAGE = 20_000

@@ -18,7 +18,7 @@ from typing import Any
 
 from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED, PRODUCT_CHANGED
 from engine.core.products.named import ID_NAMES
-from engine.store.recorded_stream import RecordedLine
+from engine.store.streams.recorded_stream import RecordedLine
 from engine.values import Birthday
 
 SHARED_BY = 10

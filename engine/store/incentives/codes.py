@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from sqlalchemy import Connection
 
 from engine.core.effects import GiveBack, TakeCode
-from engine.store.customers import code_stock
+from engine.store.incentives import code_stock
 from engine.store.serialization import dump
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant

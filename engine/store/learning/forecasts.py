@@ -11,8 +11,8 @@ import sqlalchemy as sa
 
 from engine.core.facts.forecasts import Forecast
 from engine.core.facts.rule import FactRule
-from engine.store.customers.event_amounts import amount_keys, amount_sql
-from engine.store.customers.learned import FORECAST, put_documents
+from engine.store.learning.event_amounts import amount_keys, amount_sql
+from engine.store.learning.learned import FORECAST, put_documents
 from engine.store.serialization import dump, load
 from engine.store.sql import change_many, rows
 from engine.values import Instant

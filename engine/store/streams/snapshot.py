@@ -17,11 +17,12 @@ from sqlalchemy import Connection
 from engine.compiler.catalogue.catalogue import FILE_LINE, SNAPSHOT_LINE
 from engine.errors import UsageError
 from engine.invocation import command
-from engine.store.customers import enrollments, memberships
+from engine.store.audience import memberships
+from engine.store.customers import enrollments
 from engine.store.journeys import deployments
 from engine.store.meta import secret
-from engine.store.pseudonyms import Pseudonyms, SharedTexts
-from engine.store.recorded_stream import (
+from engine.store.streams.pseudonyms import Pseudonyms, SharedTexts
+from engine.store.streams.recorded_stream import (
     RecordedLine,
     StreamBounds,
     has_events,
