@@ -8,8 +8,8 @@ from typing import get_args
 import pytest
 
 from engine.compiler.steps import COMPILE
-from engine.core.advance import EXECUTES
-from engine.core.effects import TraceKind
+from engine.core.decision.effects import TraceKind
+from engine.core.lifecycle.advance import EXECUTES
 from engine.language.steps.kinds import StepKind
 from engine.language.steps.register import KINDS, STORY_FORMS
 
@@ -28,7 +28,7 @@ def test_a_kind_of_step_says_everything_about_itself(kind: StepKind) -> None:
     assert kind.example.partition(":")[0] in KINDS
     assert kind.order not in {other.order for other in KINDS.values() if other is not kind}
     for form in kind.story:
-        assert form.verb in get_args(TraceKind), f"core/effects.py: TraceKind has no {form.verb!r}"
+        assert form.verb in get_args(TraceKind), f"core/decision/effects.py: TraceKind has no {form.verb!r}"
 
 
 def test_nothing_is_compiled_or_executed_that_the_language_does_not_have() -> None:

@@ -8,15 +8,16 @@ from typing import assert_never
 
 from msgspec import Struct
 
-from engine.core import loyalty
-from engine.core.advance import wake
-from engine.core.causes import NO_CAUSES
 from engine.core.codes import NO_CODES, CodeSource
-from engine.core.decision_context import DecisionContext
-from engine.core.effects import Decision
-from engine.core.ending import end
+from engine.core.decision import loyalty
+from engine.core.decision.causes import NO_CAUSES
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.effects import Decision
+from engine.core.decision.ending import end
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import Enrollment
-from engine.core.event_handlers import (
+from engine.core.facts.customer import CustomerState
+from engine.core.handlers.event_handlers import (
     apply_changes,
     handle_event,
     handle_inside_change,
@@ -25,8 +26,16 @@ from engine.core.event_handlers import (
     handle_redefined_facts,
     handle_segment_change,
 )
-from engine.core.facts.customer import CustomerState
-from engine.core.goal import leave_if_due, look_ahead
+from engine.core.handlers.joining import handle_joined
+from engine.core.handlers.message_outcomes import (
+    handle_code,
+    handle_outcome,
+    handle_reaction,
+    handle_returned,
+    handle_sent,
+)
+from engine.core.handlers.product_starts import end_collecting
+from engine.core.handlers.segments import cross
 from engine.core.happening import (
     CodeTaken,
     Event,
@@ -45,19 +54,10 @@ from engine.core.happening import (
     SegmentChanged,
     Wake,
 )
-from engine.core.joining import handle_joined
 from engine.core.journeys import Journeys
-from engine.core.message_outcomes import (
-    handle_code,
-    handle_outcome,
-    handle_reaction,
-    handle_returned,
-    handle_sent,
-)
-from engine.core.product_starts import end_collecting
-from engine.core.segments import cross
-from engine.core.transition import Transition
-from engine.core.trigger import start_by_clock
+from engine.core.lifecycle.advance import wake
+from engine.core.lifecycle.goal import leave_if_due, look_ahead
+from engine.core.lifecycle.trigger import start_by_clock
 from engine.values import Instant
 
 NEVER = Instant(2**62)

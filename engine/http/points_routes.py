@@ -11,8 +11,8 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.core.decision.loyalty import values_of
 from engine.core.happening import PointsSpent
-from engine.core.loyalty import values_of
 from engine.core.points.entering import MOST_POINTS, has_spent
 from engine.core.points.rules import TIER, LoyaltyRules
 from engine.http.answered_once import answer_once, repeat_key

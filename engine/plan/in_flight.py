@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
-from engine.core.migrate import MoveRule
+from engine.core.handlers.migrate import MoveRule
 
 
 @dataclass(frozen=True, slots=True)

@@ -88,8 +88,8 @@ def side_keys(step: syntax.Step) -> tuple[str, ...]:
 
 
 def kept(former: Sequence[PlacedStep], present: Sequence[PlacedStep]) -> dict[int, int]:
-    """The steps that are the same for whoever is inside, by the rule of `core.migrate`: the id, else `was`,
-    else what it was before; an id that another verb has taken is another step."""
+    """The steps that are the same for whoever is inside, by the rule of `core.handlers.migrate`: the id, else
+    `was`, else what it was before; an id that another verb has taken is another step."""
     ids = {place.id: place for place in present}
     renamed = {
         place.step.was.value: place

@@ -13,7 +13,7 @@ from engine.backoff import Backoff
 from engine.channels.base import Channel
 from engine.clock import Clock
 from engine.config import Config
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.core.journeys import Journeys
 from engine.errors import WorldError
 from engine.figures import reports

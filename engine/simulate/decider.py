@@ -11,7 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from engine.core.decide import Decided, decide
-from engine.core.effects import Decision, Emit, TakeCode
+from engine.core.decision.effects import Decision, Emit, TakeCode
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import CodeTaken, Event, Happening
 from engine.core.journeys import Journeys

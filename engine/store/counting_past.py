@@ -16,7 +16,7 @@ from typing import Any
 import msgspec
 from sqlalchemy import Connection
 
-from engine.core.effects import Trace
+from engine.core.decision.effects import Trace
 from engine.core.reasons import IgnoredReason
 from engine.store import meta
 from engine.store.counting import attribution, daily_counts, repeat_orders

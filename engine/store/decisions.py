@@ -9,7 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from engine.core.effects import (
+from engine.core.decision.effects import (
     Alert,
     Call,
     Cancel,

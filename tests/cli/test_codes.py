@@ -8,7 +8,7 @@ from decimal import Decimal
 import pytest
 from sqlalchemy import Connection
 
-from engine.core.effects import GiveBack, TakeCode
+from engine.core.decision.effects import GiveBack, TakeCode
 from engine.store.incentives import code_stock, code_uses, codes
 from engine.store.incentives.code_uses import Shown
 from engine.store.meta import bucket_of

@@ -14,7 +14,7 @@ from pathlib import Path
 import pytest
 
 from engine.clock import FastClock
-from engine.core.effects import Call
+from engine.core.decision.effects import Call
 from engine.store.customers import suppressions
 from engine.store.inbox import quarantine
 from engine.store.journeys import pauses

@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 
 from engine.cli.changes.plan import MOVED, RISKS
-from engine.core.migrate import MoveRule
+from engine.core.handlers.migrate import MoveRule
 from engine.plan.in_flight import Risk
 from tests import stores
 from tests.cli.conftest import Shop, report

@@ -7,7 +7,7 @@ import datetime as dt
 import pytest
 
 from engine.cli.reports.lines import sentence
-from engine.core.effects import Trace
+from engine.core.decision.effects import Trace
 from engine.values import Instant
 
 

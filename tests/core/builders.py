@@ -17,7 +17,7 @@ from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile
 from engine.config.file import read_config
 from engine.core.decide import decide, next_due
-from engine.core.effects import Cancel, Decision, Effect, Emit, Send, TakeCode, Trace
+from engine.core.decision.effects import Cancel, Decision, Effect, Emit, Send, TakeCode, Trace
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.fold import initial_values

@@ -13,7 +13,7 @@ from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
 from engine.config.file import read_config
 from engine.core.decide import decide, next_due
-from engine.core.effects import Emit, EnterPoints
+from engine.core.decision.effects import Emit, EnterPoints
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.happening import Event, Happening, PointsSpent
 from engine.core.journeys import Journeys

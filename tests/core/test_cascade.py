@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.core.effects import Cancel
+from engine.core.decision.effects import Cancel
 from engine.core.enrollment import AwaitingReaction
 from engine.core.facts.customer import CapSlot, Reach
 from engine.core.happening import MessageOutcome, Reaction

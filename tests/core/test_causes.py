@@ -7,8 +7,8 @@ import dataclasses
 
 import pytest
 
-from engine.core.causes import MOST_ROUNDS
-from engine.core.effects import Alert
+from engine.core.decision.causes import MOST_ROUNDS
+from engine.core.decision.effects import Alert
 from tests.core.builders import Life, life, project, written
 
 DONE = "- add: {points: 1}"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.core.codes import ATTEMPTS, CodeSource
-from engine.core.effects import GiveBack, TakeCode
+from engine.core.decision.effects import GiveBack, TakeCode
 from engine.core.enrollment import AwaitingCode
 from engine.core.happening import CodeTaken
 from engine.core.journey import Pool

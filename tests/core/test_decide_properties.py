@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from engine.core.decide import decide, next_due
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import (
     CodeTaken,

@@ -3,7 +3,7 @@
 
 from __future__ import annotations
 
-from engine.core.effects import Change, Emit
+from engine.core.decision.effects import Change, Emit
 from tests.core.builders import Life, life, project, written
 
 DAY = "- send: letter\n- wait: 1 day\n  id: pause\n- send: other"

@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from engine.core.decide import decide, next_due
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CustomerState
+from engine.core.handlers.joining import merge_enrollments
 from engine.core.happening import Event, Happening, HistoryHalf, Joined
-from engine.core.joining import merge_enrollments
 from engine.core.journeys import Journeys
 from engine.values import HOUR, MINUTE, Instant
 from tests.core.builders import BERLIN, moment, new_customer, project, written

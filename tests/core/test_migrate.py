@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.core.effects import Cancel, GiveBack
+from engine.core.decision.effects import Cancel, GiveBack
 from engine.core.enrollment import AwaitingSend, Deferred, Due, Relocating, Waiting
 from engine.core.facts.learned import EngagementStats
-from engine.core.migrate import Migration, Move, MoveRule, migration
+from engine.core.handlers.migrate import Migration, Move, MoveRule, migration
 from engine.values import DAY
 from tests.core.builders import Life, life, moment, project, written
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.effects import Cancel
+from engine.core.decision.effects import Cancel
 from tests.core.builders import life, project, written
 
 WAIT_THEN_SEND = """

@@ -23,9 +23,9 @@ from engine.core.conditions.condition import (
 from engine.core.facts.customer import Facts
 from engine.core.facts.fold import apply_event
 from engine.core.facts.rule import FactRule
+from engine.core.handlers.segments import is_member, next_crossing
 from engine.core.happening import Event
 from engine.core.journey import Question
-from engine.core.segments import is_member, next_crossing
 from engine.values import DAY, HOUR, Birthday, Duration, Instant, Type, at_local, iso, zone
 from tests.strategies import CONDITIONS, NOW, customers, segment
 

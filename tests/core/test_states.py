@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from engine.core.decide import next_due
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from tests.core.builders import Life, life, project, written
 
 STEPS = "- wait: 1 hour\n  id: pause\n- send: letter\n- wait: 1 day\n  id: more\n- send: other"

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 
 import pytest
 
-from engine.core.effects import Alert, Call, Change, GiveBack, TakeCode
+from engine.core.decision.effects import Alert, Call, Change, GiveBack, TakeCode
 from engine.core.enrollment import AwaitingCode
 from engine.values import local_date
 from tests.core.builders import BERLIN, life, moment, project, written

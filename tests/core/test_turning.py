@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from engine.core.conditions.scope import Scope
 from engine.core.decide import next_due
-from engine.core.effects import Emit
+from engine.core.decision.effects import Emit
 from engine.core.journeys import Journeys
 from engine.values import MINUTE, Birthday, Instant
 from tests.core.builders import Life, label, life, moment, project, written

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from engine.clock import ManualClock
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics

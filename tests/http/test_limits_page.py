@@ -7,8 +7,9 @@ from pathlib import Path
 import pytest
 
 from engine.config import Signup
-from engine.core import causes, product_starts
+from engine.core.decision import causes
 from engine.core.facts import fold, taking_back, tally
+from engine.core.handlers import product_starts
 from engine.core.products import named
 from engine.http import body, callback_routes, connections, context, keys, push_routes
 from engine.http.intake import browsers, strict_json

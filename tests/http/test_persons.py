@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.core.effects import Alert, TakeCode
+from engine.core.decision.effects import Alert, TakeCode
 from engine.core.happening import Event
 from engine.runtime import erasing
 from engine.runtime.intake.items import CustomerItem, EventItem

@@ -11,7 +11,7 @@ import httpx2
 import pytest
 
 from engine.clock import SystemClock
-from engine.core.effects import TakeCode
+from engine.core.decision.effects import TakeCode
 from engine.store.incentives import codes
 from engine.store.meta import bucket_of
 from engine.store.sql import rows

@@ -21,7 +21,7 @@ from engine.channels.email.channel import open_channel
 from engine.clock import ManualClock
 from engine.config import Config
 from engine.config.file import read_config
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.runtime.alerting.alerter import GIVE_UP_AFTER, Alerter, AlertSetup
 from engine.runtime.delivery.webhooks import standard_signature
 from engine.store.alerting import alert_messages, alerts

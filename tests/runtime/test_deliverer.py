@@ -21,7 +21,7 @@ from engine.clock import ManualClock
 from engine.compiler.templates.message_set import Templates, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.core.facts.customer import Reach
 from engine.core.happening import Event
 from engine.core.journeys import Journeys

@@ -8,7 +8,7 @@ from collections import Counter
 
 import pytest
 
-from engine.core.migrate import MoveRule
+from engine.core.handlers.migrate import MoveRule
 from engine.errors import AuthorError, UsageError
 from engine.plan import reviewed
 from engine.plan.in_flight import DeploymentPlan, FactPlan, Risk

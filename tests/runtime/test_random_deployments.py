@@ -14,8 +14,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection
 
+from engine.core.handlers.migrate import MoveRule
 from engine.core.happening import Event, ProfileChanged
-from engine.core.migrate import MoveRule
 from engine.plan.in_flight import DeploymentPlan, PlaceInFlight
 from engine.runtime.advance.backfilling import fill
 from engine.runtime.publish.deploy import Approval, Deployment

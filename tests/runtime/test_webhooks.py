@@ -18,7 +18,7 @@ from pytest_httpserver import HTTPServer
 from engine.channels.egress import Egress
 from engine.clock import ManualClock
 from engine.config import Secret, WebhookConfig
-from engine.core.effects import Call
+from engine.core.decision.effects import Call
 from engine.runtime.delivery.webhooks import AT_ONCE, WebhookCaller, signature, standard_signature
 from engine.store.alerting import alerts
 from engine.store.database import Store

@@ -14,7 +14,7 @@ from random import Random
 import pytest
 from sqlalchemy import create_engine
 
-from engine.core import cascade
+from engine.core.lifecycle import cascade
 from engine.ids import drawn_from
 from engine.project import load_published
 from engine.runtime.delivery.unknown_policy import UnknownPolicies

@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import IntegrityError
 
-from engine.core.effects import GiveBack, TakeCode
+from engine.core.decision.effects import GiveBack, TakeCode
 from engine.store import decisions
 from engine.store.database import Store
 from engine.store.incentives import code_stock, code_uses, codes

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from engine.core.code_verdict import Verdict
-from engine.core.effects import TakeCode
+from engine.core.decision.effects import TakeCode
 from engine.store import idempotency
 from engine.store.amounts import amount_of
 from engine.store.database import Store

@@ -8,7 +8,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from engine.core.effects import Alert, Call, Cancel, Decision, Emit, GiveBack, Send, TakeCode, Trace
+from engine.core.decision.effects import Alert, Call, Cancel, Decision, Emit, GiveBack, Send, TakeCode, Trace
 from engine.core.enrollment import Enrollment, Waiting
 from engine.core.facts.customer import CapSlot, CustomerState, EventCounter, Facts, LastStart, Reach
 from engine.core.facts.learned import EngagementStats

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import sqlalchemy as sa
 
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.errors import WorldError
 from engine.store.copies.database_owner import DatabaseOwner
 from engine.store.copies.identity import LostHistoryError

@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.core.reasons import ReturnReason
 from engine.store import meta, sql
 from engine.store.database import Store

@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from sqlalchemy import Connection
 
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.core.happening import Event
 from engine.store import meta, sql
 from engine.store.customers import suppressions

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.facts.learned import Interval, Learned, ReactionRate
 from engine.core.happening import Event

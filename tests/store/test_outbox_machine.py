@@ -27,7 +27,7 @@ from hypothesis.stateful import (
 from sqlalchemy import Connection
 
 from engine.channels.base import LookupResult, Report
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.runtime.delivery.reconciler import apply_found
 from engine.runtime.feedback.reports import take_reports
 from engine.store import meta, sql

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.core.journeys import Journeys
 from engine.store import meta, sql
 from engine.store.customers import suppressions

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection
 
 import engine
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.store import sql
 from engine.store.database import Store
 from engine.store.messages import queue, records

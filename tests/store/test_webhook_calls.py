@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.core.effects import Call
+from engine.core.decision.effects import Call
 from engine.store.database import Store
 from engine.store.messages import webhooks
 from engine.values import MINUTE, Instant

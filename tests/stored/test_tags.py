@@ -19,13 +19,15 @@ from typing import get_args
 
 import orjson
 
+import engine
 from engine.channels.base import Delivery, Message, OutcomeKind, ReportKind
 from engine.channels.links import ConfirmationLink, Links, UnsubscribeLink
 from engine.channels.mime import token_of
 from engine.cli.importing.progress import ImportProgress, load_progress, save_progress
 from engine.compiler.fingerprint import fingerprint
-from engine.core import effects, enrollment, message_outcomes
+from engine.core import enrollment
 from engine.core.conditions import condition as conditions
+from engine.core.decision import effects
 from engine.core.definition import definition
 from engine.core.enrollment import (
     AwaitingCode,
@@ -44,6 +46,9 @@ from engine.core.facts import customer
 from engine.core.facts.customer import Closed
 from engine.core.facts.learned import EngagementStats
 from engine.core.facts.rfm import Group, GroupTable
+from engine.core.handlers import message_outcomes
+from engine.core.handlers.joining import JOINED
+from engine.core.handlers.migrate import MoveRule
 from engine.core.happening import (
     CodeTaken,
     Event,
@@ -61,8 +66,6 @@ from engine.core.happening import (
     Reaction,
     SegmentChanged,
 )
-from engine.core.joining import JOINED
-from engine.core.migrate import MoveRule
 from engine.core.points.ledger import (
     MEMORY,
     Booking,
@@ -121,7 +124,7 @@ LEDGER = Ledger(
     "gold",
     Instant(7),
 )
-ENGINE = Path(message_outcomes.__file__).parent.parent
+ENGINE = Path(engine.__file__).parent
 
 STATES: tuple[EnrollmentState | None, ...] = (
     None,

@@ -45,7 +45,7 @@ MOVED = {
     "finishes": "have come to the end",
     "leaves": "leave now",
 }
-"""In words, by `core.migrate.MoveRule`."""
+"""In words, by `core.handlers.migrate.MoveRule`."""
 RISKS = {
     "without_file": "refused: the file is gone",
     "unsure": "refused: is it {to} under another name?",
@@ -269,7 +269,7 @@ def _row(place: PlaceInFlight, zone: ZoneInfo) -> list[str]:
 
 def place_words(place: PlaceInFlight, zone: ZoneInfo) -> str:
     """What becomes of people at a place. `zone`: of the moments."""
-    from engine.core.migrate import MoveRule as Move
+    from engine.core.handlers.migrate import MoveRule as Move
 
     # it holds by the second answer alone
     words = f"{'refused; with --gone they ' if place.seems is not None else ''}{MOVED[place.move]}"

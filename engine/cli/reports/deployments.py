@@ -10,7 +10,7 @@ from itertools import pairwise
 from msgspec import convert
 from sqlalchemy import Connection
 
-from engine.core.migrate import MoveRule
+from engine.core.handlers.migrate import MoveRule
 from engine.plan.in_flight import DeploymentPlan
 from engine.store.journeys import deployments
 from engine.store.journeys.deployments import DeploymentRecord

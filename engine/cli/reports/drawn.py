@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 from engine.cli.reports.customer import resting
 from engine.cli.reports.lines import sentence
 from engine.cli.reports.times import local
-from engine.core.effects import Trace, TraceKind
+from engine.core.decision.effects import Trace, TraceKind
 from engine.core.enrollment import Enrollment, Relocating
 from engine.diagram.flowchart import flowchart
 from engine.diagram.mermaid import mermaid

@@ -6,7 +6,7 @@ import datetime as dt
 
 from engine.cli.reports.times import both
 from engine.core.conditions.trace_values import words
-from engine.core.effects import Trace
+from engine.core.decision.effects import Trace
 from engine.core.happening import Event
 from engine.language.steps.register import STORY_FORMS
 from engine.values import Instant, Type, Value, instant
@@ -45,7 +45,7 @@ _MOVED = {
     "goes_on": "{was} is gone, goes on to {to}",
     "finishes": "{was} is gone, and nothing behind it is left",
 }
-"""By the rule (`core.migrate.MoveRule`)."""
+"""By the rule (`core.handlers.migrate.MoveRule`)."""
 _PLAIN = Type("text")
 
 

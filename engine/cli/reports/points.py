@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.core.loyalty import values_of
+from engine.core.decision.loyalty import values_of
 from engine.core.points.entering import ledger_of
 from engine.core.points.rules import EXPIRE_ON, TIER
 from engine.core.points.settling import settle

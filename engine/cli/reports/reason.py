@@ -14,7 +14,7 @@ from engine.cli.reports.lines import closed, ignored, reason, sentence
 from engine.cli.reports.past import NOT_YET, again, became
 from engine.cli.reports.times import both
 from engine.cli.reports.unsettled import UnknownMessage
-from engine.core.effects import Trace
+from engine.core.decision.effects import Trace
 from engine.core.enrollment import AwaitingSend, Enrollment
 from engine.core.facts.customer import why_closed
 from engine.core.journey import (

@@ -29,7 +29,7 @@ BUILT_IN: Mapping[str, Type] = MappingProxyType(
         "language": TEXT,
         "timezone": TEXT,
         "country": TEXT,
-        # What customers choose on the preference page (`core/cascade.py` keeps to both).
+        # What customers choose on the preference page (`core/lifecycle/cascade.py` keeps to both).
         "break_until": TIME,
         "frequency": Type("one of", tuple(OWN_CAPS)),
     }

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from engine.core.decision.transition import Transition
 from engine.core.journey import Question, Step
-from engine.core.transition import Transition
 
 
 @dataclass(frozen=True, slots=True)

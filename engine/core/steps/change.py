@@ -5,16 +5,16 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.core import loyalty
 from engine.core.conditions.condition import Constant, Ref
 from engine.core.conditions.trace_values import words
-from engine.core.effects import Change
+from engine.core.decision import loyalty
+from engine.core.decision.effects import Change
+from engine.core.decision.transition import Transition
 from engine.core.facts.fold import apply_change, changed_value
 from engine.core.happening import ProfileChanged
 from engine.core.journey import Step
 from engine.core.points.entering import whole_points
 from engine.core.points.rules import POINTS
-from engine.core.transition import Transition
 from engine.values import Type, Value, local_date
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import datetime as dt
 
-from engine.core.effects import TakeCode
+from engine.core.decision.effects import TakeCode
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import AwaitingCode, Due, TakenCode
 from engine.core.journey import CodeStep, Offer
 from engine.core.steps.exit import leave_for
 from engine.core.timing.due import END_OF_DAY
-from engine.core.transition import Transition
 from engine.values import HOUR, Instant, Value, at_local, local_date, plus
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.core.ending import end
+from engine.core.decision.ending import end
+from engine.core.decision.transition import Transition
 from engine.core.journey import END, Step
-from engine.core.transition import Transition
 
 
 @dataclass(frozen=True, slots=True)

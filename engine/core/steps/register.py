@@ -8,8 +8,8 @@ from pkgutil import iter_modules
 from typing import Any, TypeAlias
 
 from engine.core import steps
+from engine.core.decision.transition import Transition
 from engine.core.journey import Step
-from engine.core.transition import Transition
 
 Execute: TypeAlias = Callable[[Transition, Any], "int | None"]
 """Does one step: the index of the next one, None if the run rests here or has ended."""

@@ -3,12 +3,12 @@
 
 from __future__ import annotations
 
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import Enrollment, Waiting
 from engine.core.happening import Event
 from engine.core.journey import Awaited, WaitStep
 from engine.core.steps.exit import leave_for
 from engine.core.timing.due import MissingDate, hour_of, wait_due
-from engine.core.transition import Transition
 from engine.values import Instant, iso
 
 

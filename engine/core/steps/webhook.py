@@ -5,9 +5,9 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from engine.core.conditions.condition import Constant, Ref
-from engine.core.effects import Call
+from engine.core.decision.effects import Call
+from engine.core.decision.transition import Transition, times_of_with, values_of_with
 from engine.core.journey import Step
-from engine.core.transition import Transition, times_of_with, values_of_with
 from engine.ids import derive
 from engine.values import Instant, iso
 

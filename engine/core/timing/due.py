@@ -8,10 +8,10 @@ from dataclasses import dataclass
 from zoneinfo import ZoneInfo
 
 from engine.core.conditions.condition import Ref
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import AwaitingReaction, Due
 from engine.core.facts.learned import LEAST, Hour, Learned, their_hour
 from engine.core.journey import DateTrigger, Moment, SendStep, WaitStep
-from engine.core.transition import Transition
 from engine.values import (
     MINUTE,
     Birthday,

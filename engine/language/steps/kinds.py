@@ -20,7 +20,7 @@ class StoryForm:
     """What a step leaves behind, in words: a line of `expect:` in a story, and a line of a customer's
     history.
 
-    `subject` and `detail` in braces are those of the trace (`core/effects.py`), whose kind is `verb`.
+    `subject` and `detail` in braces are those of the trace (`decision/effects.py`), whose kind is `verb`.
     """
 
     verb: str

@@ -8,7 +8,7 @@ from sqlalchemy import Connection
 
 from engine.core.codes import CodeSource
 from engine.core.decide import Decided
-from engine.core.effects import TakeCode
+from engine.core.decision.effects import TakeCode
 from engine.core.journeys import Journeys
 from engine.store.incentives import codes
 

@@ -9,10 +9,10 @@ from functools import partial
 import sqlalchemy as sa
 
 from engine.core.definition import definition
+from engine.core.handlers.segments import is_member
 from engine.core.happening import SegmentChanged
 from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
-from engine.core.segments import is_member
 from engine.core.turning import turns_with_time, with_windows
 from engine.runtime.advance.definitions import in_use
 from engine.store import allowances, idempotency, watermarks

@@ -9,7 +9,7 @@ from functools import partial
 
 import sqlalchemy as sa
 
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.core.facts.customer import Facts
 from engine.core.happening import Occurrence
 from engine.core.journey import DateTrigger, Journey, TimedTrigger

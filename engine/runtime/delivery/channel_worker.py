@@ -23,7 +23,7 @@ from engine.backoff import Backoff
 from engine.channels.base import Channel, Delivery, Message, OutcomeKind
 from engine.channels.mail_headers import domain_of
 from engine.config import ChannelConfig, RateLimit
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.runtime.delivery import rendering, settling
 from engine.runtime.delivery.attempt import Attempt, Notice, Unrenderable, Witness
 from engine.runtime.delivery.batcher import Batcher

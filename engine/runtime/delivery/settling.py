@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from engine.backoff import Backoff
 from engine.channel_kinds import normalised
 from engine.channels.base import Delivery, Report
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.runtime.delivery.attempt import NOTHING, Attempt, Notice
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.feedback import consent

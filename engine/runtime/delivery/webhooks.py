@@ -28,7 +28,7 @@ from engine.backoff import Backoff
 from engine.channels.egress import SECONDS, Egress, EgressError, retry_after_seconds
 from engine.clock import Clock
 from engine.config import WebhookConfig
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.errors import UsageError, WorldError
 from engine.store.alerting import alerts
 from engine.store.database import Store

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 
 from engine.channel_kinds import normalised
 from engine.channels.base import Report, ReportKind
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.core.happening import Reaction
 from engine.ids import derive
 from engine.runtime.feedback import consent

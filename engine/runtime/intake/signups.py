@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.config import Signup, SignupList
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.runtime.feedback.consent import ConsentProof, note_asked
 from engine.runtime.intake.contact import contact
 from engine.runtime.intake.intake import Intake

@@ -11,13 +11,13 @@ from msgspec.structs import replace
 from sqlalchemy import Connection
 
 from engine.config import Attribution, Config
-from engine.core.effects import Cancel, Decision
+from engine.core.decision.effects import Cancel, Decision
 from engine.core.enrollment import Enrollment, awaited_keys
 from engine.core.facts.customer import CustomerState
 from engine.core.facts.rule import FactRule
+from engine.core.handlers.migrate import Migration, MoveRule, migration
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
-from engine.core.migrate import Migration, MoveRule, migration
 from engine.errors import UsageError
 from engine.figures.experiments.experiment import experiments_of, notes_of
 from engine.invocation import command
@@ -48,7 +48,7 @@ CHUNK = 2000
 
 
 Happened = Mapping[str, Mapping[str, int]]
-"""Journey -> rule (`core.migrate.MoveRule`) -> people."""
+"""Journey -> rule (`core.handlers.migrate.MoveRule`) -> people."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,10 +19,10 @@ from sqlalchemy import Connection
 
 from engine import project as projects
 from engine.core.facts.customer import Facts, caps_of, why_closed, why_silent
+from engine.core.handlers.segments import is_member
 from engine.core.happening import Occurrence
 from engine.core.journey import Journey, SendStep
 from engine.core.journeys import Journeys
-from engine.core.segments import is_member
 from engine.core.steps.split import SplitStep
 from engine.core.timing.frequency_caps import has_free_slot
 from engine.core.timing.quiet_hours import quiet_end

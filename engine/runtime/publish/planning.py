@@ -10,13 +10,13 @@ from typing import Protocol
 from sqlalchemy import Connection
 
 from engine.core.conditions.dependencies import refs
-from engine.core.decision_context import DecisionContext
+from engine.core.decision.decision_context import DecisionContext
 from engine.core.definition import definition
 from engine.core.facts.customer import CustomerState
-from engine.core.goal import leave_if_due
+from engine.core.handlers.migrate import Migration, MoveRule, migration
 from engine.core.journey import Journey, Question, SendStep
 from engine.core.journeys import Journeys
-from engine.core.migrate import Migration, MoveRule, migration
+from engine.core.lifecycle.goal import leave_if_due
 from engine.core.policy import Policy
 from engine.core.turning import with_windows
 from engine.errors import AuthorError

@@ -7,10 +7,10 @@ from collections import defaultdict
 from dataclasses import dataclass, field
 
 from engine.compiler.catalogue.catalogue import Catalogue
+from engine.core.handlers.product_starts import may_concern
 from engine.core.happening import Event, ProductChanged
 from engine.core.journey import ProductTrigger
 from engine.core.journeys import Journeys
-from engine.core.product_starts import may_concern
 from engine.core.products.prices import PriceHistory, price_of, with_lowest
 from engine.core.products.signals import signals_of
 from engine.core.products.watched import seen_price, touched_products, with_touch

@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from engine.core.conditions.scope import Scope
 from engine.core.decide import next_due
 from engine.core.facts.customer import CustomerState, Facts
+from engine.core.handlers.segments import is_member, next_crossing
 from engine.core.happening import Event, Happening, Occurrence
 from engine.core.journey import CalendarTrigger, ClockTrigger, DateTrigger
 from engine.core.journeys import Journeys
-from engine.core.segments import is_member, next_crossing
 from engine.core.timing.occurrence import next_occurrence
 from engine.simulate.decider import Decider
 from engine.simulate.replay.shortcut import Shortcut

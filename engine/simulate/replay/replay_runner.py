@@ -9,7 +9,7 @@ import msgspec
 
 from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED
 from engine.compiler.project_context import ProjectContext
-from engine.core.effects import Decision, Send
+from engine.core.decision.effects import Decision, Send
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import Event, ProfileChanged, Reaction
 from engine.core.journeys import Journeys

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from engine.config import Config
-from engine.core.effects import Decision, EnterPoints, TakeCode
+from engine.core.decision.effects import Decision, EnterPoints, TakeCode
 from engine.simulate.replay.stream import BadLine
 from engine.values import MINUTE, Instant, iso, to_datetime
 

@@ -14,10 +14,10 @@ from engine.core.conditions.scope import Scope
 from engine.core.facts.customer import CustomerState
 from engine.core.facts.fold import apply_event, prune_history
 from engine.core.facts.rule import FactRule
+from engine.core.handlers.segments import is_member, next_crossing
 from engine.core.happening import Event, SegmentChanged
 from engine.core.journey import EventTrigger, Question, SegmentRule
 from engine.core.journeys import Journeys
-from engine.core.segments import is_member, next_crossing
 from engine.core.subscriptions import EventSubscriber
 from engine.values import Instant
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from engine.core.effects import Decision, EnterPoints
+from engine.core.decision.effects import Decision, EnterPoints
 from engine.core.points.rules import LoyaltyRules
 from engine.language.stories.ledger_lines import LEDGER_WORDS
 

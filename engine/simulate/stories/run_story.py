@@ -10,7 +10,7 @@ from typing import Literal
 from engine.compiler.catalogue.catalogue_file import unknown_event
 from engine.compiler.project_context import ProjectContext
 from engine.core.decide import next_due
-from engine.core.effects import Decision, Send
+from engine.core.decision.effects import Decision, Send
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import (
     Event,

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
-from engine.core.effects import Trace
+from engine.core.decision.effects import Trace
 from engine.core.journey import Journey
 from engine.core.steps.change import ChangeStep
 from engine.language.steps.register import STORY_FORMS

@@ -15,7 +15,7 @@ from zoneinfo import ZoneInfo
 from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, REPEATED, Catalogue
 from engine.compiler.inside import inside
 from engine.core.conditions.condition import Did, Ref
-from engine.core.effects import Trace
+from engine.core.decision.effects import Trace
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import Facts
 from engine.core.facts.fold import apply_event

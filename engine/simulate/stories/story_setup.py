@@ -12,13 +12,13 @@ from msgspec import structs
 
 from engine.compiler.literals import Local
 from engine.compiler.project_context import ProjectContext
+from engine.core.decision.loyalty import noted
 from engine.core.facts.customer import CustomerState, Facts, Reach, is_zone
 from engine.core.facts.fold import apply_event
 from engine.core.facts.learned import Learned
 from engine.core.happening import Event
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
-from engine.core.loyalty import noted
 from engine.core.points.ledger import MEMORY
 from engine.core.products.prices import PriceHistory, price_of
 from engine.core.products.watched import touched_products, with_touch

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.store.sql import change_many, rows
 from engine.values import DAY, Instant
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterable, Mapping
 
-from engine.core.effects import Decision, Trace
+from engine.core.decision.effects import Decision, Trace
 from engine.core.enrollment import Enrollment
 from engine.core.reasons import IgnoredReason
 from engine.store.counting.daily_counts import Counted, GoalKind, What

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Alert
+from engine.core.decision.effects import Alert
 from engine.store.alerting.alerts import raise_alerts
 from engine.store.serialization import dump, load
 from engine.store.sql import change, change_many, rows

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 
 from sqlalchemy import Connection
 
-from engine.core.effects import GiveBack, TakeCode
+from engine.core.decision.effects import GiveBack, TakeCode
 from engine.store.incentives import code_stock
 from engine.store.serialization import dump
 from engine.store.sql import change, change_many, ids, rows

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.core.effects import EnterPoints
+from engine.core.decision.effects import EnterPoints
 from engine.core.happening import PointsSpent
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Counted, What

@@ -8,7 +8,7 @@ from typing import Any
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Decision, Trace
+from engine.core.decision.effects import Decision, Trace
 from engine.store.meta import bucket_of
 from engine.store.serialization import dump, load
 from engine.store.sql import change_many, rows

@@ -8,7 +8,7 @@ from typing import Any, cast
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Send
+from engine.core.decision.effects import Send
 from engine.store.messages.states import (
     TRANSITIONS,
     WAITING,

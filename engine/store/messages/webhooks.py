@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.core.effects import Call
+from engine.core.decision.effects import Call
 from engine.store.serialization import load_values
 from engine.store.sql import SKIP_LOCKED, change, insert_many, rows
 from engine.values import Instant, Value

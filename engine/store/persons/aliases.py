@@ -60,7 +60,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
 
     A customer who is not known yet simply takes over the other id; else what `previous` did is received again
     as history, so facts and segments learn of it and nothing starts, and everything is asked again
-    (`engine.core.joining`).
+    (`engine.core.handlers.joining`).
     """
     customer = resolve(conn, [customer]).get(customer, customer)
     known = resolve(conn, [previous]).get(previous)

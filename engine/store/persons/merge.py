@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from engine.core.enrollment import awaited_keys
-from engine.core.joining import merge_enrollments
+from engine.core.handlers.joining import merge_enrollments
 from engine.core.journey import Again
 from engine.store.counting import attribution, daily_counts
 from engine.store.counting.daily_counts import Counted

@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection
 
+from engine.core.handlers.product_starts import may_concern
 from engine.core.happening import ProductChanged
 from engine.core.journey import ProductTrigger
-from engine.core.product_starts import may_concern
 from engine.core.products.prices import PriceHistory, price_of
 from engine.core.products.signals import signals_of
 from engine.core.products.watched import BOUGHT, Touches, seen_price

@@ -9,9 +9,10 @@ from typing import NamedTuple
 
 from msgspec.structs import replace
 
-from engine.core.causes import causes_of
-from engine.core.decision_context import DecisionContext
-from engine.core.effects import Decision, Effect, Emit, EnterPoints, EntryKind, Trace
+from engine.core.decision.causes import causes_of
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.effects import Decision, Effect, Emit, EnterPoints, EntryKind, Trace
+from engine.core.decision.transition import Transition
 from engine.core.facts.customer import Facts
 from engine.core.happening import Event, PointsSpent
 from engine.core.points.compacting import compacted, earned_before
@@ -28,7 +29,6 @@ from engine.core.points.rules import (
 )
 from engine.core.points.settling import SettledLedger, settle
 from engine.core.points.tiers import TierCount, TierStanding
-from engine.core.transition import Transition
 from engine.ids import derive
 from engine.values import Instant, Value, at_local, minus_days, zone
 

@@ -7,22 +7,22 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from engine.core.advance import advance
-from engine.core.causes import MOST_ROUNDS, loop_words
 from engine.core.conditions.scope import Scope
 from engine.core.conditions.trace_values import values_asked
-from engine.core.decision_context import DecisionContext
-from engine.core.effects import Alert, Trace
-from engine.core.ending import end, watch_end
+from engine.core.decision.causes import MOST_ROUNDS, loop_words
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.effects import Alert, Trace
+from engine.core.decision.ending import end, watch_end
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import AwaitingSend, Due, Enrollment
 from engine.core.facts.customer import LastStart
-from engine.core.goal import known_goal, reach_goal
 from engine.core.happening import Event, Occurrence, SegmentChanged
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, TimedTrigger
+from engine.core.lifecycle.advance import advance
+from engine.core.lifecycle.goal import known_goal, reach_goal
 from engine.core.reasons import IgnoredReason
 from engine.core.subscriptions import EventSubscriber, JourneySubscription
 from engine.core.timing.occurrence import occurrence_day
-from engine.core.transition import Transition
 from engine.ids import derive, in_global_holdout, in_holdout
 from engine.values import DAY, Instant, Value, plus
 

@@ -5,18 +5,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from engine.core.effects import Send
-from engine.core.ending import cancel_planned
+from engine.core.decision.effects import Send
+from engine.core.decision.ending import cancel_planned
+from engine.core.decision.transition import Transition, lists_of_with, times_of_with, values_of_with
 from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due, SentMessage
 from engine.core.facts.customer import CapSlot, can_reach, caps_of, why_closed, why_silent
 from engine.core.facts.learned import channel_order, explanation
 from engine.core.journey import END, SendStep
-from engine.core.product_standing import why_start_is_over
+from engine.core.lifecycle.product_standing import why_start_is_over
 from engine.core.reasons import HoldReason, SkipReason
 from engine.core.timing.due import listen_until
 from engine.core.timing.frequency_caps import has_free_slot, next_free_slot
 from engine.core.timing.quiet_hours import plausible_zones, quiet_end_in_all_zones, quiet_start_in_all_zones
-from engine.core.transition import Transition, lists_of_with, times_of_with, values_of_with
 from engine.ids import derive
 from engine.values import Instant, Value, local_date, midnight_after, plus, wall_clock
 

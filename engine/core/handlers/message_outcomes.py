@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from engine.core.advance import advance, move_on
-from engine.core.cascade import hand_over, try_send
-from engine.core.decision_context import DecisionContext
-from engine.core.effects import Decision, GiveBack, Trace
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.effects import Decision, GiveBack, Trace
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import (
     AwaitingCode,
     AwaitingReaction,
@@ -18,10 +17,12 @@ from engine.core.enrollment import (
     SentMessage,
 )
 from engine.core.facts.customer import Reach
-from engine.core.goal import leave_if_over
 from engine.core.happening import CodeTaken, MessageOutcome, MessageReturned, MessageSent, Reaction
 from engine.core.journey import END, CodeStep, SendStep
-from engine.core.reactions import (
+from engine.core.lifecycle.advance import advance, move_on
+from engine.core.lifecycle.cascade import hand_over, try_send
+from engine.core.lifecycle.goal import leave_if_over
+from engine.core.lifecycle.reactions import (
     end_by_reaction,
     follow_reaction,
     note_reaction,
@@ -31,7 +32,6 @@ from engine.core.reactions import (
 from engine.core.reasons import ReturnReason, SkipReason
 from engine.core.steps.code import hold_code, offer_of, rest_without_code, take_code
 from engine.core.timing.due import listen_until
-from engine.core.transition import Transition
 from engine.values import Instant
 
 REFUSED = frozenset((

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.core.conditions.scope import NO_RULES, Rules, Scope
-from engine.core.decision_context import DecisionContext
+from engine.core.decision.decision_context import DecisionContext
 from engine.core.facts.customer import Facts
 from engine.core.happening import SegmentChanged
 from engine.core.journey import SegmentRule

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from engine.core.ending import cancel_planned
+from engine.core.decision.ending import cancel_planned
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Enrollment, SentMessage, Waiting
 from engine.core.happening import Event, Reaction
 from engine.core.journey import SendStep, WaitStep
 from engine.core.steps.wait import end_by, fits
-from engine.core.transition import Transition
 from engine.values import Instant, wall_clock
 
 

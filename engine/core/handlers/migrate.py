@@ -10,9 +10,10 @@ from typing import TypeVar
 
 from msgspec.structs import replace
 
-from engine.core.decision_context import DecisionContext
-from engine.core.effects import Decision
-from engine.core.ending import cancel_planned, end
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.effects import Decision
+from engine.core.decision.ending import cancel_planned, end
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import (
     AwaitingSend,
     Deferred,
@@ -28,7 +29,6 @@ from engine.core.journey import Journey, SendStep, Step, WaitStep
 from engine.core.journeys import Journeys
 from engine.core.reasons import HoldReason
 from engine.core.timing.due import MissingDate, wait_due
-from engine.core.transition import Transition
 from engine.ids import unit
 from engine.values import DAY, Instant
 

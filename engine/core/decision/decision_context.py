@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from engine.core.codes import NO_CODES, CodeSource
 from engine.core.conditions.scope import Scope
-from engine.core.effects import Alert, Decision, Effect, Trace
+from engine.core.decision.effects import Alert, Decision, Effect, Trace
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CapSlot, CustomerState, Facts, LastStart
 from engine.core.happening import Event

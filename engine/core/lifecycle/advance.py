@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import assert_never
 
-from engine.core.cascade import send, try_send
-from engine.core.ending import end, finish
+from engine.core.decision.ending import end, finish
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import (
     AwaitingCode,
     AwaitingReaction,
@@ -16,14 +16,14 @@ from engine.core.enrollment import (
     Relocating,
     Waiting,
 )
-from engine.core.goal import leave_if_over
 from engine.core.journey import END, CodeStep, SendStep, Step, WaitStep
-from engine.core.reactions import end_by_reaction, reaction_there
+from engine.core.lifecycle.cascade import send, try_send
+from engine.core.lifecycle.goal import leave_if_over
+from engine.core.lifecycle.reactions import end_by_reaction, reaction_there
 from engine.core.steps.code import take_code
 from engine.core.steps.register import EXECUTES as STEPS
 from engine.core.steps.register import Execute
 from engine.core.steps.wait import end_by_time, end_if_there
-from engine.core.transition import Transition
 
 EXECUTES: Mapping[type[Step], Execute] = {SendStep: send, **STEPS}
 """What every kind of step does. A test holds it complete for the kinds of the language."""

@@ -7,12 +7,12 @@ from collections.abc import Mapping
 
 from msgspec import Struct, field
 
-from engine.core.causes import causes_of, united_causes
 from engine.core.conditions.condition import Constant, Ref
 from engine.core.conditions.scope import Scope, read
 from engine.core.conditions.trace_values import values_asked
-from engine.core.decision_context import DecisionContext
-from engine.core.effects import Effect, Emit, Trace, TraceKind
+from engine.core.decision.causes import causes_of, united_causes
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.effects import Effect, Emit, Trace, TraceKind
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
 from engine.core.journey import Journey, Question, Step

@@ -5,16 +5,16 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from engine.core import loyalty
-from engine.core.advance import move_on
-from engine.core.cascade import take_back_what_is_over, try_send
-from engine.core.causes import NO_CAUSES
-from engine.core.decision_context import DecisionContext
-from engine.core.ending import cancel_planned
+from engine.core.decision import loyalty
+from engine.core.decision.causes import NO_CAUSES
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.ending import cancel_planned
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import AwaitingSend, Deferred, Enrollment, Waiting
 from engine.core.facts.backfill import count_event
 from engine.core.facts.fold import apply_change, apply_event, expect_next
-from engine.core.goal import leave_if_due
+from engine.core.handlers.product_starts import forget_bought, start_by_product
+from engine.core.handlers.segments import ask_segments, set_member
 from engine.core.happening import (
     Event,
     FactsRedefined,
@@ -24,13 +24,13 @@ from engine.core.happening import (
     SegmentChanged,
 )
 from engine.core.journey import SegmentRule, SendStep, WaitStep
-from engine.core.product_starts import forget_bought, start_by_product
-from engine.core.reactions import follow_event
-from engine.core.segments import ask_segments, set_member
+from engine.core.lifecycle.advance import move_on
+from engine.core.lifecycle.cascade import take_back_what_is_over, try_send
+from engine.core.lifecycle.goal import leave_if_due
+from engine.core.lifecycle.reactions import follow_event
+from engine.core.lifecycle.trigger import start_by_event, start_by_segment
 from engine.core.steps.exit import leave_for
 from engine.core.timing.due import MissingDate, in_zone, wait_due
-from engine.core.transition import Transition
-from engine.core.trigger import start_by_event, start_by_segment
 from engine.values import Instant
 
 ZONE_NAMES = frozenset(("timezone", "country"))

@@ -10,13 +10,12 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from zoneinfo import ZoneInfo
 
-from engine.core import loyalty
-from engine.core.advance import move_on
-from engine.core.cascade import try_send
 from engine.core.conditions.dependencies import Dependencies, dependencies_of
 from engine.core.conditions.scope import Scope
-from engine.core.decision_context import DecisionContext
-from engine.core.ending import cancel_planned, end
+from engine.core.decision import loyalty
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.ending import cancel_planned, end
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import (
     AwaitingReaction,
     AwaitingSend,
@@ -26,14 +25,15 @@ from engine.core.enrollment import (
     note_leaving,
 )
 from engine.core.facts.customer import can_reach
-from engine.core.goal import known_goal, leave_if_due
 from engine.core.happening import HistoryHalf, Joined
 from engine.core.journey import END, Again, Question, SendStep, Step, WaitStep
-from engine.core.reactions import end_by_reaction, reaction_there
+from engine.core.lifecycle.advance import move_on
+from engine.core.lifecycle.cascade import try_send
+from engine.core.lifecycle.goal import known_goal, leave_if_due
+from engine.core.lifecycle.reactions import end_by_reaction, reaction_there
 from engine.core.steps.branch import ChooseStep, IfStep
 from engine.core.steps.wait import end_if_there
 from engine.core.timing.frequency_caps import has_free_slot
-from engine.core.transition import Transition
 from engine.values import Instant, plus
 
 JOINED = "joined"

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from engine.core.effects import Cancel, GiveBack
+from engine.core.decision.effects import Cancel, GiveBack
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import CARRIED, AwaitingSend
 from engine.core.journey import CodeStep
-from engine.core.transition import Transition
 from engine.values import Instant, plus
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from decimal import Decimal
 
+from engine.core.decision.transition import Transition
 from engine.core.journey import ProductTrigger
 from engine.core.products.signals import ProductSignal, why_over
 from engine.core.reasons import SkipReason
-from engine.core.transition import Transition
 from engine.values import Money
 
 

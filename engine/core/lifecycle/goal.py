@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from engine.core.decision_context import DecisionContext
-from engine.core.ending import end, watch_end
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.ending import end, watch_end
+from engine.core.decision.transition import Transition
 from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
 from engine.core.journey import Journey
 from engine.core.steps.register import EXECUTES
-from engine.core.transition import Transition
 from engine.core.turning import next_turn
 from engine.values import Instant
 

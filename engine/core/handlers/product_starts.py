@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from engine.core.conditions.trace_values import words
-from engine.core.decision_context import DecisionContext
-from engine.core.effects import Trace
+from engine.core.decision.decision_context import DecisionContext
+from engine.core.decision.effects import Trace
 from engine.core.happening import Event, ProductChanged
 from engine.core.journey import Journey, ProductTrigger
+from engine.core.lifecycle.trigger import Start, missed, start, start_key, trace_ignored
 from engine.core.products.signals import (
     Collecting,
     ProductSignal,
@@ -26,7 +27,6 @@ from engine.core.products.signals import (
 from engine.core.products.watched import BOUGHT, Touches, is_watcher, touched_products
 from engine.core.reasons import IgnoredReason
 from engine.core.subscriptions import JourneySubscription
-from engine.core.trigger import Start, missed, start, start_key, trace_ignored
 from engine.values import DAY, Duration, Instant, Type, Value, minus, plus
 
 MOST_COLLECTED = 100
