@@ -12,9 +12,9 @@ from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.causes import causes_first, causes_only, is_foundation, steps_are_whole, without_names
 from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput, code_printers
 from engine.compiler.checks import check_journey, check_whole
-from engine.compiler.compile import compile_journey, compile_segment
-from engine.compiler.fingerprint import content_hash
-from engine.compiler.points import compile_points
+from engine.compiler.incentives.points import compile_points
+from engine.compiler.journeys.compile import compile_journey, compile_segment
+from engine.compiler.journeys.fingerprint import content_hash
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
 from engine.compiler.recommendations import compile_recommendations

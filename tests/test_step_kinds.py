@@ -7,7 +7,7 @@ from typing import get_args
 
 import pytest
 
-from engine.compiler.steps import COMPILE
+from engine.compiler.journeys.steps import COMPILE
 from engine.core.decision.effects import TraceKind
 from engine.core.lifecycle.advance import EXECUTES
 from engine.language.steps.kinds import StepKind
@@ -16,7 +16,7 @@ from engine.language.steps.register import KINDS, STORY_FORMS
 
 @pytest.mark.parametrize("kind", KINDS.values(), ids=KINDS)
 def test_a_kind_of_step_is_compiled_and_executed(kind: StepKind) -> None:
-    assert kind.step in COMPILE, f"compiler/steps.py: COMPILE has no line for {kind.step.__name__}"
+    assert kind.step in COMPILE, f"compiler/journeys/steps.py: COMPILE has no line for {kind.step.__name__}"
     name = f"{kind.step.__name__}Step"
     assert name in {step.__name__ for step in EXECUTES}, f"core/steps/: no file has {name} in its EXECUTES"
 

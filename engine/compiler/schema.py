@@ -11,7 +11,7 @@ from engine.compiler.catalogue.catalogue import BUILT_IN, OWN_EVENTS, PRODUCT_ST
 from engine.compiler.catalogue.catalogue_file import EVENTS_FILE, PRODUCT_FILE
 from engine.compiler.conditions.forms import describe
 from engine.compiler.facts.customer_file import CUSTOMER_FILE
-from engine.compiler.offers import names_of_codes
+from engine.compiler.incentives.offers import names_of_codes
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.recommendations import names_a_value
 from engine.config.file import CONFIG

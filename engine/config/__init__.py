@@ -318,7 +318,7 @@ class EarnConfig:
 
 @dataclass(frozen=True, slots=True)
 class PointsConfig:
-    """`points:`, as it is written; what it names the catalogue says (`engine.compiler.points`)."""
+    """`points:`, as it is written; what it names the catalogue says (`engine.compiler.incentives.points`)."""
 
     earn: tuple[EarnConfig, ...] = ()
     pending: Duration | None = None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.compiler.fingerprint import meaning
+from engine.compiler.journeys.fingerprint import meaning
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text, line_words
 

@@ -7,7 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
-from engine.compiler.fingerprint import meaning
+from engine.compiler.journeys.fingerprint import meaning
 from engine.diagram.flowchart import start_words
 from engine.diagram.nodes import HeadPart
 from engine.language import syntax

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.compiler.fingerprint import meaning
+from engine.compiler.journeys.fingerprint import meaning
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.language.quantities import WEEKDAYS

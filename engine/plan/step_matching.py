@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.compiler.fingerprint import meaning
+from engine.compiler.journeys.fingerprint import meaning
 from engine.compiler.walk import StepIds
 from engine.language import syntax
 from engine.language.steps.choose import Choose

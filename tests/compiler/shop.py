@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from engine.compiler.compile import Compiled, compile_journey
 from engine.compiler.facts.customer_file import read_catalogue
+from engine.compiler.journeys.compile import Compiled, compile_journey
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from engine.compiler.compile import compile_journey
+from engine.compiler.journeys.compile import compile_journey
 from engine.compiler.project_context import ProjectContext
 from engine.language.parse import parse_journey
 from engine.lsp.fixes import replaced, texts_to_type

@@ -9,8 +9,8 @@ import pytest
 
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.checks import check_journey
-from engine.compiler.compile import compile_journey
-from engine.compiler.fingerprint import fingerprint
+from engine.compiler.journeys.compile import compile_journey
+from engine.compiler.journeys.fingerprint import fingerprint
 from engine.core.journey import Journey, SendStep, WaitStep
 from engine.project import load
 from engine.values import DAY, HOUR, Duration

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.checks import check_journey
-from engine.compiler.compile import compile_journey
+from engine.compiler.journeys.compile import compile_journey
 from engine.language.parse import parse_journey
 from tests.compiler.shop import HEAD, SAMPLE, parsed, world
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.compiler.compile import compile_journey, compile_segment
+from engine.compiler.journeys.compile import compile_journey, compile_segment
 from engine.compiler.publication import publish
 from engine.values import DAY, HOUR, Duration
 from tests.compiler.shop import HEAD, journey, parsed, world

@@ -9,8 +9,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from typing import Literal, cast
 
-from engine.compiler.compile import compile_journey, compile_segment
 from engine.compiler.facts.customer_file import read_catalogue
+from engine.compiler.journeys.compile import compile_journey, compile_segment
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
 from engine.compiler.templates.message_set import Templates

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from decimal import Decimal
 
 from engine.compiler.facts.customer_file import read_catalogue
-from engine.compiler.points import compile_points
+from engine.compiler.incentives.points import compile_points
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
 from engine.config.file import read_config

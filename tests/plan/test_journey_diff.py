@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.compiler.compile import compile_journey
+from engine.compiler.journeys.compile import compile_journey
 from engine.core.handlers.migrate import migration
 from engine.language.fmt import format_journey
 from engine.language.parse import parse_journey

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.compiler.compile import compile_journey
+from engine.compiler.journeys.compile import compile_journey
 from engine.language.parse import parse_journey
 from engine.project import Project, load
 from engine.simulate.stories.story_report import JourneyReport, run_stories

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from engine.compiler.compile import compile_journey
+from engine.compiler.journeys.compile import compile_journey
 from engine.core.journeys import Journeys
 from engine.language.parse import parse_journey
 from engine.project import Project

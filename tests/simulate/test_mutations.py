@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engine.compiler.compile import compile_journey
+from engine.compiler.journeys.compile import compile_journey
 from engine.language.parse import parse_journey
 from engine.project import Project
 from engine.simulate.stories.story_report import run_stories

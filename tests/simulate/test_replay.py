@@ -11,7 +11,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from engine.compiler.compile import compile_journey
+from engine.compiler.journeys.compile import compile_journey
 from engine.errors import UsageError
 from engine.language.parse import parse_journey
 from engine.project import Project

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 import pytest
 import sqlalchemy as sa
 
-from engine.compiler.compile import compile_segment
+from engine.compiler.journeys.compile import compile_segment
 from engine.compiler.project_context import ProjectContext
 from engine.config.file import default_config
 from engine.core.conditions.scope import Scope

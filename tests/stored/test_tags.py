@@ -24,7 +24,7 @@ from engine.channels.base import Delivery, Message, OutcomeKind, ReportKind
 from engine.channels.links import ConfirmationLink, Links, UnsubscribeLink
 from engine.channels.mime import token_of
 from engine.cli.importing.progress import ImportProgress, load_progress, save_progress
-from engine.compiler.fingerprint import fingerprint
+from engine.compiler.journeys.fingerprint import fingerprint
 from engine.core import enrollment
 from engine.core.conditions import condition as conditions
 from engine.core.decision import effects

@@ -3,34 +3,38 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import Check, JourneyCheckInput, ProjectCheckInput, WholeCheck
-from engine.compiler.checks import (
+from engine.compiler.checks.journeys import (
     asked_too_early,
-    catalogue_feed,
     codes,
-    competing,
-    config_journeys,
     consent,
     decisions,
     duration,
     full_caps,
-    idle_caps,
     ids,
     inside_itself,
     likely,
-    offer_blocks,
-    offers,
     past_dates,
-    points,
     price_order,
-    promised_percent,
-    public_pages,
     quiet_hours,
     reactions,
-    recommendations,
     restart,
-    segment_cycles,
     silent_waits,
     stories,
+)
+from engine.compiler.checks.project import (
+    catalogue_feed,
+    competing,
+    config_journeys,
+    idle_caps,
+    offers,
+    points,
+    public_pages,
+    segment_cycles,
+)
+from engine.compiler.checks.templates import (
+    offer_blocks,
+    promised_percent,
+    recommendations,
     struck_prices,
     template_languages,
     template_names,

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
-from engine.compiler.ranges import overlap, ranges_of
+from engine.compiler.incentives.ranges import overlap, ranges_of
 from engine.core.conditions import condition as core
 from engine.core.conditions.condition import Condition, Constant, Did, Not, Ref
 from engine.core.facts.rule import FactRule

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from engine.compiler.journey_dependencies import NOTHING
+from engine.compiler.journeys.journey_dependencies import NOTHING
 from engine.compiler.project_context import ProjectContext
 from engine.core.journey import Again, Goal, Journey
 from engine.core.journeys import Journeys

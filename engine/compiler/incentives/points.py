@@ -11,8 +11,8 @@ from engine.compiler.catalogue.catalogue_file import unknown_event
 from engine.compiler.conditions.compile import Conditions
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.facts.fact_words import NAMED
+from engine.compiler.incentives.tiers import compile_tiers
 from engine.compiler.project_context import ProjectContext
-from engine.compiler.tiers import compile_tiers
 from engine.config import EarnConfig, PointsConfig
 from engine.core.definition import definition
 from engine.core.facts.rule import CounterEvent

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.offers import names_of_codes
+from engine.compiler.incentives.offers import names_of_codes
 from engine.compiler.walk import Walk, every_step
 from engine.language import syntax
 from engine.language.steps.code import Code

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from decimal import Decimal
 
 from engine.compiler.check_input import ProjectCheckInput, code_printers
-from engine.compiler.offers import offers_of
+from engine.compiler.incentives.offers import offers_of
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.walk import Walk
 from engine.language import syntax

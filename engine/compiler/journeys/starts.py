@@ -5,7 +5,7 @@ from __future__ import annotations
 from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, path_type, paths
 from engine.compiler.conditions.compile import Conditions
 from engine.compiler.conditions.names import NameScope
-from engine.compiler.waits import date_ref, negative
+from engine.compiler.journeys.waits import date_ref, negative
 from engine.core.journey import (
     CalendarTrigger,
     ClockTrigger,

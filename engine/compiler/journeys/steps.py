@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.compiler.changes import compile_change
 from engine.compiler.conditions.compile import NEVER, Conditions
 from engine.compiler.conditions.names import (
     VALUE_GROUPS,
@@ -16,9 +15,10 @@ from engine.compiler.conditions.names import (
     resolve,
     resolve_value,
 )
-from engine.compiler.offers import SEGMENT, Shape, names_of_codes, offers_of, problems_of_shape
-from engine.compiler.sends import channels_of, policy_of
-from engine.compiler.waits import compile_moment
+from engine.compiler.incentives.offers import SEGMENT, Shape, names_of_codes, offers_of, problems_of_shape
+from engine.compiler.journeys.changes import compile_change
+from engine.compiler.journeys.sends import channels_of, policy_of
+from engine.compiler.journeys.waits import compile_moment
 from engine.compiler.walk import FlatStep, StepIds, flatten
 from engine.core import journey as run
 from engine.core.conditions import condition as core

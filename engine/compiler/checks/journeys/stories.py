@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.conditions.compile import channel_problem
-from engine.compiler.offers import names_of_codes
+from engine.compiler.incentives.offers import names_of_codes
 from engine.compiler.walk import every_step
 from engine.language.nodes import part
 from engine.language.steps.send import Send

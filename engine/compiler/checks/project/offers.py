@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import ProjectCheckInput
-from engine.compiler.offers import problems_of
+from engine.compiler.incentives.offers import problems_of
 from engine.problem import Problem
 
 

@@ -9,8 +9,8 @@ from decimal import Decimal
 
 from engine.compiler.conditions.compile import NEVER, Conditions
 from engine.compiler.conditions.names import NameScope, resolve
+from engine.compiler.incentives.ranges import WHOLE, Range, outside, overlap, ranges_of, shown_edge, values_of
 from engine.compiler.project_context import ProjectContext
-from engine.compiler.ranges import WHOLE, Range, outside, overlap, ranges_of, shown_edge, values_of
 from engine.config.pools import OfferChoice, OfferLine
 from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition

@@ -1,0 +1,1 @@
+"""Checks of one journey: each step for itself, and along every path."""

@@ -1,0 +1,1 @@
+"""Checks of what messages print: names, texts, languages, prices and promised percentages."""

@@ -1,0 +1,1 @@
+"""Offers, points and tiers of config.yaml, with what the catalogue says."""
