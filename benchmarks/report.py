@@ -22,8 +22,8 @@ from benchmarks.figures import Aim, Figure, Spent, figure, spent
 from benchmarks.workers import server
 from engine.core.journeys import Journeys
 from engine.core.policy import Policy
-from engine.figures import reports
 from engine.figures.period import asked
+from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.store import meta
 from engine.store.counting import daily_counts

@@ -8,9 +8,10 @@ from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
-from engine.figures import period, reports
+from engine.figures import period
 from engine.figures.period import Granularity, Spelling
-from engine.figures.reports import ReportTopic
+from engine.figures.reports import by_name as reports
+from engine.figures.reports.by_name import ReportTopic
 from engine.figures.request import ReportRequest
 from engine.invocation import command
 from engine.problem import did_you_mean

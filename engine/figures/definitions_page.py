@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from engine.figures.audit import AUDIT
-from engine.figures.codes import CODES
 from engine.figures.customer_metrics import CUSTOMER_METRICS
-from engine.figures.deployments import CONTROLLED, DEPLOYMENTS
 from engine.figures.experiments.metrics import EXPERIMENT, SIZE
-from engine.figures.forecasts import FORECAST_METRICS
-from engine.figures.forecasts_beside import FORECASTS_BESIDE
-from engine.figures.forecasts_page import FORECASTS
 from engine.figures.metrics import METRICS, Metric
-from engine.figures.points import POINTS_METRICS
-from engine.figures.reach import REACH
-from engine.figures.recommendations import RECOMMENDATIONS
-from engine.figures.segments import SEGMENTS
-from engine.figures.year import IN_CATEGORY, YEAR
+from engine.figures.reports.audit import AUDIT
+from engine.figures.reports.codes import CODES
+from engine.figures.reports.deployments import CONTROLLED, DEPLOYMENTS
+from engine.figures.reports.forecasts import FORECAST_METRICS
+from engine.figures.reports.forecasts_beside import FORECASTS_BESIDE
+from engine.figures.reports.forecasts_page import FORECASTS
+from engine.figures.reports.points import POINTS_METRICS
+from engine.figures.reports.reach import REACH
+from engine.figures.reports.recommendations import RECOMMENDATIONS
+from engine.figures.reports.segments import SEGMENTS
+from engine.figures.reports.year import IN_CATEGORY, YEAR
 
 _HEAD = """\
 # What every figure means

@@ -16,10 +16,10 @@ from engine.config import Config
 from engine.core.decision.effects import Alert
 from engine.core.journeys import Journeys
 from engine.errors import WorldError
-from engine.figures import reports
 from engine.figures.html import as_html
 from engine.figures.report import FiguresReport
-from engine.figures.reports import OVERVIEW
+from engine.figures.reports import by_name as reports
+from engine.figures.reports.by_name import OVERVIEW
 from engine.figures.request import ReportRequest
 from engine.figures.text import as_text
 from engine.runtime import staff_mail

@@ -16,9 +16,9 @@ from sqlalchemy import Connection
 from engine.core.facts.customer import Facts, Reach, why_closed
 from engine.core.journeys import Journeys
 from engine.core.policy import Policy
-from engine.figures import reports
 from engine.figures.period import Period
 from engine.figures.report import FiguresReport, Row, Table
+from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.store.audience import base_groups
 from engine.store.customers.customer_codec import dump_reach

@@ -14,9 +14,9 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
-from engine.figures import reports
 from engine.figures.period import Period
 from engine.figures.report import FiguresReport, Row, Table
+from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import ShopFacts

@@ -19,10 +19,10 @@ from sqlalchemy import Connection
 
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.figures import reports
 from engine.figures.asking import AskedReport, understood
 from engine.figures.period import Granularity, Period
 from engine.figures.report import FiguresReport
+from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import ShopFacts

@@ -5,7 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from pathlib import Path
 
-from engine.figures import (
+from engine.figures.customer_metrics import CUSTOMER_METRICS
+from engine.figures.definitions_page import page
+from engine.figures.experiments.metrics import EXPERIMENT, SINCE
+from engine.figures.metrics import COMPARED, METRICS, Metric
+from engine.figures.reports import (
     audit,
     channels,
     codes,
@@ -19,11 +23,7 @@ from engine.figures import (
     segments,
     year,
 )  # fmt: skip
-from engine.figures.customer_metrics import CUSTOMER_METRICS
-from engine.figures.definitions_page import page
-from engine.figures.experiments.metrics import EXPERIMENT, SINCE
-from engine.figures.forecasts_beside import FORECASTS_BESIDE
-from engine.figures.metrics import COMPARED, METRICS, Metric
+from engine.figures.reports.forecasts_beside import FORECASTS_BESIDE
 from tests.conftest import Golden
 
 ROOT = Path(__file__).parents[2]

@@ -12,10 +12,10 @@ from pathlib import Path
 
 import pytest
 
-from engine.figures import reports
 from engine.figures.html import as_html
 from engine.figures.period import Granularity, Period
-from engine.figures.reports import KINDS, ReportTopic
+from engine.figures.reports import by_name as reports
+from engine.figures.reports.by_name import KINDS, ReportTopic
 from engine.figures.request import ReportRequest
 from engine.values import DAY, HOUR, Money
 from tests.npm import installed

@@ -14,10 +14,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.figures import reports
 from engine.figures.experiments.experiment import experiments_of
 from engine.figures.period import Period
 from engine.figures.report import FiguresReport, Row, Table
+from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.store.persons.erasure import erase
 from tests import stores

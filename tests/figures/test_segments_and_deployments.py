@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 
-from engine.figures import reports
 from engine.figures.period import Period
 from engine.figures.report import FiguresReport, Row, Table
+from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.ids import in_holdout
 from engine.values import DAY, HOUR, Money

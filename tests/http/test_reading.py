@@ -20,11 +20,11 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from engine.clock import SystemClock
-from engine.figures import reports
 from engine.figures.asking import AskedReport, understood
 from engine.figures.export import as_csv, as_json
 from engine.figures.period import Granularity
-from engine.figures.reports import KINDS, NAMES, ReportTopic
+from engine.figures.reports import by_name as reports
+from engine.figures.reports.by_name import KINDS, NAMES, ReportTopic
 from engine.http.problems import Refusal
 from engine.http.reading.report_routes import ReportForm, make_report
 from engine.http.reading.shared_answers import MOST_WAITING, ReadAnswer, SharedAnswers

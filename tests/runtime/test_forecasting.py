@@ -13,8 +13,8 @@ from sqlalchemy import Connection
 
 from engine.core.facts.forecasts import Forecast, ForecastRefusal
 from engine.core.happening import Event
-from engine.figures import reports
 from engine.figures.period import asked
+from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.runtime.advance import forecasting
 from engine.runtime.advance.maintenance import sweep_segments_in_slices

@@ -19,9 +19,9 @@ import structlog
 from engine.clock import ManualClock
 from engine.daemon import Daemon
 from engine.errors import WorldError
-from engine.figures import reports
 from engine.figures.period import Period
-from engine.figures.reports import OVERVIEW
+from engine.figures.reports import by_name as reports
+from engine.figures.reports.by_name import OVERVIEW
 from engine.figures.request import ReportRequest
 from engine.store.daemon import backlog
 from engine.store.incentives import code_report

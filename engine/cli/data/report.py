@@ -180,7 +180,7 @@ def _forecasts(session: Session, as_of: str) -> None:
     the tables of its page."""
     from engine.cli.reports import forecasts as told
     from engine.cli.stores import journeys_of, look_into_store
-    from engine.figures.forecasts import NO_FACT, not_yet
+    from engine.figures.reports.forecasts import NO_FACT, not_yet
     from engine.runtime.advance import forecasting
 
     with look_into_store(session.folder) as conn:
@@ -223,9 +223,10 @@ def _made(
 
     from engine.cli.stores import journeys_of
     from engine.errors import UsageError
-    from engine.figures import period, reports
+    from engine.figures import period
     from engine.figures.asking import understood
     from engine.figures.experiments.sizing import asked_share
+    from engine.figures.reports import by_name as reports
     from engine.figures.request import ReportRequest
     from engine.runtime.advance import forecasting
 

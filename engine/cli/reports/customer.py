@@ -32,7 +32,7 @@ from engine.core.facts.computed import windowed_value
 from engine.core.facts.fold import moments_of
 from engine.core.facts.rule import FactRule
 from engine.core.facts.tally import FEW, expected_gap, median_gap
-from engine.figures.forecast_words import why_none
+from engine.figures.reports.forecast_words import why_none
 from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import history
 from engine.values import DAY, Type, Value, iso

@@ -11,7 +11,7 @@ from engine.core.facts.forecasts import (
     Forecast,
     SpendingModel,
 )
-from engine.figures.forecast_words import OFF, edges, why_none
+from engine.figures.reports.forecast_words import OFF, edges, why_none
 
 
 @dataclass(frozen=True, slots=True)

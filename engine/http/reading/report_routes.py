@@ -12,9 +12,10 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from engine.errors import UsageError
-from engine.figures import export, reports
+from engine.figures import export
 from engine.figures.asking import AskedReport, UnknownReportError, understood
 from engine.figures.period import Granularity, Spelling
+from engine.figures.reports import by_name as reports
 from engine.http.console.openapi_reading import REPORT
 from engine.http.context import Context, store_is_silent
 from engine.http.keys import Keys

@@ -11,30 +11,30 @@ from enum import Enum, StrEnum, auto
 from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
-from engine.figures.audit import audit
-from engine.figures.channels import channels
-from engine.figures.codes import codes
-from engine.figures.cohorts import cohorts
-from engine.figures.cohorts import usual_period as cohorts_until
 from engine.figures.content import ReportContent, ReportScope
-from engine.figures.deployments import deployments
 from engine.figures.experiments.sizing import sizes
 from engine.figures.experiments.tables import experiments, verdicts_of
-from engine.figures.forecasts import forecast
-from engine.figures.forecasts import usual_period as forecasts_until
-from engine.figures.forecasts_beside import forecasts_beside
-from engine.figures.journeys import all_journeys, one_journey
 from engine.figures.numbers import time_shown
-from engine.figures.overview import customers, overview
 from engine.figures.period import Period, asked
-from engine.figures.points import points
-from engine.figures.reach import reach
-from engine.figures.recommendations import recommendations
 from engine.figures.report import FiguresReport
+from engine.figures.reports.audit import audit
+from engine.figures.reports.channels import channels
+from engine.figures.reports.codes import codes
+from engine.figures.reports.cohorts import cohorts
+from engine.figures.reports.cohorts import usual_period as cohorts_until
+from engine.figures.reports.deployments import deployments
+from engine.figures.reports.forecasts import forecast
+from engine.figures.reports.forecasts import usual_period as forecasts_until
+from engine.figures.reports.forecasts_beside import forecasts_beside
+from engine.figures.reports.journeys import all_journeys, one_journey
+from engine.figures.reports.overview import customers, overview
+from engine.figures.reports.points import points
+from engine.figures.reports.reach import reach
+from engine.figures.reports.recommendations import recommendations
+from engine.figures.reports.segments import segments
+from engine.figures.reports.year import usual_period as year_until
+from engine.figures.reports.year import year
 from engine.figures.request import ReportRequest
-from engine.figures.segments import segments
-from engine.figures.year import usual_period as year_until
-from engine.figures.year import year
 from engine.store import counting_past
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import ShopFacts, What

@@ -12,8 +12,8 @@ from engine.core.journey import EventTrigger, Journey, SegmentTrigger, SendStep
 from engine.figures.content import ReportContent, ReportScope
 from engine.figures.metrics import Metric, Unit, Value, ratio
 from engine.figures.period import Period
-from engine.figures.reach import reach_and_why_not, reach_of
 from engine.figures.report import Row, Table
+from engine.figures.reports.reach import reach_and_why_not, reach_of
 from engine.statistics.proportions import Proportion, wilson
 from engine.store.amounts import amount_of
 from engine.store.audience import base_groups, memberships

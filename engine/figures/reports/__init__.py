@@ -1,0 +1,1 @@
+"""The reports, one by one: what each is made of."""
