@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from engine.cli.forges.api import patiently
-
 
 class Forge(StrEnum):
     """Where a review can be posted."""
@@ -62,6 +60,8 @@ class MergeRequest(Protocol):
 
 def post_comment(request: MergeRequest, mark: str, text: str) -> Posted:
     """Writes the comment, or brings the one that begins with `mark` up to date. Raises ForgeError."""
+    from engine.cli.forges.api import patiently
+
     return patiently(lambda: _post(request, mark, text))
 
 
@@ -93,6 +93,7 @@ def _ours(request: MergeRequest, mark: str) -> list[ForgeComment]:
 
 def post_labels(request: MergeRequest, labels: Sequence[str], known: Collection[str]) -> None:
     """Leaves of the labels that are `known` only `labels`. Raises ForgeError."""
+    from engine.cli.forges.api import patiently
 
     def change() -> None:
         present = set(request.labels())
