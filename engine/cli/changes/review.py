@@ -185,7 +185,7 @@ def _change(
         zone=zone(project.config.timezone),
         currency=project.config.currency,
         against=commit,
-        has_snapshot=snapshot is not None,
+        snapshot=str(snapshot or ""),
         within=place_in_repository(project.folder),
         made=made,
         refusals=refusals,

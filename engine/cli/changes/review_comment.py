@@ -75,7 +75,7 @@ class ReviewedChange:
     that is to be mended; `pictures`: Mermaid by journey; `patch`: the
     files as git compares them. `against`: the commit it is compared with. `within`: where the project stands
     in its repository, "" or ending in `/`. `made`: the folder with pictures before and after, if one was
-    wanted. `not_played`: why the events of the snapshot are not."""
+    wanted. `snapshot`: as it was named, "": none; `not_played`: why its events are not."""
 
     differences: ProjectDiff
     plan: DeploymentPlan | None
@@ -88,7 +88,7 @@ class ReviewedChange:
     zone: ZoneInfo
     currency: str
     against: str
-    has_snapshot: bool = False
+    snapshot: str = ""
     within: str = ""
     made: PicturesMade | None = None
     refusals: Sequence[Problem] = ()
@@ -191,7 +191,7 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
         yield f"Before and after: {_pictures(change.made)}{where}\n"
     if change.plan is not None:
         yield from _people(change.plan, change.zone, change.differences)
-    elif change.has_snapshot:
+    elif change.snapshot:
         yield "_What becomes of the people inside is not known while files have mistakes._\n"
     else:
         yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
@@ -425,16 +425,18 @@ def _tests(stories: StoriesReport) -> str:
 
 
 def _timelines(change: ReviewedChange) -> str:
-    from engine.cli.changes.replay_comparison import side_by_side
+    from engine.cli.changes.replay_comparison import PlayedStream, side_by_side
 
     assert change.comparison is not None
-    blocks = []
+    blocks, stream = [], PlayedStream((change.snapshot,), "", change.against[:12], strict=True)
     for timeline in change.comparison.timelines:
         lines = (
             f"{sign} {_local(event.at, change.zone)}  {event.words}"
             for sign, event in side_by_side(timeline.before, timeline.after)
         )
-        blocks.append("\n".join([f"  {timeline.like:,} like this", *lines]))
+        command = stream.story_of(timeline)
+        as_test = [f"  as a test: {command}"] if command is not None else []
+        blocks.append("\n".join([f"  {timeline.like:,} like this", *lines, *as_test]))
     return "\n\n".join(blocks)
 
 
