@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections import Counter, defaultdict
 from collections.abc import Iterator
 from contextlib import closing
 from typing import Any
@@ -23,7 +22,8 @@ from engine.store.counting.daily_counts import ShopFacts
 from engine.store.database import Store
 from engine.store.serialization import dump_values
 from engine.store.sql import change_many, insert_many
-from engine.values import DAY, HOUR, Instant, instant, local_date, zone
+from engine.values import DAY, HOUR, Instant, instant
+from tests.figures.incentives_anew import codes_anew, recommended_anew
 from tests.stores import new_store
 
 ZONE = "Europe/Berlin"
@@ -62,8 +62,8 @@ def figures(table: Table, row: Row, *, before: bool = False) -> dict[str, Any]:
     return {metric.name: value for metric, value in zip(table.metrics, values, strict=True)}
 
 
-def is_in(period: Period, at: Instant | None) -> bool:
-    return at is not None and local_date(at, zone(ZONE)) in period
+def products_of(fields: Any) -> set[str]:
+    return {item["product_id"] for item in fields["items"]}
 
 
 @given(st.lists(codes, max_size=12), st.lists(uses, max_size=12))
@@ -74,7 +74,6 @@ def test_codes(store: Store, given_: list[Any], shown: list[Any]) -> None:
         for number, (pool, journey, who, taken, expires, used, back) in enumerate(given_)
     ]
     pool_of = {value: pool for _, pool, value, *_ in rows}
-    journey_of = {(value, who): journey for _, _, value, _, who, *_, journey in rows}
     told_of = [(f"C{number}", *rest) for number, *rest in shown if f"C{number}" in pool_of]
 
     def fill(conn: Connection) -> None:
@@ -91,26 +90,13 @@ def test_codes(store: Store, given_: list[Any], shown: list[Any]) -> None:
 
     store.write(fill)
     report = told(store, "codes")
-    for by, table in zip(("pool", "journey"), report.tables, strict=False):
-        for before, period in ((False, PERIOD), (True, PERIOD.before())):
-            expected: defaultdict[str, Counter[str]] = defaultdict(Counter)
-            for _, pool, _, _, _, taken, expires, used, back, journey in rows:
-                found = expected[pool if by == "pool" else journey]
-                found["codes_given"] += is_in(period, taken)
-                found["codes_used"] += is_in(period, used)
-                found["codes_given_back"] += used is None and is_in(period, back)
-                found["codes_expired"] += (
-                    used is None and back is None and is_in(period, expires) and expires < NOW
-                )
-            for value, who, at, amount, currency, verdict in told_of:
-                found = expected[pool_of[value] if by == "pool" else journey_of.get((value, who), "")]
-                if is_in(period, at):
-                    found["code_orders"] += verdict == "used"
-                    found["code_revenue"] += amount if verdict == "used" and currency == "EUR" else 0
-                    found["codes_refused"] += verdict != "used"
+    for before, period in ((False, PERIOD), (True, PERIOD.before())):
+        with store.read() as conn:
+            found = codes_anew(conn, period, NOW)
+        for expected, table in zip(found, report.tables, strict=True):
             lines = {row.label: figures(table, row, before=before) for row in table.rows}
             for name, counts in expected.items():
-                line = lines.get(name or "of no journey", {})
+                line = lines.get(name, {})
                 for figure, many in counts.items():
                     assert float(line.get(figure, 0)) == many, (name, figure)
 
@@ -162,21 +148,8 @@ def test_recommendations(store: Store, at: list[Instant], products: list[Any], b
     store.write(fill)
     report = told(store, "recommendations")
     for before, period in ((False, PERIOD), (True, PERIOD.before())):
-        expected: defaultdict[str, Counter[str]] = defaultdict(Counter)
-        messages: defaultdict[str, set[tuple[int, str]]] = defaultdict(set)
-        for (number, who, name, product), (source, _) in lines.items():
-            if is_in(period, at[number]):
-                is_bought = any(
-                    person == who and at[number] < when <= at[number] + WITHIN and product in some
-                    for person, when, some in bought
-                )
-                for label in (name, f"{name}, from {source}"):
-                    expected[label]["products_shown"] += 1
-                    expected[label]["products_bought"] += is_bought
-                    messages[label].add((number, who))
-        for label, of_label in messages.items():
-            expected[label]["list_messages"] = len(of_label)
-            expected[label]["list_clicked"] = len(of_label & clicked)
+        with store.read() as conn:
+            expected = recommended_anew(conn, period, products_of)
         table = report.tables[0] if report.tables else None
         rows = {row.label: row for row in table.rows} if table is not None else {}
         assert set(expected) <= set(rows)

@@ -40,8 +40,9 @@ LOST = 30
 class Living(Experimenting):
     """A shop with segments. `gone`: what those who were erased have left in the counts."""
 
+    files = (MINE | SEGMENTS, CHANGED | SEGMENTS)
+
     def __init__(self, folder: Path) -> None:
-        self.files = (MINE | SEGMENTS, CHANGED | SEGMENTS)
         super().__init__(folder, self.files[0])
         self.gone = Rows()
 

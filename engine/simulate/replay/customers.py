@@ -33,13 +33,11 @@ class _Blank:
 
 @dataclass(slots=True)
 class Customers:
-    """Customers by id. `strict`: who has no address or consent is not reached. `whole`: `decide` is
-    asked about every event, also where nothing can follow from it, for who listens to the decider."""
+    """Customers by id. `strict`: who has no address or consent is not reached."""
 
     journeys: Journeys
     decider: Decider
     strict: bool
-    whole: bool = False
     states: dict[str, CustomerState] = field(default_factory=dict)
     now: Instant = Instant(0)
     _shortcut: Shortcut = field(init=False)
@@ -85,7 +83,7 @@ class Customers:
         """An event; `decide` is asked where anything may follow from it."""
         state = self.state(customer, now)
         short = self._shortcut
-        if state.collecting or (state.enrollments and short.cares(state, event)) or self.whole:
+        if state.collecting or (state.enrollments and short.cares(state, event)):
             self._keep(customer, self.decider.apply(state, event, now))
             return
         # From here on the facts hold the event, so `decide` must not count it again
