@@ -1,9 +1,10 @@
-"""Reports of a large shop: the overview of 30 days and of a year, on SQLite and on PostgreSQL, beside one
-reading of the table that they are summed from.
+"""Reports of a large shop: all of them, on SQLite and on PostgreSQL, beside one reading of the table of daily
+counts, which most of them are summed from.
 
-A report reads the table of daily counts, whose rows follow from days, journeys, steps and channels and not
-from customers and messages; the counts in it are those of a million customers who order for two years and get
-three million messages. Who can be written to is counted over the customers themselves.
+Its rows follow from days, journeys, steps and channels and not from customers and messages; the counts in it
+are those of a million customers who order for two years and get three million messages. Who can be written
+to, codes, recommended products, experiments and the audit are counted over the customers, their runs and
+their orders themselves, which lie beside it (`large_shop`).
 """
 
 from __future__ import annotations
@@ -19,19 +20,21 @@ from statistics import median
 from sqlalchemy import Connection
 
 from benchmarks.figures import Aim, Figure, Spent, figure, spent
+from benchmarks.large_shop import fill_history
 from benchmarks.workers import server
+from engine import project
 from engine.core.journeys import Journeys
-from engine.core.policy import Policy
 from engine.figures.period import asked
 from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
+from engine.runtime.publish.deploy import deploy
 from engine.store import meta
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import EPOCH, Counted, GoalKind, What
 from engine.store.customers.customer_codec import CustomerMarks, dump_marks
 from engine.store.database import Store, open_store
 from engine.store.sql import insert_many
-from engine.values import Instant
+from engine.values import DAY, Instant
 
 CUSTOMERS, MESSAGES = 1_000_000, 3_000_000
 DAYS, SHORT_DAYS = 731, 60
@@ -46,6 +49,54 @@ _OF_MESSAGES = (
     (What.SENT, 1.0), (What.DELIVERED, 0.97), (What.BOUNCED, 0.01), (What.OPENED, 0.3), (What.CLICKED, 0.06),
     (What.UNSUBSCRIBED, 0.002), (What.ATTRIBUTED, 0.01),
 )  # fmt: skip
+_CONFIG = """
+shop: {name: Bench, url: https://shop.example, address: "Main Street 1, Sofia"}
+timezone: UTC
+currency: EUR
+languages: [en]
+store: sqlite:///shop.db
+holdout: 2%
+channels:
+  email: {via: outbox, from: hello@shop.example, price: 0.0004 EUR}
+  push: {via: outbox}
+policies:
+  marketing: {consent: marketing, quiet: none, caps: none}
+points:
+  earn: [{event: order_placed, points: 1 for each 1 EUR of total}]
+  pending: 14 days
+  expire: 365 days after earning
+"""
+_SCHEMAS = {
+    "schemas/customer.yaml": "facts:\n  orders_count: count of order_placed\n",
+    "schemas/events.yaml": """events:
+  signed_up: {}
+  order_placed: {fields: {order_id: text, total: money}}
+""",
+}
+_SEGMENT = "segment: segment_{n}\nabout: Orders.\nwho: {{orders_count: at least {n}}}\n"
+_JOURNEY = """
+journey: journey_{number:02}
+start: {{event: signed_up}}
+again: never
+goal: {{event: order_placed, within: 14 days}}
+holdout: 5%
+steps:
+  - wait: {wait}
+    id: step_1
+  - split: split
+    into:
+      50% a: [{{add: {{points: 1}}}}]
+      50% b: [{{add: {{points: 2}}}}]
+"""
+REPORTS = (
+    ("overview", "30 days"), ("overview", "1 year"), ("customers", "1 year"), ("cohorts", "1 year"),
+    ("journeys", "1 year"), ("journey", "1 year"), ("channels", "1 year"), ("segments", "1 year"),
+    ("codes", "1 year"), ("points", "1 year"), ("recommendations", "30 days"), ("recommendations", "1 year"),
+    ("deployments", "30 days"), ("experiments", "1 year"), ("audit", "30 days"), ("year", "1 year"),
+)  # fmt: skip
+OF = {"journey": "journey_07", "year": "c0000001"}
+"""What reports of one thing are about."""
+
 _DOCUMENTS = ("attributes", "folded", "memory", "seen", "segments")
 _CHUNK = 20_000
 
@@ -56,29 +107,52 @@ def run(short: bool) -> list[Figure]:
     found: list[Figure] = []
     with tempfile.TemporaryDirectory(prefix="perennial-bench-") as name:
         folder = Path(name)
-        found += _of_store(open_store("sqlite:///shop.db", folder), "SQLite", days, people)
+        found += _of_store(open_store("sqlite:///shop.db", folder), "SQLite", folder, days, people)
         with server(folder) as url:
-            found += _of_store(open_store(url, folder), "PostgreSQL", days, people)
+            found += _of_store(open_store(url, folder), "PostgreSQL", folder, days, people)
     return found
 
 
-def _of_store(store: Store, database: str, days: int, people: int) -> list[Figure]:
+def _of_store(store: Store, database: str, folder: Path, days: int, people: int) -> list[Figure]:
     try:
+        journeys = publish(store, folder)
         fill_customers(store, people)
         fill_counts(store, days)
+        fill_history(store, NOW, days, JOURNEYS)
         counts = analyze(store)
         return [
-            _figure(store, f"{name}, {length}, {database}", name, length, counts)
-            for name, length in (("overview", "30 days"), ("overview", "1 year"), ("customers", "1 year"),
-                                 ("journeys", "1 year"), ("channels", "1 year"))
+            _figure(store, f"{name}, {length}, {database}", ReportRequest(
+                name, asked(TODAY, length=length), OF.get(name, ""), is_usual=name == "experiments",
+            ), journeys, counts)
+            for name, length in REPORTS
         ]  # fmt: skip
     finally:
         store.close()
 
 
-def _figure(store: Store, what: str, name: str, length: str, counts: int) -> Figure:
-    journeys = Journeys({}, channels=CHANNELS, policies={"marketing": Policy("marketing")})
-    wanted = ReportRequest(name, asked(TODAY, length=length))
+def publish(store: Store, folder: Path) -> Journeys:
+    """Twenty journeys with a holdout and a split each, and a deployment that changes them all."""
+    for days, wait in ((40, "2 days"), (20, "3 days")):
+        shop = folder / f"shop{days}"
+        files = (
+            {"config.yaml": _CONFIG}
+            | _SCHEMAS
+            | {
+                f"journeys/journey_{number:02}.yaml": _JOURNEY.format(number=number, wait=wait)
+                for number in range(JOURNEYS)
+            }
+            | {f"segments/segment_{n}.yaml": _SEGMENT.format(n=n) for n in range(STEPS)}
+        )
+        for name, text in files.items():
+            (shop / name).parent.mkdir(parents=True, exist_ok=True)
+            (shop / name).write_text(text)
+        read = project.load(shop)
+        assert not read.has_errors, [problem for problem in read.problems if problem.is_error]
+        store.write(lambda conn, read=read, days=days: deploy(conn, read, Instant(NOW - days * DAY)))  # type: ignore[misc]
+    return read.journeys
+
+
+def _figure(store: Store, what: str, wanted: ReportRequest, journeys: Journeys, counts: int) -> Figure:
     ours, theirs = [], []
     for _ in range(RUNS):
         ours.append(_spent(store, lambda conn: reports.report(conn, wanted, journeys, NOW)))
