@@ -148,6 +148,20 @@ def test_a_message_reads_differently_by_what_a_setting_or_a_journey_puts_into_it
     assert f"  + email en: {worth} for you: Hello" in out
 
 
+def test_a_code_that_is_chosen_by_a_fact_that_is_gone_ends_no_comparison(shop: Shop) -> None:
+    with_code(shop)
+    lines = "less than 60 EUR: {pool: HELLO10, valid: 3 days}, else: {pool: HELLO15, valid: 3 days}"
+    replace(
+        shop, "config.yaml", "policies:", f"  HELLO: {{choose: total_spent, into: {{{lines}}}}}\npolicies:"
+    )
+    replace(shop, "journeys/welcome.yaml", "code: HELLO10\n    valid: 7 days", "code: HELLO")
+    git(shop.folder, "commit", "-a", "-m", "chosen")
+    replace(shop, "schemas/customer.yaml", "  total_spent: sum of order_placed.total\n", "")
+    said = shop.run("diff")
+    assert said.code == 0, said.err
+    assert "facts.total_spent" in said.out
+
+
 def test_a_setting_that_no_message_shows_changes_none(shop: Shop) -> None:
     with_code(shop)
     replace(shop, "config.yaml", "quiet: 21:00-09:00", "quiet: 22:00-08:00")

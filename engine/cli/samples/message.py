@@ -210,6 +210,8 @@ def _along(values: RenderValues, paths: Mapping[str, str]) -> RenderValues:
 
 
 def _offer_before(journey: Journey, send: SendStep) -> Offer | None:
-    """The first offer of the code that stands last before a message; None: no code does."""
+    """The first offer of the code that stands last before a message; None: no code does. In a project with
+    mistakes a step may have none: whom it chooses by is not known."""
     before = journey.steps[: journey.steps.index(send)]
-    return next((step.offers[0] for step in reversed(before) if isinstance(step, CodeStep)), None)
+    codes = (step for step in reversed(before) if isinstance(step, CodeStep))
+    return next((step.offers[0] for step in codes if step.offers), None)
