@@ -6,7 +6,7 @@ from __future__ import annotations
 import random
 import re
 import subprocess
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from functools import partial
@@ -37,10 +37,12 @@ class CannotError(Exception):
 
 
 class History:
-    """Edits a project below `folder`, at random but always the same for a seed."""
+    """Edits a project below `folder`, at random but always the same for a seed. `more`: kinds of edits beside
+    those of this file."""
 
-    def __init__(self, folder: Path, seed: int) -> None:
+    def __init__(self, folder: Path, seed: int, more: Sequence[Callable[[History], Commit]] = ()) -> None:
         self.folder = folder
+        self.edits = (*EDITS, *more)
         self.dice = random.Random(seed)
         self.number = 0
         self.broken: dict[Path, bytes] = {}
@@ -50,7 +52,7 @@ class History:
     def commits(self, count: int) -> Iterator[Commit]:
         """Makes so many commits, and says of each what it is when it is made."""
         made = unsound = 0
-        good = "HEAD"
+        good = commit_at(self.folder)
         while made < count:
             self.number += 1
             edit: Callable[[History], Commit]
@@ -60,7 +62,7 @@ class History:
             elif unsound > 3:
                 edit = partial(go_back, to=good)
             else:
-                edit = self.dice.choice(EDITS)
+                edit = self.dice.choice(self.edits)
             try:
                 commit = edit(self)
             except CannotError:

@@ -3,10 +3,10 @@ and its counts agree with versions that are played by themselves."""
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import re
 from collections import Counter, defaultdict
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -16,11 +16,18 @@ from engine.project import load
 from engine.simulate.replay.replay import ReplayOptions, replay
 from tests.cli.conftest import Answer, Shop
 from tests.cli.journey_history import Commit, History, Meaning
+from tests.cli.shop_edits import SHOP_EDITS
 from tests.cli.test_renames import git
 
 _ROW = re.compile(r"^\| (\w+): send (\w+) via (\w+) \| ([\d,]+) \| ([\d,]+) \| [-+\d,]+ \|$", re.MULTILINE)
 _CHANGED = re.compile(r"something happens differently to \*\*([\d,]+)\*\*")
 _ACTS = re.compile(r"(?<!\\)\]\(|^\s*/[a-z]|<(?!!-- perennial)|(?<!\\)`x", re.MULTILINE)
+
+FIRST, LAST_DAY = dt.date(2026, 11, 21), 28
+PEOPLE = [
+    {"customer_id": f"c{number:02}", "email": f"c{number:02}@example.com", "consent": {"email": "given"}}
+    for number in range(40)
+]
 
 
 @dataclass(frozen=True)
@@ -48,26 +55,29 @@ def played(shop: Shop, events: Path, out: Path) -> Played | None:
     return Played(messages, {name: sorted(rows) for name, rows in customers.items()})
 
 
-def events_of(names: tuple[str, ...]) -> Iterator[str]:
-    """A month of forty customers who do everything that starts or ends something."""
+def events_of(names: tuple[str, ...]) -> dict[int, list[str]]:
+    """By day, four weeks of forty customers who do everything that starts or ends something."""
+    days: dict[int, list[str]] = {}
     for number in range(40):
         name = names[number % len(names)]
         second = names[(number * 7 + 3) % len(names)]
-        day, hour = number % 28 + 1, number % 24
+        first, hour = number % 7 * 4, number % 4 + 7
         fields = {"total": 20 + number, "order_id": f"o{number}", "cart_id": f"k{number}", "source": "shop"}
-        for event, at in ((names[0], f"{day:02}T{hour:02}"), (name, f"{day:02}T23"), (second, "29T12")):
-            row = {"customer_id": f"c{number:02}", "event": event, "at": f"2026-10-{at}:00:00Z"}
-            yield json.dumps({**row, "properties": fields}) + "\n"
+        for event, day, at in ((names[0], first, hour), (name, first, 11), (second, LAST_DAY, 11)):
+            moment = f"{FIRST + dt.timedelta(days=day)}T{at:02}:00:00Z"
+            row = {"customer_id": f"c{number:02}", "event": event, "at": moment, "properties": fields}
+            days.setdefault(day, []).append(json.dumps(row) + "\n")
+    return days
 
 
-def walk(shop: Shop, seed: int, commits: int, events: Path, snapshot: Path) -> Counter[str]:
+def walk(shop: Shop, seed: int, commits: int, snapshot: Path) -> Counter[str]:
     """Reviews each commit against the one before. How many of each meaning there were."""
     seen: Counter[str] = Counter()
-    history = History(shop.folder, seed)
+    history = History(shop.folder, seed, SHOP_EDITS)
     out = shop.folder.parent / "played"
-    before = played(shop, events, out / "0")
+    before = played(shop, snapshot, out / "0")
     for number, commit in enumerate(history.commits(commits), start=1):
-        now = played(shop, events, out / str(number))
+        now = played(shop, snapshot, out / str(number))
         what = f"seed {seed}, commit {number}: {commit.subject}"
         answer = shop.run("review", "--base", "HEAD~1", "--snapshot", str(snapshot), "--format", "json")
         seen += look(what, answer, commit, (before, now), is_whole=not history.broken)
@@ -105,13 +115,14 @@ def look(
     is_played = before is not None and now is not None
     assert "### What would be sent" in text or not is_played, what
     assert "### What would be sent" not in text or now is not None, what
+    changed = 0
     if before is not None and now is not None:
-        compare(what, text, before, now)
-    return Counter({commit.meaning: 1, "passes": said["passes"], "played": is_played})
+        changed = compare(what, text, before, now)
+    return Counter({commit.meaning: 1, "passes": said["passes"], "played": is_played, "differs": changed > 0})
 
 
-def compare(what: str, text: str, before: Played, now: Played) -> None:
-    """The comment counts what these two versions did."""
+def compare(what: str, text: str, before: Played, now: Played) -> int:
+    """The comment counts what these two versions did. To how many something else happens."""
     told = _CHANGED.search(text)
     assert told is not None, what
     everybody = before.customers.keys() | now.customers.keys()
@@ -130,29 +141,29 @@ def compare(what: str, text: str, before: Played, now: Played) -> None:
         assert rows.items() <= differing.items(), what
     else:
         assert rows == differing, what
+    return changed
 
 
-def shop_with_events(shop: Shop, names: tuple[str, ...], tmp_path: Path) -> tuple[Path, Path]:
-    """Commits the project, and plays a month so that people are inside; the events and a snapshot."""
+def shop_with_events(shop: Shop, names: tuple[str, ...], tmp_path: Path) -> Path:
+    """Commits the project, and plays four weeks so that people are inside; a snapshot with the events."""
     git(shop.folder, "init", "-b", "main")
     git(shop.folder, "config", "core.autocrlf", "false")
     git(shop.folder, "add", "config.yaml", "journeys", "templates", "schemas")
     git(shop.folder, "commit", "-m", "first")
     (shop.folder / ".git/info/exclude").write_text("data/\nout/\n")
-    rows = (
-        {"customer_id": f"c{n:02}", "email": f"c{n:02}@example.com", "consent": {"email": "given"}}
-        for n in range(40)
-    )
-    people = "".join(json.dumps(row) + "\n" for row in rows)
-    events = tmp_path / "events.jsonl"
-    events.write_text("".join(sorted(events_of(names), key=lambda row: json.loads(row)["at"])))
-    (tmp_path / "people.jsonl").write_text(people)
-    for words in (("import", str(tmp_path / "people.jsonl")), ("import", "--live", str(events))):
-        assert shop.run(*words).code == 0
-    shop.play()
+    people = tmp_path / "people.jsonl"
+    people.write_text("".join(json.dumps(row) + "\n" for row in PEOPLE))
+    assert shop.run("import", str(people)).code == 0
+    for day, rows in sorted(events_of(names).items()):
+        # on its day: what is older starts nobody
+        shop.go_to(f"{FIRST + dt.timedelta(days=day)}T12:00:00+00:00")
+        events = tmp_path / f"events{day}.jsonl"
+        events.write_text("".join(rows))
+        assert shop.run("import", "--live", str(events)).code == 0
+        shop.play()
     snapshot = tmp_path / "snapshot.jsonl.gz"
     assert shop.run("snapshot", "--out", str(snapshot), "--last", "60 days").code == 0
-    return snapshot, snapshot
+    return snapshot
 
 
 SMALL = ("subscribed", "cart_updated", "order_placed")
@@ -162,19 +173,21 @@ SAMPLE = ("subscribed", "cart_updated", "order_placed", "product_viewed", "site_
 def test_some_weeks_of_a_small_shop(small_shop: Shop, tmp_path: Path) -> None:
     for name in ("birthday_gift", "cart_reminder", "thank_you", "winback"):
         assert small_shop.run("new", "journey", name).code == 0
-    events, snapshot = shop_with_events(small_shop, SMALL, tmp_path)
-    seen = walk(small_shop, 1, 24, events, snapshot)
+    snapshot = shop_with_events(small_shop, SMALL, tmp_path)
+    seen = walk(small_shop, 1, 24, snapshot)
     assert seen[Meaning.NOTHING] >= 4
     assert seen["played"] >= 8
+    assert seen["differs"] >= 2
 
 
 @pytest.mark.soak
 @pytest.mark.timeout(7200)
 @pytest.mark.parametrize("seed", [2, 3])
 def test_a_year_of_the_sample_shop(shop: Shop, tmp_path: Path, seed: int) -> None:
-    events, snapshot = shop_with_events(shop, SAMPLE, tmp_path)
-    seen = walk(shop, seed, 300, events, snapshot)
+    snapshot = shop_with_events(shop, SAMPLE, tmp_path)
+    seen = walk(shop, seed, 300, snapshot)
     assert seen["played"] >= 60
+    assert seen["differs"] >= 20
     assert seen["passes"] >= 20
 
 
@@ -184,5 +197,7 @@ def test_a_year_of_the_sample_shop(shop: Shop, tmp_path: Path, seed: int) -> Non
 def test_a_year_of_a_small_shop(small_shop: Shop, tmp_path: Path, seed: int) -> None:
     for name in ("birthday_gift", "cart_reminder", "thank_you", "winback"):
         assert small_shop.run("new", "journey", name).code == 0
-    events, snapshot = shop_with_events(small_shop, SMALL, tmp_path)
-    assert walk(small_shop, seed, 300, events, snapshot)["played"] >= 60
+    snapshot = shop_with_events(small_shop, SMALL, tmp_path)
+    seen = walk(small_shop, seed, 300, snapshot)
+    assert seen["played"] >= 60
+    assert seen["differs"] >= 20
