@@ -35,6 +35,7 @@ from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.runtime.process import event_loop
+from engine.runtime.process.garbage import keep_out_what_lasts
 from engine.runtime.publish.publisher import Publisher
 from engine.store.database import open_store
 from engine.store.keys import new_key
@@ -245,6 +246,7 @@ async def _serve(folder: Path) -> None:
     live = Live(loaded.config, published.intake, published.links, folder)
     context = Context(store, clock, lambda: live, lambda: None, lambda: "", Metrics())
     server = HttpServer(loaded.config.http.host, loaded.config.http.port)
+    keep_out_what_lasts()
     asyncio.get_running_loop().add_signal_handler(SIGTERM, server.stop)
     await server.run(create_app(context))
     store.close()

@@ -46,6 +46,7 @@ from engine.runtime.delivery.webhooks import WebhookCaller
 from engine.runtime.feedback.mailbox import Mailbox
 from engine.runtime.feeds.catalogue_feed import CatalogueFeed
 from engine.runtime.process import housekeeping
+from engine.runtime.process.garbage import keep_out_what_lasts
 from engine.runtime.process.health import Health
 from engine.runtime.process.housekeeping import Housekeeping
 from engine.runtime.process.instance_lock import InstanceLock
@@ -194,6 +195,7 @@ class Daemon:
             parts = self._parts(server)
             tasks = {asyncio.create_task(work, name=name) for name, work in parts.items()}
             self._scheduler.start()
+            keep_out_what_lasts()
             has_pages = server is not None and self.options.role is not Role.WORKER
             console = console_url(server.url, "/outbox", self._console_token) if server and has_pages else ""
             url = server.url if server else ""
@@ -527,6 +529,7 @@ class Daemon:
         self._webhooks.allow(config.egress)
         self._filling.wake()
         self.wake()
+        keep_out_what_lasts()
 
     async def _skip(self) -> float:
         """In a dry run: every message that is planned ends there."""

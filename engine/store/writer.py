@@ -15,6 +15,7 @@ from sqlalchemy import Connection, Engine
 from sqlalchemy.exc import DBAPIError, OperationalError
 
 from engine.store.counting import daily_counts
+from engine.store.sql import change
 
 T = TypeVar("T")
 
@@ -156,13 +157,18 @@ def _attempt(
     if alone:
         return job(conn), None
     counted = daily_counts.mark(conn)
+    # By hand: SQLAlchemy compiles its two statements anew each time, which takes as long as a small job.
+    change(conn, "SAVEPOINT job")
     try:
-        with conn.begin_nested():
-            return job(conn), None
+        result = job(conn)
+        change(conn, "RELEASE SAVEPOINT job")
     except (
         OperationalError
     ):  # disk full, I/O error: SQLite may have rolled back all of us, so nobody may go on
         raise
     except Exception as wrong:  # noqa: BLE001 - it is told to the one who waits
+        change(conn, "ROLLBACK TO SAVEPOINT job")
+        change(conn, "RELEASE SAVEPOINT job")
         daily_counts.back_to(conn, counted)
         return None, wrong
+    return result, None

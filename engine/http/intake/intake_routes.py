@@ -7,13 +7,14 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
+import orjson
 from fastapi import APIRouter
 from limits import RateLimitItemPerMinute
 from limits.storage import MemoryStorage
 from limits.strategies import FixedWindowRateLimiter
 from sqlalchemy import Connection
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
 from engine.http.body import FEW, MAX_BODY, ReceivedBody, receive_body
 from engine.http.callers import caller_of
@@ -375,4 +376,4 @@ def _answer(context: Context, key: ApiKey, taken: IntakeResult, understood: Unde
     }
     if taken.kept:
         body["quarantined"] = taken.kept
-    return JSONResponse(body)
+    return Response(orjson.dumps(body), media_type="application/json")

@@ -20,6 +20,8 @@ def write(conn: Connection, products: Products, now: Instant) -> int:
     """Writes fields of products: those that are left out stay as they are, None takes one away; what the
     engine computes cannot be written. Prices and stock are noted (`history`). Whom a change concerns is told
     of it later (`changes`). How many products changed."""
+    if not products:
+        return 0
     known = find(conn, products)
     written: list[history.ProductChange] = []
     for id_, fields in products.items():

@@ -1,0 +1,35 @@
+"""The collector passes by what a deployment holds, and what the one before it held is collected."""
+
+from __future__ import annotations
+
+import gc
+import weakref
+from collections.abc import Iterator
+
+import pytest
+
+from engine.runtime.process.garbage import keep_out_what_lasts
+
+
+class Deployment:
+    """It holds itself, as templates and environments do."""
+
+    def __init__(self) -> None:
+        self.itself = self
+
+
+@pytest.fixture(autouse=True)
+def _as_it_was() -> Iterator[None]:
+    yield
+    gc.unfreeze()
+
+
+def test_what_a_deployment_held_goes_with_the_next_one() -> None:
+    first = Deployment()
+    known = weakref.ref(first)
+    keep_out_what_lasts()
+    del first
+    gc.collect()
+    assert known() is not None  # passed by
+    keep_out_what_lasts()
+    assert known() is None
