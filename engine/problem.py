@@ -150,7 +150,7 @@ def render_github(problem: Problem) -> str:
     body = "\n".join(
         part for part in (problem.what, problem.why, problem.fix and f"fix: {plain_fix(problem)}") if part
     )
-    return f"::{problem.level} {where},title={_property(problem.code)}::{_escaped(body)}"
+    return f"::{problem.level} {where},title={_property(problem.code)}::{escaped(body)}"
 
 
 def plain_fix(problem: Problem) -> str:
@@ -207,9 +207,10 @@ def _width(text: str) -> int:
     )
 
 
-def _escaped(text: str) -> str:
+def escaped(text: str) -> str:
+    """Text as it stands in a command of a GitHub workflow."""
     return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
 
 
 def _property(text: str) -> str:
-    return _escaped(text).replace(":", "%3A").replace(",", "%2C")
+    return escaped(text).replace(":", "%3A").replace(",", "%2C")

@@ -254,8 +254,13 @@ def is_shallow(root: Path) -> bool:
 
 
 def place_in_repository(root: Path) -> str:
-    """Where the folder stands in its repository: "" at its top, else a path that ends in `/`."""
-    return _git(root, "rev-parse", "--show-prefix") or ""
+    """Where the folder stands in its repository: "" at its top, else a path that ends in `/`. One that the
+    change removed stood there too."""
+    there = next((folder for folder in (root, *root.absolute().parents) if folder.is_dir()), root)
+    place = _git(there, "rev-parse", "--show-prefix")
+    if place is None or there == root:
+        return place or ""
+    return f"{place}{root.absolute().relative_to(there).as_posix()}/"
 
 
 _LINK = "120000"

@@ -36,7 +36,11 @@ WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into
 """The panels of `--help`: every command names one as its `rich_help_panel`."""
 
 _COMMANDS = ("authoring", "changes", "customers", "data", "operations")
-"""The packages whose files are commands, or what one command of theirs is made of."""
+"""The packages whose files are commands."""
+_NOT_COMMANDS = {
+    "compared_versions", "new_project", "replay_comparison", "review_comment", "selection", "traffic",
+}  # fmt: skip
+"""Files of theirs that commands are made of: read when one of these runs, or `--help` would wait for them."""
 _TOOLS = ("tools.crashtest.command", "tools.demo.command", "tools.simulation.command")
 """Commands that try the engine from outside; by name, since the engine does not import its tools."""
 
@@ -108,7 +112,7 @@ def load_commands() -> None:
         (module.name, f"{package.__name__}.{module.name}")
         for package in packages
         for module in pkgutil.iter_modules(package.__path__)
-        if not module.ispkg
+        if not module.ispkg and module.name not in _NOT_COMMANDS
     ]
     # By their own names, whatever package they lie in: `--help` lists the commands in the order of this loop
     for _, module in sorted(modules):

@@ -32,8 +32,10 @@ LARGEST_HEAD = 32_768
 """Bytes: a link token fits in many times; the rest is for cookies of other programs on the host."""
 
 MOST_HEADERS = 100
-MOST_AHEAD = 32
-"""Requests of a connection that wait behind the one that is being answered: clients rarely send one ahead."""
+MOST_AHEAD = 2
+"""Requests of a connection that wait behind the one that is being answered: clients rarely send one ahead.
+The event loop takes one new connection a turn, and in each turn answers a request of everybody who waits: so
+this multiplies how long the many connections of one address hold up the next caller."""
 
 FREE_CHUNKS = 200
 SMALLEST_CHUNK = 16

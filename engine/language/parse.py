@@ -123,12 +123,15 @@ def _name(reader: MapReader, key: str) -> Text:
     stem = _stem(reader.context.file)
     name = reader.name(key, stem if NAME.fullmatch(stem) else "")
     if name is not None and name.value != stem and reader.context.file.endswith((".yaml", ".yml")):
+        fix = f"write  {key}: {shown(stem)}  or rename the file"
+        if not NAME.fullmatch(stem):
+            fix = f"rename the file to  {shown(name.value)}.yaml"
         reader.context.report(
             name.span,
             "E16",
             f"the file is called {quoted(stem)}, and this says {quoted(name.value)}",
             "the name equals the file name, so that it is unique and easily found",
-            f"write  {key}: {shown(stem)}  or rename the file",
+            fix,
         )
     return name or Text(stem, reader.at)
 

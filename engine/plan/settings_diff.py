@@ -56,6 +56,11 @@ def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDi
     """None where both say the same."""
     known = _CONSEQUENCES.get(file, {})
     changes: list[Difference] = []
+    # of a file that comes or goes every key does: in one line nobody could read them
+    if isinstance(before, nodes.Mapping) and now is None:
+        now = nodes.Mapping((), before.span)
+    elif isinstance(now, nodes.Mapping) and before is None:
+        before = nodes.Mapping((), now.span)
     for found in _different((), before, now):
         consequence = known.get(found.path[0] if found.path else "", Consequence(Affected.NOTHING, ""))
         words = f"{'.'.join(found.path)}: {found.words}"

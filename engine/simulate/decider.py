@@ -20,16 +20,21 @@ from engine.values import Instant
 Record = Callable[[CustomerState, Decision, Instant], None]
 """Hears of every decision, with the state after it."""
 
+Hear = Callable[[CustomerState, Happening | None, Decided, Instant], None]
+"""Hears of everything that is decided, also where nothing follows: the state before, what happened (None: the
+time alone), and what came of it."""
+
 
 @dataclass(slots=True)
 class Decider:
     """Numbers happenings in the order of receipt and settles what decisions ask for. `starts`: whether events
-    that the engine emits itself may start runs."""
+    that the engine emits itself may start runs. `hear`: for who wants to know more than the decisions."""
 
     journeys: Journeys
     record: Record
     number: int = 0
     starts: bool = True
+    hear: Hear | None = None
 
     def next_number(self) -> int:
         """The place of the next happening in the order of receipt."""
@@ -38,7 +43,10 @@ class Decider:
 
     def wake(self, state: CustomerState, now: Instant) -> CustomerState:
         """Nothing happened but the time: what is due is decided, oldest first."""
-        return self._follow(decide(state, (), self.journeys, now, sends_at_once=True), self.journeys, now)
+        decided = decide(state, (), self.journeys, now, sends_at_once=True)
+        if self.hear is not None:
+            self.hear(state, None, decided, now)
+        return self._follow(decided, self.journeys, now)
 
     def apply(
         self,
@@ -54,6 +62,8 @@ class Decider:
         `journeys`: those that hear of it, where they are not the same as always."""
         journeys = journeys or self.journeys
         decided = decide(state, (happening,), journeys, now, wakes=False, sends_at_once=True, folded=folded)
+        if self.hear is not None:
+            self.hear(state, happening, decided, now)
         return self._follow(decided, journeys, now)
 
     def _follow(self, decided: Decided, journeys: Journeys, now: Instant) -> CustomerState:
@@ -63,7 +73,10 @@ class Decider:
         coming = self._settle(state, decided.decisions, now)
         # In the order of receipt, as the daemon takes them from its inbox
         while coming:
-            decided = decide(state, (coming.pop(0),), journeys, now, wakes=False, sends_at_once=True)
+            happening = coming.pop(0)
+            decided = decide(state, (happening,), journeys, now, wakes=False, sends_at_once=True)
+            if self.hear is not None:
+                self.hear(state, happening, decided, now)
             state = decided.state
             coming += self._settle(state, decided.decisions, now)
         return state

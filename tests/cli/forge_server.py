@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -20,7 +20,8 @@ BOT = "github-actions[bot]"
 class ForgeServer:
     """What the forge holds, and how it answers. `account`: whose token is used. `may_write`: whether it may.
     `fails`: with which status the next requests of this method are answered, before or after they did their
-    work."""
+    work, and with which headers and `message`. `meanwhile`: what somebody else does right before the next
+    request of a method."""
 
     address: str = ""
     account: str = BOT
@@ -29,6 +30,9 @@ class ForgeServer:
     comments: list[dict[str, Any]] = field(default_factory=list)
     asked: list[str] = field(default_factory=list)
     fails: dict[str, list[int]] = field(default_factory=dict)
+    refusal: dict[str, str] = field(default_factory=lambda: {"Retry-After": "0"})
+    message: str = "out of order"
+    meanwhile: dict[str, Callable[[ForgeServer], object]] = field(default_factory=dict)
     fails_late: dict[str, list[int]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     number: int = 100
@@ -103,9 +107,11 @@ def forge() -> Iterator[ForgeServer]:
             body = json.loads(self.rfile.read(length)) if length else None
             state.asked.append(f"{self.command} {unquote(place.path)}")
             state.tokens.add(self.headers.get("authorization") or self.headers.get("private-token") or "")
+            if other := state.meanwhile.pop(self.command, None):
+                other(state)
             early = state.fails.get(self.command)
             if early:
-                self.reply(early.pop(0), {"message": "out of order"}, {"Retry-After": "0"})
+                self.reply(early.pop(0), {"message": state.message}, state.refusal)
                 return
             query = parse_qs(place.query)
             status, answer = state.answer(self.command, place.path, query, body)

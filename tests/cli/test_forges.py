@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.cli.forges.api import ForgeApi, ForgeError
 from tests.cli.conftest import Answer, Shop
 from tests.cli.forge_server import BOT, ForgeServer, forge
 from tests.cli.test_diff import replace
@@ -144,6 +145,66 @@ def test_a_comment_whose_answer_was_lost_is_not_written_twice(pull: Shop, server
 def test_a_token_that_asked_too_often_waits(pull: Shop, server: ForgeServer) -> None:
     server.fails = {"POST": [403, 429]}  # with Retry-After
     assert "the comment is written" in post(pull, "github", "--no-labels").err
+
+
+@pytest.mark.parametrize(
+    ("message", "headers", "after"),
+    [
+        ("API rate limit exceeded", {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "4000000000"}, 60),
+        ("no more", {"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": "1"}, 0),
+        ("You have exceeded a secondary rate limit. Please wait", {}, 60),
+        ("no", {"Retry-After": "7"}, 7),
+    ],
+)
+def test_a_forge_that_limits_is_asked_again_when_it_says(
+    server: ForgeServer, message: str, headers: dict[str, str], after: float
+) -> None:
+    server.fails, server.message, server.refusal = {"GET": [403]}, message, headers
+    with pytest.raises(ForgeError) as refused:
+        ForgeApi(server.address, {}).ask("GET", "/user")
+    assert not refused.value.permanent
+    assert refused.value.after is not None
+    assert min(refused.value.after, 60) == after
+
+
+def test_a_comment_that_somebody_removes_meanwhile_is_written_anew(pull: Shop, server: ForgeServer) -> None:
+    server.comment(f"{MARK}\nof yesterday")
+    server.meanwhile = {"PATCH": lambda there: there.comments.clear()}
+    assert "the comment is written" in post(pull).err
+    assert len(server.comments) == 1
+
+
+def test_two_runs_that_write_at_once_leave_one_comment(pull: Shop, server: ForgeServer) -> None:
+    def other_run(there: ForgeServer) -> None:
+        there.comment(f"{MARK}\nof the other run")
+
+    server.meanwhile = {"POST": other_run}
+    assert "the comment is written" in post(pull, "github", "--no-labels").err
+    (text,) = server.texts
+    assert "nothing changes" in text
+
+
+def test_what_the_other_run_removed_already_is_no_refusal(pull: Shop, server: ForgeServer) -> None:
+    for number in range(2):
+        server.comment(f"{MARK}\n{number}")
+    server.labels = ["journeys: policy"]
+    server.meanwhile = {"DELETE": lambda there: there.comments.pop()}
+    said = post(pull)
+    assert "the comment is brought up to date" in said.err
+    assert server.labels == ["journeys: nothing changes"]
+
+
+def test_a_change_that_cannot_be_reviewed_leaves_no_comment_of_before(
+    pull: Shop, server: ForgeServer
+) -> None:
+    server.comment(f"{MARK}\nall fine")
+    server.labels = ["urgent", "journeys: policy"]
+    said = post(pull, "github", "--base", "gone", "--format", "github")
+    assert said.code == 2
+    why = 'git knows no "gone" here. name a commit, a branch or a tag\n'
+    assert server.texts == [f"{MARK}\n**This change could not be reviewed.**\n\n{why}"]
+    assert server.labels == ["urgent"]
+    assert said.out == f"::error::{why}"
 
 
 def test_a_forge_that_stays_down_does_not_make_a_review_wrong(

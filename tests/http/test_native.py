@@ -12,6 +12,8 @@ from uuid import uuid4
 import httpx2
 import pytest
 
+from engine.http.intake.strict_json import MAX_NODES
+from engine.store.customers import addressees
 from tests.http.conftest import Served
 
 
@@ -169,11 +171,32 @@ def test_a_customer_with_a_wrong_address_or_attribute_is_refused_and_says_where(
     assert {each["field"] for each in answer.json()["refused"]} == {"email", "tierr", "phone"}
 
 
+@pytest.mark.parametrize("way", ["native", "segment"])
+def test_of_a_customer_with_too_many_values_the_withdrawal_is_taken_and_one_thing_is_told(
+    served: Served, client: httpx2.Client, way: str
+) -> None:
+    who = _id()
+    many = {f"trait_{number}": number for number in range(MAX_NODES)}
+    said = {"email": f"{who}@example.com", "consent": {"email": "withdrawn"}, **many}
+    if way == "native":
+        answer = client.put(f"/customers/{who}", json=said)
+    else:
+        call = {"type": "identify", "userId": who, "traits": said}
+        answer = client.post("/v1/batch", json={"batch": [call]})
+    refused = answer.json()["refused"]
+    assert [each["why"] for each in refused] == [f"one item may hold at most {MAX_NODES} values"]
+    for _ in range(100):
+        with served.store() as store, store.read() as conn:
+            found = addressees.find(conn, 0, [who])
+        if found:
+            break
+    assert found[who].consents["email", "marketing"] == "withdrawn"
+    assert ("email" in found[who].addresses) == (way == "native")
+
+
 def test_a_national_number_with_a_country_becomes_an_international_one(
     served: Served, client: httpx2.Client
 ) -> None:
-    from engine.store.customers import addressees
-
     who = _id()
     assert client.put(f"/customers/{who}", json={"phone": "030 1234567", "country": "DE"}).status_code == 200
     for _ in range(100):

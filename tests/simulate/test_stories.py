@@ -370,3 +370,20 @@ policy: service
         for expected in (" nothing", "\n    - day 0 10:00: finish", "\n    - day 1 08:30: finish")
     }
     assert rows == {(("day 2 00:00", "exit_if"),)}
+
+
+def test_a_moment_that_a_story_sets_stands_until_its_events_can_tell(tell: Tell) -> None:
+    """An event alone does not say when the next one is due; the line after it does."""
+    head = "journey: sample\nstart: {event: order_placed}\nagain: never\n"
+    head += "goal: {event: subscribed}\npolicy: service\n"
+    steps = "- wait: 1 day\n  id: pause\n- wait: until next_order_at\n  id: due\n- send: welcome_hello"
+    story = """- test: it
+  when:
+    - day 0 10:00: order_placed
+    - day 0 11:00: set
+      next_order_at: 2026-03-12 09:00
+  expect:
+    - day 10 09:00: send welcome_hello via email
+    - day 10 09:00: finish"""
+    report = tell(journey(steps, story, head))
+    assert report.failed == 0, report.results

@@ -170,13 +170,14 @@ def _overlaid(
 
 
 def _with_run(drawn: Flowchart, journey: str, session: Session, customer: str, on: str) -> Flowchart:
-    from engine.cli.reports.drawn import path_of, run_of
+    from engine.cli.reports.drawn import path_of, run_of, runs_of
     from engine.cli.stores import known_person, look_into_store
     from engine.diagram.overlays import with_run
 
     with look_into_store(session.folder, needed=True) as conn:
         person = known_person(conn, customer, session)
-        return with_run(drawn, path_of(conn, person, run_of(conn, person, journey, on)))
+        run = run_of(runs_of(conn, person), person, journey, on)
+        return with_run(drawn, path_of(conn, person, run))
 
 
 def _json(value: object) -> str:

@@ -11,19 +11,19 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
+from engine.cli.changes.replayed import mapping_of, project_at, project_here
 from engine.cli.output import Format, answers, asides, remark, say, say_json, say_plain
-from engine.errors import AuthorError, UsageError
-from engine.invocation import command
+from engine.errors import UsageError
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
+    from engine.cli.changes.replay_comparison import PlayedStream
     from engine.core.journeys import Journeys
     from engine.project import Project
     from engine.simulate.replay.comparison import ReplayComparison
-    from engine.simulate.replay.mapping import StreamMapping
     from engine.simulate.replay.replay_report import ReplayReport
     from engine.simulate.replay.result import ReplayResult
 
@@ -72,8 +72,8 @@ def run_replay(
     from engine.simulate.replay.replay_report import report
 
     session = Session.of(context)
-    project = _project(session.folder)
-    read = _mapping(mapping, project) if mapping is not None else None
+    project = project_here(session.folder)
+    read = mapping_of(mapping, project) if mapping is not None else None
     chosen = _chosen(project, journeys or [])
     result: ReplayResult
     if one_in > 1 and against is None:
@@ -88,13 +88,16 @@ def run_replay(
         if against is not None:
             from engine.simulate.replay.comparison import compare_replays
 
-            former, commit = _former(project, against)
+            former, commit = project_at(project.folder, against)
             before = (_chosen(former, journeys or [], must_have=False), former.world)
             compared, result = compare_replays(before, (chosen, project.world), events, read, options)
         else:
             result = replay(chosen, project.world, events, read, options)
     if against is not None:
-        _say_compared(compared, commit, result, output, days=days)
+        from engine.cli.changes.replay_comparison import PlayedStream
+
+        played = PlayedStream([str(file) for file in events], str(mapping or ""), against, strict)
+        _say_compared(compared, commit, result, played, output, days=days)
         raise typer.Exit(_code(result))
     answer = report(result)
     if output is Format.json:
@@ -110,27 +113,14 @@ def _code(result: ReplayResult) -> int:
     return PROBLEMS if result.lines and result.bad == result.lines else FINE
 
 
-def _former(project: Project, revision: str) -> tuple[Project, str]:
-    """The project as a revision has it, and the commit."""
-    from engine.cli.changes.diff import base_commit
-    from engine.problem import render_problems
-    from engine.project import load_published
-    from engine.project_files import files_at
-
-    commit = base_commit(project.folder, revision)
-    former = load_published(files_at(project.folder, commit), commit)
-    if former.has_errors:
-        wrong = [problem for problem in former.problems if problem.is_error]
-        asides.print(render_problems(wrong, former.sources), markup=False, soft_wrap=True)
-        raise AuthorError(
-            f"journeys of {commit[:12]} have mistakes and cannot be replayed",
-            "Compare with a commit whose files `check` finds good",
-        )
-    return former, commit
-
-
 def _say_compared(
-    answer: ReplayComparison, commit: str, result: ReplayResult, output: Format, *, days: bool
+    answer: ReplayComparison,
+    commit: str,
+    result: ReplayResult,
+    stream: PlayedStream,
+    output: Format,
+    *,
+    days: bool,
 ) -> None:
     from engine.cli.changes.replay_comparison import show_comparison
     from engine.simulate.replay.replay_report import notes
@@ -138,24 +128,9 @@ def _say_compared(
     if output is Format.json:
         say_json({"against": commit, "comparison": answer})
         return
-    show_comparison(answer, commit[:12], result.currency, result.figures.zone, days=days)
+    show_comparison(answer, stream, commit[:12], result.currency, result.figures.zone, days=days)
     for note in notes(result):
         say_plain(note)
-
-
-def _project(folder: Path) -> Project:
-    from engine.problem import render_problems
-    from engine.project import load
-
-    project = load(folder)
-    if project.has_errors:
-        wrong = [problem for problem in project.problems if problem.is_error]
-        asides.print(render_problems(wrong, project.sources), markup=False, soft_wrap=True)
-        raise AuthorError(
-            "journeys with mistakes cannot be replayed",
-            f"Put them right; `{command('check')}` shows the same",
-        )
-    return project
 
 
 def _chosen(project: Project, names: list[str], *, must_have: bool = True) -> Journeys:
@@ -170,23 +145,6 @@ def _chosen(project: Project, names: list[str], *, must_have: bool = True) -> Jo
     if not names:
         return project.journeys
     return replace(project.journeys, by_name={name: known[name] for name in names if name in known})
-
-
-def _mapping(path: Path, project: Project) -> StreamMapping:
-    from engine.problem import render_problems
-    from engine.simulate.replay.mapping import names_of, read_mapping
-
-    try:
-        text = path.read_bytes()
-    except OSError as wrong:
-        raise UsageError(f"the mapping {path} cannot be read: {wrong.strerror}") from wrong
-    mapping, problems = read_mapping(text, str(path), names_of(project.catalogue, project.world.channels))
-    if problems:
-        shown = render_problems(problems, {str(path): text.decode("utf-8", "replace")})
-        asides.print(shown, markup=False, soft_wrap=True)
-    if mapping is None:
-        raise AuthorError(f"the mapping {path} has mistakes", "Put them right; docs/replay.md has examples")
-    return mapping
 
 
 def _bar() -> Progress:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import datetime as dt
+import shlex
 from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.cli.output import counted, say, say_head, say_plain, say_rows
+from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.simulate.replay.comparison import (
@@ -22,11 +25,43 @@ MOST_EVENTS, LEADING = 12, 4
 """Lines of a story, and how many of them come before the first that differs; the others are counted."""
 
 
+@dataclass(frozen=True, slots=True)
+class PlayedStream:
+    """The stream of a replay as it was named, and the earlier version, for who wants to play it once more."""
+
+    events: Sequence[str]
+    mapping: str
+    against: str
+    strict: bool
+
+    def story_of(self, timeline: ChangedTimeline) -> str | None:
+        """The command that prints the story of a customer as a test; None: it cannot be told."""
+        run = timeline.run
+        if run is None:
+            return None
+        whose = [timeline.customer, run.journey]
+        options = ["--on", run.began]
+        for file in self.events:
+            options += ["--events", file]
+        options += ["--mapping", self.mapping] if self.mapping else []
+        options += ["--strict"] if self.strict else []
+        options += ["--rev", self.against] if run.is_gone else []
+        # An id may look like an option
+        words = [*options, "--", *whose] if timeline.customer.startswith("-") else [*whose, *options]
+        return command(shlex.join(["story", *words]))
+
+
 def show_comparison(
-    answer: ReplayComparison, against: str, currency: str, zone: dt.tzinfo, *, days: bool
+    answer: ReplayComparison,
+    stream: PlayedStream,
+    against: str,
+    currency: str,
+    zone: dt.tzinfo,
+    *,
+    days: bool,
 ) -> None:
     """The counts with both versions and some customers side by side, their moments in `zone`. `against`: the
-    earlier version."""
+    commit of the earlier version."""
     if not answer.customers:
         say("There was no event in the stream.")
         return
@@ -49,7 +84,7 @@ def show_comparison(
     if answer.timelines:
         say_head("customers whose story changes, one for each way in which it does")
     for timeline in answer.timelines:
-        _timeline(timeline, zone)
+        _timeline(timeline, zone, stream)
     say()
     say_plain("This is what would have been sent, not what people would have done.")
 
@@ -115,7 +150,7 @@ def aligned(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[tuple[str, .
     ]
 
 
-def _timeline(timeline: ChangedTimeline, zone: dt.tzinfo) -> None:
+def _timeline(timeline: ChangedTimeline, zone: dt.tzinfo, stream: PlayedStream) -> None:
     from engine.cli.reports.times import local
     from engine.values import parse_instant
 
@@ -133,6 +168,8 @@ def _timeline(timeline: ChangedTimeline, zone: dt.tzinfo) -> None:
         say_plain(f"    {sign} {local(at, zone) if at is not None else event.at}  {event.words}")
     if len(lines) > first + MOST_EVENTS:
         say_plain(f"      and {len(lines) - first - MOST_EVENTS} more")
+    if (told := stream.story_of(timeline)) is not None:
+        say_plain(f"      as a test: {told}")
 
 
 def side_by_side(

@@ -13,7 +13,7 @@ from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
 from engine.cli.changes.plan import ONE_IN_HELP
 from engine.cli.forges.merge_request import Forge
 from engine.cli.output import remark, say_block, say_json, say_plain
-from engine.errors import UsageError
+from engine.errors import PerennialError, UsageError
 
 if TYPE_CHECKING:
     from engine.cli.changes.review_comment import ReviewedChange
@@ -66,15 +66,25 @@ def review(
     """Write a change as one comment in Markdown: in words, with the people inside, recorded events played
     with both versions, stories, pictures. Leaves with 1 where a story fails, a file has mistakes, or deploy
     would refuse."""
-    from engine.cli.changes.review_comment import ReviewLabel, comment
+    from engine.cli.changes.review_comment import ReviewLabel, comment, failure
+    from engine.cli.forges.annotations import workflow_error
     from engine.cli.forges.posting import base_on, page_of_run, post_review, request_on
+    from engine.project_files import place_in_repository
 
     session = Session.of(context)
     # before the work: outside of a workflow nobody has to wait for the answer that this is none
     request = request_on(post) if post is not None else None
     if post is not None and not base:
         base = base_on(post, session.folder)
-    change = _change(session, base, snapshot, one_in, pictures)
+    try:
+        change = _change(session, base, snapshot, one_in, pictures)
+    except PerennialError as wrong:
+        if post is not None:
+            text = failure(wrong, place_in_repository(session.folder))
+            post_review(post, request, text, () if labels else None, tuple(ReviewLabel))
+        if form is ReviewFormat.github:
+            say_plain(workflow_error(str(wrong)))
+        raise
     text = comment(change, page_of_run(post) if post is not None else "")
     if out is not None:
         try:
@@ -185,7 +195,7 @@ def _change(
         zone=zone(project.config.timezone),
         currency=project.config.currency,
         against=commit,
-        has_snapshot=snapshot is not None,
+        snapshot=str(snapshot or ""),
         within=place_in_repository(project.folder),
         made=made,
         refusals=refusals,

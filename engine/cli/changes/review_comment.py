@@ -24,6 +24,7 @@ from engine.cli.changes.plan import (
 )
 from engine.cli.changes.traffic import CANNOT_KNOW, SAMPLE, competitions, daily_rows, entries, jump, over
 from engine.cli.output import counted
+from engine.errors import PerennialError
 from engine.plan.difference import with_rules
 from engine.plan.traffic import about_first, traffic
 from engine.problem import in_order, plain_fix
@@ -75,7 +76,7 @@ class ReviewedChange:
     that is to be mended; `pictures`: Mermaid by journey; `patch`: the
     files as git compares them. `against`: the commit it is compared with. `within`: where the project stands
     in its repository, "" or ending in `/`. `made`: the folder with pictures before and after, if one was
-    wanted. `not_played`: why the events of the snapshot are not."""
+    wanted. `snapshot`: as it was named, "": none; `not_played`: why its events are not."""
 
     differences: ProjectDiff
     plan: DeploymentPlan | None
@@ -88,7 +89,7 @@ class ReviewedChange:
     zone: ZoneInfo
     currency: str
     against: str
-    has_snapshot: bool = False
+    snapshot: str = ""
     within: str = ""
     made: PicturesMade | None = None
     refusals: Sequence[Problem] = ()
@@ -145,16 +146,20 @@ def comment(change: ReviewedChange, page: str = "") -> str:
     return "\n".join(blocks)
 
 
+def failure(wrong: PerennialError, within: str) -> str:
+    """The comment on a change that cannot be reviewed: what an earlier one said holds no more."""
+    return f"{mark(within)}\n**This change could not be reviewed.**\n\n{_safe(str(wrong))}\n"
+
+
 def verdict(change: ReviewedChange) -> str:
     """One line: whether a deployment would refuse it, what changes, for whom, and whether anything is
     wrong."""
     refused = "A deployment would refuse it. " if change.refusals else ""
-    if not change.differences.subjects and not change.differences.unread:
-        return f"{refused}Nothing changes for customers."
     names = [subject.name for subject in change.differences.subjects]
     some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
     affects = [str(who) for who in change.differences.affects if str(who) != "nobody"]
-    parts = []
+    is_same = not names and not change.differences.unread
+    parts = ["Nothing changes for customers"] if is_same else []
     if names:
         parts.append(
             f"{some}: changes {', '.join(affects)}" if affects else f"{some}: nothing changes for customers"
@@ -170,10 +175,14 @@ def verdict(change: ReviewedChange) -> str:
     parts += [
         f"{many:,} {noun}{'' if many == 1 else 's'}"
         for many, noun in ((errors, "error"), (warnings, "warning"))
-        if many
+        # what was warned of before is no part of a change that is none
+        if many and not (is_same and noun == "warning")
     ]
     tests = change.stories.passed + change.stories.failed
-    parts.append(f"Tests {change.stories.passed} of {tests}" if tests else "No tests")
+    if tests:
+        parts.append(f"Tests {change.stories.passed} of {tests}")
+    elif not is_same:
+        parts.append("No tests")
     return refused + ". ".join(parts) + "."
 
 
@@ -191,7 +200,7 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
         yield f"Before and after: {_pictures(change.made)}{where}\n"
     if change.plan is not None:
         yield from _people(change.plan, change.zone, change.differences)
-    elif change.has_snapshot:
+    elif change.snapshot:
         yield "_What becomes of the people inside is not known while files have mistakes._\n"
     else:
         yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
@@ -425,16 +434,18 @@ def _tests(stories: StoriesReport) -> str:
 
 
 def _timelines(change: ReviewedChange) -> str:
-    from engine.cli.changes.replay_comparison import side_by_side
+    from engine.cli.changes.replay_comparison import PlayedStream, side_by_side
 
     assert change.comparison is not None
-    blocks = []
+    blocks, stream = [], PlayedStream((change.snapshot,), "", change.against[:12], strict=True)
     for timeline in change.comparison.timelines:
         lines = (
             f"{sign} {_local(event.at, change.zone)}  {event.words}"
             for sign, event in side_by_side(timeline.before, timeline.after)
         )
-        blocks.append("\n".join([f"  {timeline.like:,} like this", *lines]))
+        command = stream.story_of(timeline)
+        as_test = [f"  as a test: {command}"] if command is not None else []
+        blocks.append("\n".join([f"  {timeline.like:,} like this", *lines, *as_test]))
     return "\n\n".join(blocks)
 
 

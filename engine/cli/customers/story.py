@@ -1,7 +1,11 @@
-"""`story`: a real run as a test of its journey, so that a complaint becomes one that stays."""
+"""`story`: a run as a test of its journey, so that a complaint, or what a change does to a customer of a
+replay, becomes one that stays."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -15,65 +19,173 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engine.core.enrollment import Enrollment
+    from engine.core.journey import Journey
     from engine.project import Project
     from engine.runtime.known_customer import KnownCustomer
-    from engine.simulate.stories.run_story import StoryResult
-    from engine.simulate.stories.story_of_run import RecordedTimeline
+    from engine.simulate.replay.one_customer import PlayedCustomer
+    from engine.simulate.stories.recorded_timeline import RecordedTimeline
+    from engine.simulate.stories.story_lines import ComparedRow
+    from engine.simulate.stories.story_trial import JourneyUnderTest
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which run is told, and what the test is called; "": the last one, and by the day of the run."""
+
+    customer: str
+    journey: str
+    on: str
+    name: str
 
 
 @app.command(rich_help_panel=LOOK)
 def story(
     context: typer.Context,
-    customer: Annotated[str, typer.Argument(help="an id, an e-mail address or a telephone number")],
+    customer: Annotated[
+        str, typer.Argument(help="an id, an e-mail address or a telephone number; with --events the id alone")
+    ],
     journey: Annotated[str, typer.Argument(help="the journey that they are or were in")],
-    on: Annotated[str, typer.Option("--on", help="the run that began on this day; else the last one")] = "",
+    on: Annotated[
+        str,
+        typer.Option("--on", help="the run that began on this day, or at this moment; else the last one"),
+    ] = "",
     name: Annotated[str, typer.Option("--name", help="what the test is called")] = "",
+    events: Annotated[
+        list[Path] | None,
+        typer.Option("--events", help="a customer of this stream, as `replay` plays it, not of the store"),
+    ] = None,
+    mapping: Annotated[
+        Path | None, typer.Option("--mapping", help="with --events: how foreign events become ours")
+    ] = None,
+    strict: Annotated[
+        bool, typer.Option("--strict", help="with --events: nobody is reachable unless the stream says so")
+    ] = False,
+    revision: Annotated[
+        str, typer.Option("--rev", help="with --events: as the files of a commit, branch or tag play it")
+    ] = "",
 ) -> None:
     """Print a run of a customer as a test of its journey: what was given, what happened, what was decided.
     Nobody is named in it. It is tried at once, and what comes out otherwise is said on stderr."""
-    from engine.cli.reports.drawn import day_of, run_of
+    session, wanted = Session.of(context), _Wanted(customer, journey, on, name)
+    if not events:
+        if mapping is not None or strict or revision:
+            what = "--mapping, --strict and --rev are about a recorded stream:"
+            raise UsageError(what, "name it with  --events FILE")
+        _of_store(session, wanted)
+        return
+    from engine.cli.changes.replayed import mapping_of, project_at, project_here
+    from engine.simulate.replay.one_customer import play_customer
+
+    here = project_here(session.folder)
+    project = project_at(here.folder, revision)[0] if revision else here
+    compiled = _journey(project, journey)
+    read = mapping_of(mapping, project) if mapping is not None else None
+    played = play_customer(customer, project.journeys, project.world, events, read, strict=strict)
+    _of_replay(wanted, project, compiled, played, revision)
+
+
+def _of_store(session: Session, wanted: _Wanted) -> None:
+    from engine.cli.reports.drawn import day_of, run_of, runs_of
     from engine.cli.stores import known_person, look_into_store
     from engine.project import load
-    from engine.simulate.stories.story_of_run import story_of_run
+    from engine.simulate.stories.story_trial import tried_story
+    from engine.simulate.stories.told_run import ToldRun
 
-    session = Session.of(context)
     project = load(session.folder)
-    compiled = project.journeys.by_name.get(journey)
-    if compiled is None:
-        known = project.journeys.by_name
-        near = did_you_mean(journey, known, f"there are: {', '.join(sorted(known))}")
-        raise UsageError(f'there is no journey "{journey}"', near)
+    compiled = _journey(project, wanted.journey)
     with look_into_store(session.folder) as conn:
-        person = known_person(conn, customer, session)
-        run = run_of(conn, person, journey, on)
-        timeline = _timeline(conn, person)
-    called = name or f"a run of {day_of(run, person)}"
-    text = story_of_run(
-        run, timeline, compiled, project.journeys, project.catalogue, person.zone, called, session.clock.now()
+        person = known_person(conn, wanted.customer, session)
+        runs = runs_of(conn, person)
+        run = run_of(runs, person, wanted.journey, wanted.on)
+        timeline = _timeline(conn, person, runs)
+    told = ToldRun(
+        run, timeline, compiled, project.journeys, project.catalogue, person.zone, session.clock.now()
     )
-    tried = _tried(project, journey, text)
-    if tried is not None and run.is_open and (coming := _coming(tried, run, person)):
-        head = text.removesuffix("  expect: nothing\n")
-        head = head if head == text else f"{head}  expect:\n"
-        text = head + "".join(f"    - {line}   # has not happened yet\n" for line in coming)
-        tried = _tried(project, journey, text)
-    say_block(text.rstrip("\n"))
-    _tell(tried, journey)
+    name = wanted.name or f"a run of {day_of(run, person)}"
+    tried = tried_story(told, _under_test(project, compiled), name, "has not happened yet", is_kept=True)
+    say_block(tried.story.text.rstrip("\n"))
+    if tried.passes:
+        _tell_where(wanted.journey)
+    elif tried.result is None:
+        remark("it cannot be run as it stands")
+    else:
+        remark("with the files here, and with this journey alone, it comes out otherwise:")
+        _tell_rows(tried.result.rows)
+        for problem in tried.result.problems:
+            asides.print(f"  {problem.what}", markup=False)
 
 
-def _coming(tried: StoryResult, run: Enrollment, person: KnownCustomer) -> list[str]:
-    """What the story says of the time after now: the run is not over."""
-    from engine.cli.reports.drawn import day_of
-    from engine.values import to_datetime
+def _of_replay(
+    wanted: _Wanted, project: Project, compiled: Journey, played: PlayedCustomer, revision: str
+) -> None:
+    from engine.simulate.stories.story_trial import tried_story
+    from engine.simulate.stories.told_run import ToldRun
 
-    here = to_datetime(person.now, person.zone)
-    now = ((here.date() - day_of(run, person)).days, here.hour * 60 + here.minute)
-    later = (row for row in tried.rows if row.mark == "+" and (row.at.day, row.at.minute) > now)
-    return [f"{row.at.label}: {row.happened}" for row in later]
+    run = _played_run(played, wanted)
+    assert played.until is not None  # else there were no run
+    told = ToldRun(
+        run,
+        played.timeline,
+        compiled,
+        project.journeys,
+        project.catalogue,
+        played.zones[run.id],
+        played.until,
+    )
+    name = wanted.name or f"a replayed run of {told.day_0}"
+    later = "after the last recorded event"
+    tried = tried_story(told, _under_test(project, compiled), name, later, is_kept=False)
+    say_block(tried.story.text.rstrip("\n"))
+    if tried.differs:
+        remark("among the other journeys (caps, who is inside) the replay did otherwise, with this one alone")
+        remark("it comes to what the story expects:")
+        _tell_rows(tried.differs)
+    if tried.passes:
+        if revision:
+            remark(f"with the files of {revision} it passes; with those here it shows what they change")
+        _tell_where(wanted.journey, passes=not revision)
+        return
+    remark("it cannot be run as it stands")
+    for problem in tried.result.problems if tried.result is not None else ():
+        asides.print(f"  {problem.what}", markup=False)
 
 
-def _timeline(conn: Connection, person: KnownCustomer) -> RecordedTimeline:
-    from engine.simulate.stories.story_of_run import ProfileChange, RecordedTimeline, SegmentMove
+def _played_run(played: PlayedCustomer, wanted: _Wanted) -> Enrollment:
+    """The run that began on a day of the customer's, or at a moment; without either, the last."""
+    from engine.values import iso, local_date, parse_instant
+
+    runs = [run for run in played.timeline.runs if run.journey == wanted.journey]
+    if not runs:
+        what = f'in this replay the customer "{wanted.customer}" never comes into "{wanted.journey}":'
+        others = sorted({run.journey for run in played.timeline.runs})
+        raise UsageError(what, f"they come into {', '.join(others)}" if others else "nothing begins for them")
+    if not wanted.on:
+        return runs[-1]
+    at = parse_instant(wanted.on)
+    days = {run.id: local_date(run.started_at, played.zones[run.id]).isoformat() for run in runs}
+    found = [run for run in runs if run.started_at == at or days[run.id] == wanted.on]
+    if not found:
+        began = ", ".join(dict.fromkeys(iso(run.started_at) for run in runs))
+        raise UsageError(f"no run of {wanted.journey} began on {wanted.on}:", f"they began {began}")
+    return found[-1]
+
+
+def _journey(project: Project, name: str) -> Journey:
+    known = project.journeys.by_name
+    if name not in known:
+        near = did_you_mean(name, known, f"there are: {', '.join(sorted(known))}")
+        raise UsageError(f'there is no journey "{name}"', near)
+    return known[name]
+
+
+def _under_test(project: Project, compiled: Journey) -> JourneyUnderTest:
+    from engine.simulate.stories.story_trial import JourneyUnderTest
+
+    return JourneyUnderTest(compiled, project.sources[compiled.file], project.journeys, project.world)
+
+
+def _timeline(conn: Connection, person: KnownCustomer, runs: Sequence[Enrollment]) -> RecordedTimeline:
+    from engine.simulate.stories.recorded_timeline import ProfileChange, RecordedTimeline, SegmentMove
     from engine.store.customers import events
     from engine.store.journeys import traces
     from engine.store.meta import bucket_of
@@ -96,49 +208,14 @@ def _timeline(conn: Connection, person: KnownCustomer) -> RecordedTimeline:
             moves.append(SegmentMove(event.occurred_at, event.number, segment, enters))
     return RecordedTimeline(
         [event for event in past if not event.name.startswith("$")], profile, moves,
-        [record.line for record in traces.of_customer(conn, person.id)], person.state.facts.values,
+        [record.line for record in traces.of_customer(conn, person.id)], person.state.facts.values, runs,
     )  # fmt: skip
 
 
-def _tried(project: Project, journey: str, text: str) -> StoryResult | None:
-    """What the story comes to in the folder; None where it cannot be read."""
-    from engine.language.parse import parse_journey
-    from engine.simulate.stories.run_story import run_story
-
-    compiled = project.journeys.by_name[journey]
-    before = _without_tests(project.sources[compiled.file], compiled.file)
-    item = "".join(f"  {line}\n" for line in text.splitlines())
-    file, _ = parse_journey(f"{before.rstrip()}\n\ntests:\n{item}", compiled.file)
-    if file is None or not file.tests:
-        return None
-    return run_story(compiled, project.journeys, file.tests[0], project.world)
+def _tell_where(journey: str, *, passes: bool = True) -> None:
+    remark(f"{'it passes: ' if passes else ''}paste it under  tests:  of journeys/{journey}.yaml")
 
 
-def _without_tests(text: str, path: str) -> str:
-    from engine.language.nodes import Mapping
-    from engine.language.yaml.source import read
-
-    root, _ = read(text, path)
-    if not isinstance(root, Mapping):
-        return text
-    begins = {entry.key.text: entry.key.span.line for entry in root.entries}
-    at = begins.get("tests")
-    if at is None:
-        return text
-    lines = text.split("\n")
-    after = min((line for line in begins.values() if line > at), default=len(lines) + 1)
-    return "\n".join([*lines[: at - 1], *lines[after - 1 :]])
-
-
-def _tell(result: StoryResult | None, journey: str) -> None:
-    if result is None:
-        remark("it cannot be run as it stands")
-        return
-    if result.passed:
-        remark(f"it passes: paste it under  tests:  of journeys/{journey}.yaml")
-        return
-    remark("with the files here, and with this journey alone, it comes out otherwise:")
-    for row in result.rows:
+def _tell_rows(rows: Sequence[ComparedRow]) -> None:
+    for row in rows:
         asides.print(f"  {row.mark} {row.at.label}: {row.expected or row.happened}", markup=False)
-    for problem in result.problems:
-        asides.print(f"  {problem.what}", markup=False)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from engine.ids import derive
-from engine.problem import Problem, Topic, plain_fix, render_github
+from engine.problem import Problem, Topic, escaped, plain_fix, render_github
 
 MOST = 10
 """Errors, and warnings, that GitHub shows of one step; it drops the rest without a word."""
@@ -27,6 +27,11 @@ def workflow_commands(problems: Sequence[Problem], within: str = "") -> Iterator
         yield render_github(placed(problem, within))
     if rest := len(problems) - len(shown):
         yield f"::notice::{rest:,} more stand in the comment, under what check says"
+
+
+def workflow_error(what: str) -> str:
+    """The command of a GitHub workflow for a mistake that stands in no file."""
+    return f"::error::{escaped(what)}"
 
 
 def code_quality(problems: Sequence[Problem], within: str = "") -> list[Mapping[str, Any]]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import threading
 from collections.abc import Callable, Iterator, Mapping
+from email.utils import parsedate_to_datetime
 from typing import Any, TypeVar
 
 import httpx2
@@ -21,18 +22,22 @@ PAGE, MOST_PAGES = 100, 50
 TRIES = 4
 _WAITS = Backoff(first=1_000, longest=8_000)
 _LONGEST_WAIT = 60.0
-_TOO_MANY, _SERVER = 429, 500
+_GONE, _TOO_MANY, _SERVER = (404, 410), 429, 500
+_TOO_OFTEN = re.compile(r"rate limit", re.IGNORECASE)
 
 _Result = TypeVar("_Result")
 
 
 class ForgeError(WorldError):
     """A forge refused (`permanent`), or could not be asked. `after`: seconds until it wants to be asked
-    again; None where it does not say."""
+    again; None where it does not say. `is_gone`: what was asked for is not there."""
 
-    def __init__(self, what: str, *, permanent: bool, after: float | None = None) -> None:
+    def __init__(
+        self, what: str, *, permanent: bool, after: float | None = None, is_gone: bool = False
+    ) -> None:
         super().__init__(what, permanent=permanent)
         self.after = after
+        self.is_gone = is_gone
 
 
 class ForgeApi:
@@ -52,6 +57,14 @@ class ForgeApi:
     def ask(self, method: str, path: str, body: Mapping[str, Any] | None = None) -> Any:
         """The answer as it was parsed; None where there is none. Raises ForgeError."""
         return self._ask(method, path, body)[0]
+
+    def remove(self, path: str) -> None:
+        """Whatever was removed by somebody else meanwhile is removed. Raises ForgeError."""
+        try:
+            self.ask("DELETE", path)
+        except ForgeError as wrong:
+            if not wrong.is_gone:
+                raise
 
     def pages(self, path: str) -> Iterator[Mapping[str, Any]]:
         """All rows of a list; both forges divide them alike. Raises ForgeError."""
@@ -107,17 +120,34 @@ def patiently(work: Callable[[], _Result]) -> _Result:
 
 def _refusal(answer: httpx2.Response, body: bytes, asked: str) -> ForgeError:
     said = _parsed(body)
-    why = said.get("message") or said.get("error") or "" if isinstance(said, dict) else ""
-    after = answer.headers.get("retry-after", "")
-    # GitHub says 403 to a token that may not, and to one that asked too often
-    is_limit = answer.status_code == _TOO_MANY or (
-        bool(after) or answer.headers.get("x-ratelimit-remaining") == "0"
-    )
+    why = str(said.get("message") or said.get("error") or "") if isinstance(said, dict) else ""
+    after = _seconds_to_wait(answer.headers)
+    # GitHub says 403 to a token that may not, and to one that asked too often; to that, of its secondary
+    # limits, in words alone
+    is_limit = answer.status_code == _TOO_MANY or after is not None or _TOO_OFTEN.search(why) is not None
+    if is_limit and after is None:
+        after = _LONGEST_WAIT
     return ForgeError(
-        f"{asked}: {answer.status_code} {str(why)[:200]}".rstrip(),
+        f"{asked}: {answer.status_code} {why[:200]}".rstrip(),
         permanent=answer.status_code < _SERVER and not is_limit,
-        after=float(after) if after.isdigit() else None,
+        after=after,
+        is_gone=answer.status_code in _GONE,
     )
+
+
+def _seconds_to_wait(headers: httpx2.Headers) -> float | None:
+    """Until the forge wants to be asked again; None where it does not say that."""
+    after = headers.get("retry-after", "")
+    if after.isdigit():
+        return float(after)
+    reset = headers.get("x-ratelimit-reset", "")
+    if headers.get("x-ratelimit-remaining") != "0" or not reset.isdigit():
+        return None
+    try:  # by its own clock: that of this machine may be another
+        now = parsedate_to_datetime(headers.get("date", ""))
+    except ValueError:
+        return _LONGEST_WAIT
+    return max(0.0, float(reset) - now.timestamp())
 
 
 def _parsed(body: bytes) -> Any:

@@ -66,14 +66,14 @@ class GitHubPull:
         self._api.ask("PATCH", f"{self._repository}/issues/comments/{comment}", {"body": text})
 
     def delete(self, comment: int) -> None:
-        self._api.ask("DELETE", f"{self._repository}/issues/comments/{comment}")
+        self._api.remove(f"{self._repository}/issues/comments/{comment}")
 
     def labels(self) -> Collection[str]:
         return [str(row.get("name")) for row in self._api.pages(f"{self._issue}/labels")]
 
     def set_labels(self, added: Sequence[str], removed: Sequence[str]) -> None:
         for label in removed:
-            self._api.ask("DELETE", f"{self._issue}/labels/{quote(label, safe='')}")
+            self._api.remove(f"{self._issue}/labels/{quote(label, safe='')}")
         if added:
             self._api.ask("POST", f"{self._issue}/labels", {"labels": list(added)})
 

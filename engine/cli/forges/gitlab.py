@@ -33,7 +33,7 @@ class GitLabMergeRequest:
         self._api.ask("PUT", f"{self._place}/notes/{comment}", {"body": text})
 
     def delete(self, comment: int) -> None:
-        self._api.ask("DELETE", f"{self._place}/notes/{comment}")
+        self._api.remove(f"{self._place}/notes/{comment}")
 
     def labels(self) -> Collection[str]:
         return [str(label) for label in (self._api.ask("GET", self._place) or {}).get("labels", ())]

@@ -7,8 +7,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
-from engine.cli.forges.api import patiently
-
 
 class Forge(StrEnum):
     """Where a review can be posted."""
@@ -62,13 +60,20 @@ class MergeRequest(Protocol):
 
 def post_comment(request: MergeRequest, mark: str, text: str) -> Posted:
     """Writes the comment, or brings the one that begins with `mark` up to date. Raises ForgeError."""
-    return patiently(lambda: _post(request, mark, text))
+    from engine.cli.forges.api import patiently
+
+    posted = patiently(lambda: _post(request, mark, text))
+    if posted is Posted.WRITTEN:
+        # Two runs at once each found none: whoever looks last sees both, and leaves one.
+        patiently(lambda: _post(request, mark, text))
+    return posted
 
 
 def _post(request: MergeRequest, mark: str, text: str) -> Posted:
+    from engine.cli.forges.api import ForgeError
+
     # Asked anew in every try: one whose answer was lost may have written the comment.
     ours = _ours(request, mark)
-    # Two runs at once may each have written one.
     for further in ours[1:]:
         request.delete(further.id)
     if not ours:
@@ -76,7 +81,14 @@ def _post(request: MergeRequest, mark: str, text: str) -> Posted:
         return Posted.WRITTEN
     if ours[0].text.strip() == text.strip():
         return Posted.SAME
-    request.rewrite(ours[0].id, text)
+    try:
+        request.rewrite(ours[0].id, text)
+    except ForgeError as wrong:
+        if not wrong.is_gone:
+            raise
+        # somebody removed it since it was listed
+        request.write(text)
+        return Posted.WRITTEN
     return Posted.UPDATED
 
 
@@ -93,6 +105,7 @@ def _ours(request: MergeRequest, mark: str) -> list[ForgeComment]:
 
 def post_labels(request: MergeRequest, labels: Sequence[str], known: Collection[str]) -> None:
     """Leaves of the labels that are `known` only `labels`. Raises ForgeError."""
+    from engine.cli.forges.api import patiently
 
     def change() -> None:
         present = set(request.labels())

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+from collections.abc import Sequence
 
 from sqlalchemy import Connection
 
@@ -77,10 +78,14 @@ def picture_of_change(file: JourneyFile, former: ReadJourneys, counted: Snapshot
     return mermaid(drawn)
 
 
-def run_of(conn: Connection, person: KnownCustomer, journey: str, on: str) -> Enrollment:
+def runs_of(conn: Connection, person: KnownCustomer) -> list[Enrollment]:
+    """All runs of a customer, in the order in which they began."""
+    return enrollments.of_customer(conn, bucket_of(conn, person.id), person.id)
+
+
+def run_of(everything: Sequence[Enrollment], person: KnownCustomer, journey: str, on: str) -> Enrollment:
     """The run of a customer that began `on` a day of theirs (ISO 8601), "": the last one. Raises UsageError
     where there is none."""
-    everything = enrollments.of_customer(conn, bucket_of(conn, person.id), person.id)
     runs = [run for run in everything if run.journey == journey]
     if not runs:
         raise UsageError(f'this customer was never in "{journey}":', command(f"show {person.id}"))

@@ -9,7 +9,7 @@ from typing import Any
 
 from fastapi import APIRouter, FastAPI
 from starlette.requests import Request
-from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.responses import HTMLResponse, Response
 
 from engine.http.console_access import CONSOLE_HEADERS, is_own_host
 from engine.http.context import Context
@@ -20,6 +20,7 @@ from engine.http.problems import Refusal
 def api_routes(app: FastAPI, context: Context, console: Sequence[Any]) -> APIRouter:
     """`console`: dependencies that let only the console see the page."""
     router = APIRouter(include_in_schema=False)
+    written: list[bytes] = []
 
     @router.get("/docs", dependencies=console)
     async def page() -> Response:
@@ -36,7 +37,10 @@ def api_routes(app: FastAPI, context: Context, console: Sequence[Any]) -> APIRou
         # It tells nothing about the shop; but no page of a stranger reads it under a name of its own.
         if not is_own_host(request.headers.get("host", ""), context.live().config.http, public=True):
             raise Refusal(421, "this name is none of ours")
-        return JSONResponse(app.openapi())
+        # Everybody may ask, and writing it takes some milliseconds: once for the life of the process.
+        if not written:
+            written.append(json.dumps(app.openapi(), ensure_ascii=False).encode())
+        return Response(written[0], media_type="application/json")
 
     return router
 

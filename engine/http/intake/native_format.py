@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.http.intake.strict_json import unstorable, without_unstorable
+from engine.http.intake.strict_json import MAX_NODES, unstorable, without_unstorable
 from engine.runtime.intake.items import (
     CustomerItem,
     EventItem,
@@ -21,6 +21,7 @@ from engine.values import iso, moment_of
 
 _EVENT_KEYS = ("id", "event", "customer_id", "anonymous_id", "at", "properties", "history")
 _VISITOR = ("anonymous_id", "anonymousId")
+_REACHED = ("email", "phone", "addresses", "consent")
 _AN_ID = "1 to 200 characters"
 _LONGEST_EVENT = 100
 
@@ -101,6 +102,11 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] |
     if not isinstance(value, dict):
         return RefusedItem(0, "", "a customer is an object of attributes")
     dropped: list[RefusedItem] = []
+    # Before each is looked at by itself. How the customer is reached, and a withdrawal above all, counts
+    # whatever stands beside it.
+    if len(value) > MAX_NODES:
+        dropped.append(RefusedItem(0, "", f"one item may hold at most {MAX_NODES} values"))
+        value = {name: value[name] for name in _REACHED if name in value}
     attributes: dict[str, Any] = {}
     for name, inner in value.items():
         # Each by itself: a name or a text that no database keeps takes nothing else along.

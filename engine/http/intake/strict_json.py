@@ -227,6 +227,11 @@ def without_unstorable(
         members = value.get(name)
         if not isinstance(members, dict):
             continue
+        # Each is looked at by itself, so that too many are not even begun with. A withdrawal counts whatever
+        # stands beside it.
+        if len(members) > MAX_NODES:
+            dropped.append(RefusedItem(item, name, f"one item may hold at most {MAX_NODES} values"))
+            members = {key: members[key] for key in ("consent",) if key in members}
         faults = {key: wrong for key in members if (wrong := unstorable({key: members[key]}, item))}
         # Traits are told by the name of the attribute alone, as everything that is wrong with it is.
         before = "" if name == "traits" else f"{name}."

@@ -110,14 +110,24 @@ class TimelineEvent(msgspec.Struct, frozen=True):
     words: str
 
 
+class ChangedRun(msgspec.Struct, frozen=True):
+    """A run of which a story can be printed. `began`: ISO 8601, UTC; `is_gone`: it begins with the first
+    version alone."""
+
+    journey: str
+    began: str
+    is_gone: bool
+
+
 class ChangedTimeline(msgspec.Struct, frozen=True):
     """What happens to one customer with either version. `like`: how many customers' stories change in the
-    same way."""
+    same way. `run`: where it changes first; None: in one that began before what is counted."""
 
     customer: str
     like: int
     before: list[TimelineEvent]
     after: list[TimelineEvent]
+    run: ChangedRun | None = None
 
 
 class ReplayComparison(msgspec.Struct, frozen=True):
@@ -360,9 +370,34 @@ def _shown_timelines(folders: Sequence[Path], changed: Sequence[str], one_in: in
     # What is sent or not tells more than another moment of the same
     kinds = sorted(alike.items(), key=lambda kind: (not kind[0][1], -len(kind[1]), kind[1][0]))
     return [
-        ChangedTimeline(people[0], len(people) * one_in, *map(_in_order, stories[people[0]]))
+        ChangedTimeline(
+            people[0],
+            len(people) * one_in,
+            _in_order(stories[people[0]][0]),
+            _in_order(stories[people[0]][1]),
+            _first_changed(*stories[people[0]]),
+        )
         for _, people in kinds[:SHOWN_TIMELINES]
     ]
+
+
+def _first_changed(before: list[_OfJourney], after: list[_OfJourney]) -> ChangedRun | None:
+    """The run that what differs first belongs to; of one moment, what happens now tells more."""
+    gone, new = ([*(Counter(a) - Counter(b))] for a, b in ((before, after), (after, before)))
+    changes = sorted([(what, after) for what in new] + [(what, before) for what in gone], key=_at)
+    if not changes:
+        return None
+    (journey, changed), version = changes[0]
+    starts = [event for name, event in version if name == journey and event.kind == "start"]
+    began = max((start.at for start in starts if start.at <= changed.at), default=None)
+    if began is None:
+        return None
+    is_there = any(name == journey and event.kind == "start" and event.at == began for name, event in after)
+    return ChangedRun(journey, began, is_gone=not is_there)
+
+
+def _at(change: tuple[_OfJourney, list[_OfJourney]]) -> str:
+    return change[0][1].at
 
 
 def _in_order(events: list[_OfJourney]) -> list[TimelineEvent]:

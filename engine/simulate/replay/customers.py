@@ -33,11 +33,13 @@ class _Blank:
 
 @dataclass(slots=True)
 class Customers:
-    """Customers by id. `strict`: who has no address or consent is not reached."""
+    """Customers by id. `strict`: who has no address or consent is not reached. `whole`: `decide` is
+    asked about every event, also where nothing can follow from it, for who listens to the decider."""
 
     journeys: Journeys
     decider: Decider
     strict: bool
+    whole: bool = False
     states: dict[str, CustomerState] = field(default_factory=dict)
     now: Instant = Instant(0)
     _shortcut: Shortcut = field(init=False)
@@ -83,7 +85,7 @@ class Customers:
         """An event; `decide` is asked where anything may follow from it."""
         state = self.state(customer, now)
         short = self._shortcut
-        if state.collecting or (state.enrollments and short.cares(state, event)):
+        if state.collecting or (state.enrollments and short.cares(state, event)) or self.whole:
             self._keep(customer, self.decider.apply(state, event, now))
             return
         # From here on the facts hold the event, so `decide` must not count it again

@@ -5,7 +5,7 @@ from __future__ import annotations
 import gc
 import os
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -77,12 +77,7 @@ def replay(
         try:
             if options.out is not None:
                 runner.figures.write_to(row_files(options.out, share))
-            # all lines in order of time; of one moment, those of the first file come first. The first file,
-            # which is the long one, tells how far we are
-            lines = read_stream(streams[0], rules.form, progress)
-            for path in streams[1:]:
-                lines = _two(lines, read_stream(path, rules.form))
-            return runner.play(lines)
+            return runner.play(merged_lines(streams, rules.form, progress))
         finally:
             runner.figures.close()
             if was_on:
@@ -95,6 +90,17 @@ def replay(
     if options.out is not None:
         join_rows(options.out, shares)
     return result
+
+
+def merged_lines(
+    streams: Sequence[Path], form: Mapping[str, str], progress: Callable[[int], None] | None = None
+) -> Iterator[Record | BadLine]:
+    """All lines in order of time; of one moment, those of the first file come first. The first file, which is
+    the long one, tells how far we are. Raises UsageError when a file cannot be read."""
+    lines = read_stream(streams[0], form, progress)
+    for path in streams[1:]:
+        lines = _two(lines, read_stream(path, form))
+    return lines
 
 
 def _shares(streams: Sequence[Path], jobs: int | None) -> int:

@@ -269,6 +269,9 @@ class _Teller:
                 consents |= {(rest, purpose): each.value.value for purpose in purposes}
             elif (kind := self.words.attribute_type(each.name)) is not None:
                 values[each.name.value] = self.words.field(each, kind, "the customer")
+        for name in values.keys() & self.journeys.index.rules.keys():
+            # What a story sets stands, as in `given`, though the events before cannot tell it
+            self.state.facts.fact_state.pop(self.journeys.index.rules[name].memory, None)
         if values or consents:
             self._feed(ProfileChanged(number, now, values, consents=consents), now)
         for product_id in products if product else ():

@@ -5,382 +5,199 @@ journey (design/language 2.16). It names nobody: only what the journey asks abou
 from __future__ import annotations
 
 import datetime as dt
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from decimal import Decimal
-from typing import cast
-from zoneinfo import ZoneInfo
 
-from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, REPEATED, Catalogue
-from engine.compiler.inside import inside
-from engine.core.conditions.condition import Did, Ref
-from engine.core.decision.effects import Trace
+from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, REPEATED
 from engine.core.enrollment import Enrollment
-from engine.core.facts.customer import Facts
-from engine.core.facts.fold import apply_event
-from engine.core.happening import Event
-from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentTrigger, SendStep
-from engine.core.journeys import Journeys
-from engine.core.products.named import ID_NAMES
-from engine.core.steps.split import SplitStep
+from engine.core.journey import ProductTrigger, SegmentTrigger
+from engine.simulate.stories.given_of_run import Precision, given_lines
 from engine.simulate.stories.story_lines import words_for
-from engine.values import DAY, HOUR, MINUTE, Birthday, Instant, Money, Type, Value, local_date, to_datetime
+from engine.simulate.stories.story_scalars import scalar, value_words
+from engine.simulate.stories.told_run import PRODUCT, ToldRun
+from engine.values import MINUTE, Instant, Type, Value, at_local
 
-_PLAIN = re.compile(r"[A-Za-z_/][\w ./+%-]*", re.ASCII)
-"""Texts that every reader of YAML takes for themselves; what begins as a number or a date does is quoted."""
+_Line = tuple[Instant, int, str]
+"""A line of `when` with its moment and order of receipt."""
 
-_YAML_WORDS = frozenset(("true", "false", "yes", "no", "y", "n", "on", "off", "null"))
-
-_UNTOLD = re.compile(r"[^\w\s!-~]|[^\S ]|(?<={)[{%]")
-"""What may be changed or refused where it stands in a file: spaces and dashes of its own, invisible
-characters, templating."""
-
-
-@dataclass(frozen=True, slots=True)
-class ProfileChange:
-    """What was learned of the customer from outside, in the words of the store's history: attributes,
-    addresses by channel (None: it went away), consents by channel."""
-
-    at: Instant
-    number: int
-    attributes: Mapping[str, Value]
-    addresses: Mapping[str, str | None]
-    consents: Mapping[str, str]
+_LAST = 1 << 62
+"""Behind everything of its moment."""
 
 
 @dataclass(frozen=True, slots=True)
-class SegmentMove:
-    """The customer entered a segment or left it."""
+class WrittenStory:
+    """A story as YAML, an item of `tests:`: everything down to `expect`, and what it expects."""
 
-    at: Instant
-    number: int
-    segment: str
-    enters: bool
+    head: str
+    expected: tuple[str, ...]
 
-
-@dataclass(frozen=True, slots=True)
-class RecordedTimeline:
-    """Everything that the store has of a customer, each list oldest first. `ledger`: what follows from their
-    points now."""
-
-    events: Sequence[Event]
-    profile: Sequence[ProfileChange]
-    moves: Sequence[SegmentMove]
-    traces: Sequence[Trace]
-    ledger: Mapping[str, Value]
+    @property
+    def text(self) -> str:
+        """The whole of it."""
+        if not self.expected:
+            return f"{self.head}  expect: nothing\n"
+        return f"{self.head}  expect:\n" + "".join(f"    - {line}\n" for line in self.expected)
 
 
-def story_of_run(
-    run: Enrollment,
-    timeline: RecordedTimeline,
-    journey: Journey,
-    journeys: Journeys,
-    catalogue: Catalogue,
-    zone: ZoneInfo,
-    name: str,
-    until: Instant,
-) -> str:
-    """The story as YAML, an item of `tests:`. `zone`: the customer's, in which all its moments are; `until`:
-    what came after it is left out, the present of a run that is still open."""
-    return _Writer(run, timeline, journey, journeys, catalogue, zone, until).text(name)
+def story_of_run(told: ToldRun, name: str, precision: Precision) -> WrittenStory:
+    """The story of a run, which tells so much of what was before it."""
+    return _Writer(told).story(name, precision)
 
 
 @dataclass(slots=True)
 class _Writer:
-    run: Enrollment
-    timeline: RecordedTimeline
-    journey: Journey
-    journeys: Journeys
-    catalogue: Catalogue
-    zone: ZoneInfo
-    until: Instant
-    aliases: dict[tuple[str, str], str] = field(default_factory=dict)
+    told: ToldRun
+    runs: list[Enrollment] = field(default_factory=list)
+    moved: Mapping[Instant, Instant] = field(default_factory=dict)
 
-    def text(self, name: str) -> str:
-        lines = [f"- test: {_scalar(name)}", f"  from: {self._day_0}"]
-        given, when, expect = [*self._given()], [*self._when()], [*self._expect()]
+    def story(self, name: str, precision: Precision) -> WrittenStory:
+        told = self.told
+        lines = [*self._events(), *self._changes(), *self._moves(), *self._journeys(), *self._products()]
+        self.runs = self._runs({(at, number) for at, number, _ in lines})
+        lines = sorted([*lines, *self._reactions()], key=lambda line: line[:2])
+        traces = [trace for run in self.runs for trace in told.traces_of(run) if trace.at <= told.end]
+        self.moved = _moved(lines, {trace.at for trace in traces})
+        begin = at_local(told.day_0, dt.time.min, told.zone)
+        first = min((self.moved.get(at, at) for at, _, _ in lines), default=begin)
+        given = [*given_lines(told, Instant(first // MINUTE * MINUTE), precision)]
+        head = [f"- test: {scalar(name)}", f"  from: {told.day_0}"]
         if given:
-            lines += ["  given:", *(f"    {line}" for line in given)]
-        if when:
-            lines += ["  when:", *(f"    {line}" for line in when)]
-        lines += ["  expect:", *(f"    {line}" for line in expect)] if expect else ["  expect: nothing"]
-        return "\n".join(lines) + "\n"
+            head += ["  given:", *(f"    {line}" for line in given)]
+        if lines:
+            head.append("  when:")
+        for at, _, words in lines:
+            what, *fields = words.split("\n")
+            head += [f"    - {self._moment(at)}: {what}", *(f"      {each}" for each in fields)]
+        expected = [
+            f"{self._moment(trace.at)}: {line}"
+            for trace in sorted(traces, key=lambda trace: trace.at)
+            if (line := words_for(trace, told.journey, told.catalogue.attributes)) is not None
+        ]
+        return WrittenStory("\n".join(head) + "\n", tuple(expected))
 
-    @property
-    def _day_0(self) -> dt.date:
-        return local_date(self.run.started_at, self.zone)
+    def _runs(self, places: Collection[tuple[Instant, int]]) -> list[Enrollment]:
+        """The run, and those of its journey that the lines of the story begin beside it."""
+        told, run = self.told, self.told.run
+        return [run] + [
+            other
+            for other in told.timeline.runs
+            if other.journey == run.journey
+            and other.id != run.id
+            and told.is_within(other.started_at)
+            and (other.started_at, other.started_number) > (run.started_at, run.started_number)
+            and (other.occurrence is not None or (other.started_at, other.started_number) in places)
+        ]
 
     def _moment(self, at: Instant) -> str:
-        here = to_datetime(at, self.zone)
-        return f"day {(here.date() - self._day_0).days} {here:%H:%M}"
+        return self.told.moment(self.moved.get(at, at))
 
-    def _is_before(self, at: Instant, number: int) -> bool:
-        return (at, number) < (self.run.started_at, self.run.started_number)
-
-    def _is_known(self, change: ProfileChange) -> bool:
-        """Whether it was known when the run was begun: also of what began before it was heard of."""
-        return change.at <= self.run.started_at or change.number < self.run.started_number
-
-    def _own_traces(self) -> Iterator[Trace]:
-        return (trace for trace in self.timeline.traces if trace.enrollment == self.run.id)
-
-    # --- given ---
-
-    def _given(self) -> Iterator[str]:
-        facts, asked = self._before(), self._asked()
-        known = {name for name in asked if name != "timezone"}
-        if self.zone.key != self.journeys.timezone:
-            yield f"timezone: {self.zone.key}"
-        first = self.journeys.first_values()
-        for name in sorted(known):
-            value, kind = facts.values.get(name), self.catalogue.customer_type(name)
-            if name not in self.catalogue.ledger and kind and value is not None and value != first.get(name):
-                yield f"{name}: {self._value(value, kind)}"
-        # What follows from the ledger of points: as the run was decided by it, else as it is now
-        reads = {name: words for trace in reversed([*self._own_traces()]) for name, words in trace.read}
-        for name in sorted(known & self.catalogue.ledger):
-            value, kind = self.timeline.ledger.get(name), self.catalogue.customer_type(name)
-            if name in reads:
-                yield f"{name}: {reads[name]}"
-            elif kind is not None and value is not None:
-                yield f"{name}: {self._value(value, kind)}"
-        members = self._members()
-        if members:
-            yield f"segments: [{', '.join(sorted(members))}]"
-        yield from self._did()
-        yield from self._reach()
-        splits = {step.id for step in self.journey.steps if isinstance(step, SplitStep)}
-        paths = {step: path for step, path in self.run.paths.items() if step in splits}
-        if paths:
-            yield "paths: {" + ", ".join(f"{step}: {path}" for step, path in paths.items()) + "}"
-        if self.run.holdout:
-            yield "holdout: true"
-
-    def _before(self) -> Facts:
-        """Attributes and facts in the moment before the run began."""
-        facts = Facts("", self.zone.key, "customer", self.journeys.first_values())
-        rules = self.catalogue.facts.values()
-        past: list[tuple[Instant, int, Event | ProfileChange]] = [
-            *((event.occurred_at, event.number, event) for event in self.timeline.events),
-            *((change.at, change.number, change) for change in self.timeline.profile),
-        ]
-        for at, number, what in sorted(past, key=lambda entry: entry[:2]):
-            if isinstance(what, ProfileChange):
-                # What somebody is counts for what they do at the same moment
-                facts.values.update(what.attributes if self._is_known(what) else {})
-            elif self._is_before(at, number):
-                apply_event(facts, what, rules, None)
-        return facts
-
-    def _asked(self) -> frozenset[str]:
-        """Attributes and facts that anything in the journey reads."""
-        return frozenset(ref.name for ref in inside(self.journey, Ref) if ref.source == "customer")
-
-    def _members(self) -> set[str]:
-        members: set[str] = set()
-        for move in self.timeline.moves:
-            if self._is_before(move.at, move.number):
-                (members.add if move.enters else members.discard)(move.segment)
-        return members & self.journey.dependencies.segments
-
-    def _did(self) -> Iterator[str]:
-        """Events before the run that a `did` asks about, of each the latest."""
-        asked = {form.event for form in inside(self.journey, Did)}
-        latest: dict[str, Event] = {}
-        for event in self.timeline.events:
-            if event.name in asked and self._is_before(event.occurred_at, event.number):
-                latest[event.name] = event
-        if latest:
-            ago = (
-                f"{name}: {_length(Instant(self.run.started_at - event.occurred_at))} ago"
-                for name, event in sorted(latest.items())
-            )
-            yield "did: {" + ", ".join(ago) + "}"
-
-    def _reach(self) -> Iterator[str]:
-        addresses: dict[str, bool] = {}
-        consents: dict[str, str] = {}
-        for change in self.timeline.profile:
-            if self._is_known(change):
-                addresses |= {channel: there is not None for channel, there in change.addresses.items()}
-                consents |= change.consents
-        steps = [step for step in self.journey.steps if isinstance(step, SendStep)]
-        channels = list(dict.fromkeys(channel for step in steps for channel in step.channels))
-        needs = any(step.policy.consent is not None for step in steps)
-        unreachable = [channel for channel in channels if not addresses.get(channel)]
-        silent = [
-            channel
-            for channel in channels
-            if needs and channel not in unreachable and consents.get(channel) != "given"
-        ]
-        if unreachable:
-            yield f"unreachable: [{', '.join(unreachable)}]"
-        if silent:
-            yield f"no_consent: [{', '.join(silent)}]"
-
-    # --- when ---
-
-    def _when(self) -> Iterator[str]:
-        lines: list[tuple[Instant, int, str]] = [
-            *self._events(), *self._changes(), *self._moves(), *self._reactions(),
-        ]  # fmt: skip
-        for at, _, words in sorted(lines, key=lambda line: line[:2]):
-            head, *fields = words.split("\n")
-            yield f"- {self._moment(at)}: {head}"
-            yield from (f"  {field}" for field in fields)
-
-    def _is_within(self, at: Instant) -> bool:
-        end = self.run.ended_at if self.run.ended_at is not None else self.until
-        return self.run.started_at <= at <= max(end, self.run.started_at)
-
-    def _events(self) -> Iterator[tuple[Instant, int, str]]:
-        asked, needed = self._asked(), self._fields()
-        heard = set(self.journey.dependencies.events)
-        heard |= {start.event for start in self.journey.starts if isinstance(start, EventTrigger)}
-        for rule in self.catalogue.facts.values():
-            heard.update(rule.events if rule.name in asked else ())
-        start = (self.run.started_at, self.run.started_number)
-        for event in self.timeline.events:
-            place = (event.occurred_at, event.number)
-            counts = place == start or (
-                place > start and self._is_within(event.occurred_at) and event.name in heard
+    def _events(self) -> Iterator[_Line]:
+        told = self.told
+        start = (told.run.started_at, told.run.started_number)
+        for event in told.timeline.events:
+            at, number = event.occurred_at, event.number
+            counts = (at, number) == start or (
+                event.name in told.heard and told.is_within(at) and not told.is_before(at, number)
             )
             if not event.starts or event.name in REPEATED or event.name in PRODUCT_STARTS or not counts:
                 continue
-            kinds = self.catalogue.event_fields(event.name) or {}
-            fields = [
-                f"{name}: {self._alias(name, value) or self._value(value, kinds[name])}"
-                for name, value in event.fields.items()
-                if name in kinds and name in needed and value is not None
-            ]
-            yield event.occurred_at, event.number, "\n".join([event.name, *fields])
-        if "kind" in self.run.trigger and any(
-            isinstance(each, ProductTrigger) for each in self.journey.starts
-        ):
-            yield self.run.started_at, self.run.started_number, self._product_start()
-
-    def _alias(self, name: str, value: Value) -> str | None:
-        """What keeps runs apart, such as the number of an order, may name somebody: the story calls it
-        otherwise, and the same by the same name. None: the value of this field is told."""
-        keys = {
-            start.per for start in self.journey.starts if isinstance(start, EventTrigger | ProductTrigger)
-        }
-        if name not in keys - {*ID_NAMES} or not isinstance(value, str):
-            return None
-        return self.aliases.setdefault((name, value), f"{name}-{len(self.aliases) + 1}")
+            yield at, number, "\n".join([event.name, *told.fields_of(event)])
+        triggers = (each for each in told.journey.starts if isinstance(each, ProductTrigger))
+        if "kind" in told.run.trigger and any(triggers):
+            yield *start, self._product_start()
 
     def _product_start(self) -> str:
-        trigger = self.run.trigger
-        kinds: Mapping[str, Type] = self.catalogue.event_fields(str(trigger["kind"])) or {}
+        trigger = self.told.run.trigger
+        kinds: Mapping[str, Type] = self.told.catalogue.event_fields(str(trigger["kind"])) or {}
         fields = [
-            f"{name}: {self._value(trigger[name], kinds[name])}"
-            for name in ("product_id", "old_price", "new_price")
+            f"{name}: {value_words(trigger[name], kinds[name], self.told.zone)}"
+            for name in (PRODUCT, "old_price", "new_price")
             if name in kinds and trigger.get(name) is not None
         ]
         return "\n".join([str(trigger["kind"]), *fields])
 
-    def _fields(self) -> frozenset[str]:
-        """Fields of events that anything reads: the journey, and the facts that it asks about."""
-        names = {
-            ref.name.partition(".")[0]
-            for ref in inside(self.journey, Ref)
-            if ref.source in ("event", "trigger")
-        }
-        for rule in self.catalogue.facts.values():
-            if rule.name in self._asked() and rule.field is not None:
-                names.add(rule.field.partition(".")[0])
-        for start in self.journey.starts:
-            if isinstance(start, EventTrigger | ProductTrigger) and start.per is not None:
-                names.add(start.per)
-        return frozenset(names)
-
-    def _changes(self) -> Iterator[tuple[Instant, int, str]]:
-        asked = self._asked()
-        for change in self.timeline.profile:
-            if not self._is_within(change.at) or self._is_known(change):
+    def _changes(self) -> Iterator[_Line]:
+        """What was learned of the customer meanwhile, with what they agreed to or no longer do."""
+        told = self.told
+        for change in told.timeline.profile:
+            if not told.is_within(change.at) or told.is_known(change):
                 continue
             fields = [
-                f"{name}: {self._value(value, kind) if value is not None else 'unset'}"
+                f"{name}: {'unset' if value is None else value_words(value, kind, told.zone)}"
                 for name, value in change.attributes.items()
-                if name in asked and (kind := self.catalogue.customer_type(name)) is not None
+                if name in told.asked and (kind := told.catalogue.customer_type(name)) is not None
             ]
+            if told.needs_consent:
+                asked = (
+                    (channel, state) for channel, state in change.consents.items() if channel in told.channels
+                )
+                fields += [f"consent.{channel}: {state}" for channel, state in asked]
             if fields:
                 yield change.at, change.number, "\n".join(["set", *fields])
 
-    def _moves(self) -> Iterator[tuple[Instant, int, str]]:
-        triggers = {start.segment for start in self.journey.starts if isinstance(start, SegmentTrigger)}
-        for move in self.timeline.moves:
-            if move.segment in triggers | self.journey.dependencies.segments and self._is_within(move.at):
+    def _moves(self) -> Iterator[_Line]:
+        told = self.told
+        triggers = {start.segment for start in told.journey.starts if isinstance(start, SegmentTrigger)}
+        asked = triggers | told.journey.dependencies.segments
+        for move in told.timeline.moves:
+            is_now = told.is_within(move.at) and not told.is_before(move.at, move.number)
+            if move.segment in asked and is_now:
                 yield move.at, move.number, f"{'enters' if move.enters else 'leaves'} {move.segment}"
 
-    def _reactions(self) -> Iterator[tuple[Instant, int, str]]:
-        for messages in self.run.sent.values():
+    def _journeys(self) -> Iterator[_Line]:
+        """Runs of other journeys begin and end."""
+        told = self.told
+        for run in told.timeline.runs:
+            if run.journey not in told.others:
+                continue
+            begins, number = run.started_at, run.started_number
+            if told.is_within(begins) and not told.is_before(begins, number):
+                yield begins, number, f"enters {run.journey}"
+            if run.ended_at is not None and told.begin[0] < run.ended_at <= told.end:
+                yield run.ended_at, _LAST, f"leaves {run.journey}"
+
+    def _products(self) -> Iterator[_Line]:
+        """The catalogue says something else of the product that the run is about."""
+        told = self.told
+        known: Mapping[str, Value] = {}
+        for seen in told.timeline.products:
+            if seen.product_id != told.run.product_id:
+                continue
+            fields = [
+                f"product.{name}: {value_words(value, kind, told.zone)}"
+                for name, kind in told.of_product.items()
+                if (value := seen.fields.get(name)) is not None and value != known.get(name)
+            ]
+            known = seen.fields
+            if fields and told.run.started_at < seen.at <= told.end:
+                yield seen.at, seen.number, "\n".join(["set", *fields])
+
+    def _reactions(self) -> Iterator[_Line]:
+        for messages in (each for run in self.runs for each in run.sent.values()):
             for message in messages:
                 for kind, at in (("clicked", message.clicked_at), ("opened", message.opened_at)):
-                    if at is not None and self._is_within(at):
+                    if at is not None and self.told.is_within(at):
                         yield at, message.number, f"{kind} {message.template}"
                 if message.bounced:
                     yield message.handed_at, message.number, f"bounced {message.template}"
 
-    # --- expect ---
 
-    def _expect(self) -> Iterator[str]:
-        for trace in self._own_traces():
-            words = words_for(trace, self.journey, self.catalogue.attributes)
-            if words is not None:
-                yield f"- {self._moment(trace.at)}: {words}"
-
-    def _value(self, value: Value, kind: Type) -> str:
-        if kind.kind == "time" and isinstance(value, int):
-            return f"{to_datetime(Instant(value), self.zone):%Y-%m-%d %H:%M}"
-        if kind.kind == "list of" and isinstance(value, list):
-            kinds = dict(kind.items)
-            shown = []
-            for row in value:
-                # An item's field is a value like any other
-                parts = (
-                    f"{name}: {self._value(cast('Value', inner), kinds[name])}"
-                    for name, inner in row.items()
-                    if name in kinds
-                )
-                shown.append(f"{{{', '.join(parts)}}}")
-            return f"[{', '.join(shown)}]"
-        return _written(value)
-
-
-def _written(value: Value) -> str:
-    match value:
-        case bool():
-            return "true" if value else "false"
-        case Money():
-            return f"{value.amount:f} {value.currency}"
-        case Birthday():
-            # The year is nobody's business
-            return f"2000-{value.month:02}-{value.day:02}"
-        case tuple():
-            return f"[{', '.join(_scalar(word) for word in value)}]"
-        case str():
-            return _scalar(value)
-        case Decimal():
-            return f"{value:f}"
-        case _:
-            return str(value)
-
-
-def _scalar(text: str) -> str:
-    if _PLAIN.fullmatch(text) and text.lower() not in _YAML_WORDS and not text.endswith(" "):
-        return text
-    escaped = text.replace("\\", "\\\\").replace('"', '\\"')
-    return '"' + _UNTOLD.sub(lambda found: f"\\U{ord(found[0]):08x}", escaped) + '"'
-
-
-def _length(length: Instant) -> str:
-    """A length of time in words: to the minute below ten hours, to the hour below ten days."""
-    many, unit = next(
-        (length // size, name)
-        for size, name, least in ((DAY, "day", 10 * DAY), (HOUR, "hour", 10 * HOUR), (MINUTE, "minute", 0))
-        if length >= least
-    )
-    many = max(many, 1)
-    return f"{many} {unit}" if many == 1 else f"{many} {unit}s"
+def _moved(lines: Sequence[_Line], decided: Collection[Instant]) -> dict[Instant, Instant]:
+    """Where lines stand that cannot stand in their own minute. A story does what is due behind all lines of a
+    minute, so that what came after something that was due goes to the next one; and it takes equal lines of
+    one minute for one."""
+    moved: dict[Instant, Instant] = {}
+    due = set(decided).difference(at for at, _, _ in lines)
+    latest, seen = Instant(0), set[str]()
+    for at, _, words in lines:
+        minute = Instant(at // MINUTE * MINUTE)
+        is_late = any(minute <= moment < at for moment in due)
+        place = max(latest, Instant(minute + MINUTE) if is_late else minute)
+        if place == latest and words in seen:
+            place = Instant(place + MINUTE)
+        if place != latest:
+            latest, seen = place, set()
+        seen.add(words)
+        if place != minute:
+            moved[at] = place
+    return moved

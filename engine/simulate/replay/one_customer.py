@@ -1,0 +1,147 @@
+"""One customer of a replay, with everything that happened to them: what a story of a replayed run is
+written from. They are played as in the whole replay: no decision about one customer looks at another, and
+what is made over all customers is made over all here too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from engine.compiler.project_context import ProjectContext
+from engine.core.decide import Decided
+from engine.core.decision.effects import Trace
+from engine.core.enrollment import Enrollment
+from engine.core.facts.customer import CustomerState
+from engine.core.happening import Event, Happening, ProductChanged, ProfileChanged
+from engine.core.journeys import Journeys
+from engine.simulate.replay.inside import only_needed
+from engine.simulate.replay.mapping import StreamMapping, with_own_products
+from engine.simulate.replay.reactions import read_reactions
+from engine.simulate.replay.replay import merged_lines
+from engine.simulate.replay.replay_runner import ReplayRunner
+from engine.simulate.replay.stream import share_of
+from engine.simulate.stories.recorded_timeline import (
+    ProfileChange,
+    RecordedTimeline,
+    SeenProduct,
+    SegmentMove,
+)
+from engine.values import Instant, Value
+
+_ALONE = 1 << 32
+"""So many shares that hardly anybody shares one with somebody else."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlayedCustomer:
+    """What a replay comes to for one customer. `timeline.runs` are theirs, in the order in which they began;
+    `zones`: where the customer lived when each began, by its id; `until`: the moment of the last line, None
+    where the stream has no event."""
+
+    timeline: RecordedTimeline
+    zones: Mapping[str, ZoneInfo]
+    until: Instant | None
+
+
+def play_customer(
+    customer: str,
+    journeys: Journeys,
+    project: ProjectContext,
+    streams: Sequence[Path],
+    mapping: StreamMapping | None = None,
+    *,
+    strict: bool = False,
+) -> PlayedCustomer:
+    """Plays the streams, merged by time, to one customer. Raises UsageError when a file cannot be read."""
+    rules = with_own_products(mapping or StreamMapping(), project.catalogue)
+    runner = ReplayRunner(
+        only_needed(journeys), project, rules, strict=strict, share=share_of(customer, _ALONE),
+        shares=_ALONE, reactions=read_reactions(streams, rules.form),
+    )  # fmt: skip
+    expected = frozenset(rule.name for rule in project.catalogue.facts.values() if rule.how == "next")
+    recorder = _Recorder(customer, expected)
+    runner.decider.hear, runner.customers.whole = recorder.hear, True
+    result = runner.play(merged_lines(streams, rules.form))
+    state = runner.customers.states.get(customer)
+    timeline = RecordedTimeline(
+        recorder.events, recorder.profile, recorder.moves, recorder.traces,
+        state.facts.values if state is not None else {}, tuple(recorder.runs.values()), recorder.products,
+        assumed_reach=not strict,
+    )  # fmt: skip
+    return PlayedCustomer(timeline, recorder.zones, result.last_at)
+
+
+@dataclass(slots=True)
+class _Recorder:
+    """Writes down what the decider of a replay hears and decides about one customer."""
+
+    customer: str
+    expected: frozenset[str]  # facts that go by what is usual among all customers
+    events: list[Event] = field(default_factory=list)
+    profile: list[ProfileChange] = field(default_factory=list)
+    moves: list[SegmentMove] = field(default_factory=list)
+    traces: list[Trace] = field(default_factory=list)
+    products: list[SeenProduct] = field(default_factory=list)
+    runs: dict[str, Enrollment] = field(default_factory=dict)  # by id, as they are now
+    zones: dict[str, ZoneInfo] = field(default_factory=dict)
+    members: frozenset[str] | None = None  # None: never heard of
+
+    def hear(
+        self, before: CustomerState, happening: Happening | None, decided: Decided, now: Instant
+    ) -> None:
+        """One step of the decider."""
+        after = decided.state
+        if after.facts.customer != self.customer:
+            return
+        if self.members is None:
+            # Who is in a segment at first sight was in it from the beginning
+            self._move(Instant(0), 0, frozenset(), before.facts.segments)
+        match happening:
+            case Event():
+                self.events.append(happening)
+                self._learn(happening, before, after, now)
+            case ProfileChanged():
+                consents = {channel: state for (channel, _), state in happening.consents.items()}
+                self.profile.append(
+                    ProfileChange(
+                        happening.at, happening.number, happening.values, happening.addresses, consents
+                    )
+                )
+            case ProductChanged():
+                seen = SeenProduct(happening.at, happening.number, happening.product_id, happening.fields)
+                self.products.append(seen)
+            case _:
+                pass
+        number = happening.number if happening is not None else after.applied
+        self._move(now, number, before.facts.segments, after.facts.segments)
+        for decision in decided.decisions:
+            self.traces += decision.trace
+            run = decision.enrollment
+            if run is None:
+                continue
+            if run.id not in self.runs:
+                self._begin(run, after)
+            self.runs[run.id] = run
+
+    def _learn(self, event: Event, before: CustomerState, after: CustomerState, now: Instant) -> None:
+        """What an event comes to by what is usual among all customers no story can find by itself."""
+        found: dict[str, Value] = {
+            name: value
+            for name in self.expected
+            if (value := after.facts.values.get(name)) != before.facts.values.get(name)
+        }
+        if found:
+            self.profile.append(ProfileChange(now, event.number, found, {}, {}))
+
+    def _move(self, at: Instant, number: int, before: frozenset[str], after: frozenset[str]) -> None:
+        self.moves += [SegmentMove(at, number, name, enters=name in after) for name in sorted(before ^ after)]
+        self.members = after
+
+    def _begin(self, run: Enrollment, state: CustomerState) -> None:
+        self.zones[run.id] = state.facts.zone
+        about = run.product_id
+        if about is not None and (fields := state.facts.products.get(about)) is not None:
+            # The catalogue changes its own record of a product
+            self.products.append(SeenProduct(run.started_at, run.started_number, about, dict(fields)))

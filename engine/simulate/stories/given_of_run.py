@@ -1,0 +1,154 @@
+"""What a story of a run is given: the customer as they were before it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from engine.core.facts.customer import Facts
+from engine.core.facts.fold import apply_event
+from engine.core.happening import Event
+from engine.core.steps.split import SplitStep
+from engine.simulate.stories.recorded_timeline import ProfileChange
+from engine.simulate.stories.story_scalars import length_words, value_words
+from engine.simulate.stories.told_run import ToldRun
+from engine.values import MINUTE, Instant
+
+MOST_BEFORE = 30
+"""So many events of one name are told of the time before, the latest."""
+
+
+@dataclass(frozen=True, slots=True)
+class Precision:
+    """How much is told of what was before. `exact`: to the minute, where round lengths of time come out
+    otherwise; `every_path`: also at splits that the run did not come to, and another one of the story
+    does."""
+
+    exact: bool = False
+    every_path: bool = False
+
+
+def given_lines(told: ToldRun, first: Instant, precision: Precision) -> Iterator[str]:
+    """The lines of `given`. `first`: the moment of the first line of `when`, from which is counted back."""
+    if told.zone.key != told.journeys.timezone:
+        yield f"timezone: {told.zone.key}"
+    yield from _values(told)
+    members: set[str] = set()
+    for move in told.timeline.moves:
+        if told.is_before(move.at, move.number):
+            (members.add if move.enters else members.discard)(move.segment)
+    if members := members & told.journey.dependencies.segments:
+        yield f"segments: [{', '.join(sorted(members))}]"
+    there = {
+        run.journey
+        for run in told.timeline.runs
+        if told.is_before(run.started_at, run.started_number)
+        and (run.ended_at is None or run.ended_at > told.begin[0])
+    }
+    if there := there & told.others:
+        yield f"inside: [{', '.join(sorted(there))}]"
+    yield from _did(told, first, exact=precision.exact)
+    yield from _reach(told)
+    seen = [each for each in told.timeline.products if each.product_id == told.run.product_id]
+    # What a run looks at when it begins is what is given: the catalogue hears of a start beforehand
+    known = next((each.fields for each in reversed(seen) if each.at <= told.run.started_at), {})
+    product = [
+        f"{name}: {value_words(value, kind, told.zone)}"
+        for name, kind in told.of_product.items()
+        if (value := known.get(name)) is not None
+    ]
+    if product:
+        yield "product: {" + ", ".join(product) + "}"
+    if paths := _paths(told, every=precision.every_path):
+        yield "paths: {" + ", ".join(f"{split}: {path}" for split, path in paths.items()) + "}"
+    if told.run.holdout:
+        yield "holdout: true"
+
+
+def _paths(told: ToldRun, *, every: bool) -> dict[str, str]:
+    splits = {step.id: step for step in told.journey.steps if isinstance(step, SplitStep)}
+    taken = {split: path for split, path in told.run.paths.items() if split in splits}
+    if not every:
+        return taken
+    # Somebody goes the same way each time; nobody knows that of a split they never came to
+    others = [run.paths for run in told.timeline.runs if run.journey == told.run.journey]
+    known = {split: path for paths in others for split, path in paths.items() if split in splits}
+    return {split: step.paths[0][0] for split, step in splits.items()} | known | taken
+
+
+def _values(told: ToldRun) -> Iterator[str]:
+    facts, first = _before(told), told.journeys.first_values()
+    known, ledger = told.asked - {"timezone"}, told.catalogue.ledger
+    for name in sorted(known - ledger):
+        value = facts.values.get(name)
+        if value != first.get(name) and (kind := told.kind(name, value)) is not None:
+            yield f"{name}: {value_words(value, kind, told.zone)}"
+    # What follows from the ledger of points: as the run was decided by it, else as it is now
+    reads = {name: words for trace in reversed([*told.traces_of(told.run)]) for name, words in trace.read}
+    for name in sorted(known & ledger):
+        value = told.timeline.ledger.get(name)
+        if name in reads:
+            yield f"{name}: {reads[name]}"
+        elif (kind := told.kind(name, value)) is not None:
+            yield f"{name}: {value_words(value, kind, told.zone)}"
+
+
+def _before(told: ToldRun) -> Facts:
+    """Attributes and facts in the moment before the story begins."""
+    facts = Facts("", told.zone.key, "customer", told.journeys.first_values())
+    rules = told.catalogue.facts.values()
+    past: list[tuple[Instant, int, Event | ProfileChange]] = [
+        *((event.occurred_at, event.number, event) for event in told.timeline.events),
+        *((change.at, change.number, change) for change in told.timeline.profile),
+    ]
+    for at, number, what in sorted(past, key=lambda entry: entry[:2]):
+        if isinstance(what, ProfileChange):
+            # What somebody is counts for what they do at the same moment
+            facts.values.update(what.attributes if told.is_known(what) else {})
+        elif told.is_before(at, number):
+            apply_event(facts, what, rules, None)
+    return facts
+
+
+def _did(told: ToldRun, first: Instant, *, exact: bool) -> Iterator[str]:
+    """Events before the story that somebody asks about, the latest of each name."""
+    before: dict[str, list[Event]] = {}
+    for event in told.timeline.events:
+        if event.name in told.remembered and told.is_before(event.occurred_at, event.number):
+            before.setdefault(event.name, []).append(event)
+    shown = []
+    for name, events in sorted(before.items()):
+        ago = [_ago(told, event, first, exact=exact) for event in events[-MOST_BEFORE:]]
+        words = ", ".join(ago)
+        shown.append(f"{name}: {words}" if len(ago) == 1 else f"{name}: [{words}]")
+    if shown:
+        yield "did: {" + ", ".join(shown) + "}"
+
+
+def _ago(told: ToldRun, event: Event, first: Instant, *, exact: bool) -> str:
+    past = Instant(max(first - event.occurred_at, 0))
+    ago = f"{max(round(past / MINUTE), 1)} minutes" if exact else length_words(past)
+    fields = told.fields_of(event)
+    return f"{{at: {ago} ago, {', '.join(fields)}}}" if fields else f"{ago} ago"
+
+
+def _reach(told: ToldRun) -> Iterator[str]:
+    addresses: dict[str, bool] = {}
+    consents: dict[str, str] = {}
+    for change in told.timeline.profile:
+        if told.is_known(change):
+            addresses |= {channel: there is not None for channel, there in change.addresses.items()}
+            consents |= change.consents
+    assumed = told.timeline.assumed_reach
+    unreachable = [channel for channel in told.channels if not addresses.get(channel, assumed)]
+    silent = [
+        channel
+        for channel in told.channels
+        if told.needs_consent
+        and channel not in unreachable
+        and consents.get(channel, "given" if assumed else "none") != "given"
+    ]
+    if unreachable:
+        yield f"unreachable: [{', '.join(unreachable)}]"
+    if silent:
+        yield f"no_consent: [{', '.join(silent)}]"
