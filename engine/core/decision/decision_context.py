@@ -27,12 +27,13 @@ CAP_SLOT_RETENTION = 32 * DAY
 
 
 class DecisionContext(Struct):
-    """The state of one customer while `decide` works. Nothing of the caller's is changed: a container of
-    `facts` is copied by `writable` before it is written, an enrollment by `fork_enrollment`."""
+    """The state of one customer while `decide` works. Nothing of the caller's is changed: `facts` is replaced
+    by a record of its own before anything in it is set (`own_facts`), and a container of it copied before it
+    is written (`writable`), an enrollment by `fork_enrollment`."""
 
     journeys: Journeys
     index: SubscriptionIndex
-    facts: Facts
+    facts: Facts  # the caller's until something is written: asked for anew after everything that may write
     enrollments: dict[str, Enrollment]
     last_starts: dict[tuple[str, str], LastStart]
     occurred: set[tuple[str, str]]
@@ -47,6 +48,7 @@ class DecisionContext(Struct):
     changed_attributes: set[str] = field(default_factory=set)  # written, consequences not yet looked at
     changed_journeys: set[str] = field(default_factory=set)  # entered or left, consequences not yet looked at
     reach_changed: bool = False
+    owns_facts: bool = False
     forked: set[str] = field(default_factory=set)  # ids of enrollments that are no longer the caller's
     copied: set[FactContainer] = field(default_factory=set)  # containers that are no longer the caller's
     copied_history: set[str] = field(default_factory=set)  # events whose history is no longer the caller's
@@ -60,12 +62,12 @@ class DecisionContext(Struct):
         cls, state: CustomerState, journeys: Journeys, now: Instant, *, sends_at_once: bool = False
     ) -> DecisionContext:
         """A context that leaves `state` as it is."""
-        # The dictionaries are copied at once, since nearly every decision writes into them; the containers of
-        # the facts and the enrollments only when they are written (`writable`, `fork_enrollment`).
+        # The dictionaries are copied at once, since nearly every decision writes into them; the facts, their
+        # containers and the enrollments only when they are written.
         return cls(
             journeys,
             journeys.index,
-            state.facts.share(),
+            state.facts,
             state.enrollments.copy(),
             state.last_starts.copy(),
             state.occurred.copy(),
@@ -92,14 +94,22 @@ class DecisionContext(Struct):
             self.points_due,
         )
 
+    def own_facts(self) -> Facts:
+        """The facts, ready to have their attributes set."""
+        # Most who wake change nothing that is known of them: then no record is made.
+        if not self.owns_facts:
+            self.facts, self.owns_facts = self.facts.share(), True
+        return self.facts
+
     def writable(self, *names: FactContainer) -> Facts:
         """The facts, with these containers ready to be written."""
+        facts = self.own_facts()
         for name in names:
             # Copied once per happening at most: most of them write one container of a dozen.
             if name not in self.copied:
                 self.copied.add(name)
-                setattr(self.facts, name, getattr(self.facts, name).copy())
-        return self.facts
+                setattr(facts, name, getattr(facts, name).copy())
+        return facts
 
     def writable_history(self, event: str) -> None:
         """Makes the history of one event ready to be written."""
@@ -139,7 +149,8 @@ class DecisionContext(Struct):
         """Writes down whether the customer is inside a journey, for the conditions that ask."""
         if inside == (journey in self.facts.inside):
             return
-        self.facts.inside = self.facts.inside | {journey} if inside else self.facts.inside - {journey}
+        facts = self.own_facts()
+        facts.inside = facts.inside | {journey} if inside else facts.inside - {journey}
         if journey in self.index.asked_journeys:
             self.changed_journeys.add(journey)
 
@@ -176,11 +187,13 @@ class DecisionContext(Struct):
     def reserve_slot(self, slot: CapSlot) -> None:
         """Takes a place under caps; places too old for any cap are forgotten."""
         oldest = self.now - CAP_SLOT_RETENTION
-        self.facts.cap_slots = [*(taken for taken in self.facts.cap_slots if taken.at >= oldest), slot]
+        facts = self.own_facts()
+        facts.cap_slots = [*(taken for taken in facts.cap_slots if taken.at >= oldest), slot]
 
     def release_slot(self, key: str) -> None:
         """Gives back the place of a message that was not handed over."""
-        self.facts.cap_slots = [slot for slot in self.facts.cap_slots if slot.key != key]
+        facts = self.own_facts()
+        facts.cap_slots = [slot for slot in facts.cap_slots if slot.key != key]
 
     def consume_slot(self, key: str, at: Instant) -> None:
         """A place is used at the hand-over: from then on it counts at that moment."""

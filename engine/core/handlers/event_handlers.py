@@ -100,7 +100,7 @@ def handle_profile_change(context: DecisionContext, changed: ProfileChanged) -> 
         rule = context.index.rules.get(name)
         # The night that found the value did not know of the events since.
         if rule is not None and rule.how == "next":
-            expect_next(context.facts, rule)
+            expect_next(context.writable("values"), rule)
     # `joined` and `left` are not among them: one of several devices comes or goes, and the channel stays.
     if changed.addresses or changed.consents or changed.suppressed:
         context.reach_changed = True
@@ -152,7 +152,7 @@ def _take_back(context: DecisionContext, run: str) -> None:
 def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> None:
     """The customer entered or left a segment: goal and exit are asked, then entering may start."""
     was_member = change.segment in context.facts.segments
-    set_member(context.facts, change.segment, member=change.member)
+    set_member(context.own_facts(), change.segment, member=change.member)
     if was_member != change.member:
         for enrollment in _in_order(context, list(context.enrollments.values())):
             subscription = context.subscription(enrollment)

@@ -112,7 +112,8 @@ def handle_outcome(context: DecisionContext, outcome: MessageOutcome) -> None:
     transition = Transition.begin(context, subscription, enrollment)
     if outcome.kind in ("bounced", "not_sent", "refused"):
         if not message.bounced:  # it never arrived, so nobody could react to it
-            context.facts.engagement = context.facts.engagement.with_sent(message.channel, -1)
+            facts = context.own_facts()
+            facts.engagement = facts.engagement.with_sent(message.channel, -1)
         replace_message(transition.enrollment, step_id, message, replace(message, bounced=True))
     # A complaint ends the cascade before the outcome is settled below, so that no next channel is tried.
     if outcome.kind == "complained":

@@ -116,7 +116,7 @@ def hand_over(transition: Transition, at: Instant, number: int, *, unknown: bool
     enrollment.clock, enrollment.state, enrollment.due = at, None, None
     # The place was taken at the moment of the plan; it counts in the day in which the message left.
     transition.context.consume_slot(state.key, at)
-    facts = transition.context.facts
+    facts = transition.context.own_facts()
     facts.engagement = facts.engagement.with_sent(state.channel)
     enrollment.carry_code()
     transition.add_trace("send", step, template, state.channel)

@@ -41,7 +41,7 @@ def note_reaction(transition: Transition, reaction: Reaction) -> None:
         message.clicked_at is None if reaction.kind == "clicked" else reaction.kind == "replied" and is_first
     )
     if is_first or for_channel:
-        facts = transition.context.facts
+        facts = transition.context.own_facts()
         hour = wall_clock(reaction.at, facts.zone).hour if is_first else None
         facts.engagement = facts.engagement.with_reaction(message.channel if for_channel else None, hour)
     if reaction.kind == "clicked":

@@ -99,6 +99,14 @@ def save_batch(
     left: list[tuple[str, str]] = []
     for customer, state in after.items():
         before, known = batch.states[customer], batch.stored[customer]
+        # nearly all who only wake: nothing is known of them that was not
+        if (
+            state.facts is before.facts
+            and state.applied == before.applied
+            and known.created_at is not None
+            and not _has_other_marks(before, state)
+        ):
+            continue
         documents = _documents(before, state, known, now)
         facts = state.facts
         # Most that changes attributes touches no address; the reach need not be read for it.
@@ -205,12 +213,7 @@ def _documents(
     if (
         (new.cap_slots is not old.cap_slots and new.cap_slots != old.cap_slots)
         or new.engagement is not old.engagement
-        or after.crossings != before.crossings
-        or after.last_starts != before.last_starts
-        or after.occurred != before.occurred
-        or after.collecting != before.collecting
-        or after.turns != before.turns
-        or after.points_due != before.points_due
+        or _has_other_marks(before, after)
     ):
         oldest = iso(Instant(now - text.KEPT_DATES))[:10]
         known_marks = text.CustomerMarks(
@@ -225,6 +228,18 @@ def _documents(
         )
         marks = text.dump_marks(known_marks, oldest)
     return attributes, twins, memory, seen, segments, reach, marks
+
+
+def _has_other_marks(before: CustomerState, after: CustomerState) -> bool:
+    """Whether anything beside the facts that the document `marks` holds has changed."""
+    return (
+        after.crossings != before.crossings
+        or after.last_starts != before.last_starts
+        or after.occurred != before.occurred
+        or after.collecting != before.collecting
+        or after.turns != before.turns
+        or after.points_due != before.points_due
+    )
 
 
 def _is_other(old: Facts, new: Facts, name: str) -> bool:
