@@ -294,8 +294,11 @@ def plus(at: Instant, length: Duration, tz: ZoneInfo) -> Instant:
     if not (length.months or length.days):
         return Instant(at + length.elapsed)
     offset = calm_offset(at // DAY, tz)
-    if offset is not None and not length.months and calm_offset(at // DAY + length.days, tz) == offset:
-        return Instant(at + length.days * DAY + length.elapsed)
+    if offset is not None and not length.months:
+        wall = at + offset + length.days * DAY
+        later_offset = calm_offset(wall // DAY, tz)
+        if later_offset is not None:
+            return Instant(wall - later_offset + length.elapsed)
     local = to_datetime(at, tz)
     day = later_day(local.date(), length.months, length.days)
     # The same day after all, at the edge of the calendar: the second of an hour shown twice stays the second.

@@ -226,9 +226,8 @@ def _wake_due(context: DecisionContext) -> None:
         # Found anew where this moved others or started some, or is due again at once; not each time, since
         # many may be due together.
         is_due_again = transition.enrollment.due is not None and transition.enrollment.due.at <= context.now
-        if is_due_again or any(
-            decision.enrollment is not None for decision in context.decisions[decided + 1 :]
-        ):
+        others = context.decisions[decided + 1 :]
+        if is_due_again or (others and any(decision.enrollment is not None for decision in others)):
             due = _due_runs(context, woken)
 
 

@@ -33,12 +33,17 @@ def load(document: str | bytes) -> Any:
     return _decoder.decode(document)
 
 
+def is_plain(values: Mapping[str, Value]) -> bool:
+    """Whether JSON can tell all of them by itself, so that they are stored as they are."""
+    for name, value in values.items():  # no generator: every run and event that is written is asked  # noqa: SIM110
+        if type(value) not in _PLAIN or name[:1] == MARKS:
+            return False
+    return True
+
+
 def pack(values: Mapping[str, Value]) -> dict[str, Any]:
     """Values in the form that is stored."""
-    for name, value in values.items():
-        if type(value) not in _PLAIN or name[:1] == MARKS:
-            return _pack_marked(values)
-    return dict(values)
+    return dict(values) if is_plain(values) else _pack_marked(values)
 
 
 def unpack(stored: dict[str, Any]) -> dict[str, Value]:

@@ -18,7 +18,7 @@ from engine.core.conditions.condition import (
 from engine.core.conditions.dependencies import forms, refs
 from engine.core.conditions.scope import NO_RULES, Reader, Rules, Scope, reader
 from engine.core.facts.customer import why_closed
-from engine.values import Birthday, Instant, Type, Value, iso
+from engine.values import Birthday, Instant, Money, Type, Value, iso
 
 
 def values_asked(condition: Condition, scope: Scope, rules: Rules = NO_RULES) -> tuple[tuple[str, str], ...]:
@@ -63,9 +63,11 @@ def _looked_at(condition: Condition, rules: Rules) -> _LookedAt:
 
 def words(value: Value, kind: Type) -> str:
     """A value as a person reads it; `not set` for none. A time is ISO 8601 in UTC."""
-    # Most values are texts: they do not go through all the cases below.
+    # Most values are texts and amounts: they do not go through all the cases below.
     if type(value) is str:
         return value or "empty"
+    if type(value) is Money:
+        return str(value)
     match value:
         case None:
             return "not set"

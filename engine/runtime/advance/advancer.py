@@ -369,15 +369,15 @@ def _moments(
         moment = next_due(done.state, journeys)
         if moment is None:
             continue
-        is_new = moment != next_due(batch.states[customer], journeys)
-        if customer in work.held_back:
-            if is_new:
-                yield max(moment, Instant(now + SECOND)), customer
-        elif moment <= now:
+        is_held_back = customer in work.held_back
+        if moment <= now and not is_held_back:
             # a journey that is not published, a step that waits for something: no use in asking at once
             yield Instant(now + NOT_YET), customer
-        elif customer in work.due or is_new:
+        elif customer in work.due and not is_held_back:
+            # was taken out of the queue
             yield moment, customer
+        elif moment != next_due(batch.states[customer], journeys):
+            yield (max(moment, Instant(now + SECOND)) if is_held_back else moment), customer
 
 
 def decide_clicks(store: Store, now: Instant) -> int:

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from engine.core.enrollment import Due, Enrollment, EnrollmentState, SentMessage, TakenCode
 from engine.core.reasons import SkipReason
-from engine.store.serialization import MARKS, dump, pack, unpack
+from engine.store.serialization import dump, is_plain, pack, unpack
 from engine.store.sql import change_many, ids, rows
 from engine.values import Instant
 
@@ -176,13 +176,10 @@ def of_customer(conn: Connection, bucket: int, customer: str) -> list[Enrollment
 
 def encode(enrollment: Enrollment) -> str:
     """The whole of a run."""
-    trigger = pack(enrollment.trigger)
-    # the items of a list have marks of their own
-    is_marked = MARKS in trigger or any(type(value) is list for value in trigger.values())
-    if enrollment.codes or len(enrollment.done) > 1 or is_marked:
+    if enrollment.codes or len(enrollment.done) > 1 or not is_plain(enrollment.trigger):
         stored: Any = copy(enrollment)
         stored.codes = [_written(code) for code in enrollment.codes.values()]
-        stored.done, stored.trigger = sorted(enrollment.done), trigger
+        stored.done, stored.trigger = sorted(enrollment.done), pack(enrollment.trigger)
         enrollment = stored
     text = dump(enrollment)
     # What led to a run is written only where there is something.
