@@ -22,8 +22,11 @@ from engine.store.connections import PRAGMAS
 from engine.values import DAY, Instant
 
 COUNT, ROUNDS = 99_999, 5
-FILES = {"journeys/segments/rich.yaml": RICH, "journeys/rich.yaml": journey("rich", "{segment: rich}")}
-_WAIT = 2 * DAY
+FILES = {
+    "journeys/segments/rich.yaml": RICH,
+    "journeys/rich.yaml": journey("rich", "{segment: rich}", wait="480 hours"),
+}
+_WAIT = 20 * DAY
 _STATE = (
     """["%s","rich","",%d,%d,%d,%d,{},null,null,false,1,["w","pause",%d,%d],"""
     "[%d,null,null],%d,%d,{},{},{},{},[],"
@@ -70,7 +73,7 @@ def run(short: bool) -> list[Figure]:
             )
             base.store.write(lambda conn: conn.exec_driver_sql(more))  # noqa: B023
             bare.execute(more)
-            # Nobody who sleeps wakes yet.
+            # The next night, and nobody wakes yet: neither who sleeps nor who began in an earlier round.
             now = base.clock.advance(DAY + 1) if number else base.clock.advance(DAY)
             began = time.perf_counter()
             sweep_segments_in_slices(base.store, base.publication.journeys, now)

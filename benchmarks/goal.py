@@ -1,13 +1,15 @@
 """Events that wait become facts, reach the goal of a run and end it: by the advancer, beside a plain loop.
 
 Every event is an order of another customer who sleeps in a wait. What is written is the event, the facts
-(five of them change), the end of the run and its trace; the row of the inbox goes. The other side is a loop
-over plain sqlite3 that knows these facts and this one goal, on a copy of the same file and with the same
-durability. At the end both files hold the same.
+(five of them change), the end of the run and its trace, the order among those that reports are made of, and
+the counts of the day; the row of the inbox goes. The other side is a loop over plain sqlite3 that knows these
+facts, these counts and this one goal, on a copy of the same file and with the same durability. At the end
+both files hold the same.
 """
 
 from __future__ import annotations
 
+import datetime as dt
 import json
 import shutil
 import sqlite3
@@ -21,11 +23,13 @@ import orjson
 from benchmarks.figures import Aim, Figure, figure
 from benchmarks.sleepers import START, Sleepers, asleep
 from engine.store.connections import PRAGMAS
-from engine.values import Instant
+from engine.values import Instant, zone
 
 ROUNDS, SLEEPERS, EVENTS = 7, 99_999, 3000
 PER_COMMIT = 2000
 TOTAL = 60
+MILLION = 1_000_000
+BERLIN, EPOCH = zone("Europe/Berlin"), dt.date(1970, 1, 1)
 
 _Sides = tuple[list[float], list[float]]
 """Figures of ours and of the other side."""
@@ -111,7 +115,13 @@ def _apply(conn: sqlite3.Connection, now: Instant) -> int:
         " CROSS JOIN enrollment e ON e.bucket = 0 AND e.customer = j.value AND e.ended_at IS NULL",
         (orjson.dumps(sorted(numbers)),),
     ).fetchall()
-    events, facts, ended, traces = [], [], [], []
+    known = conn.execute(
+        "SELECT 1 FROM json_each(?) j CROSS JOIN credit c ON c.bucket = 0 AND c.customer = j.value LIMIT 1",
+        (orjson.dumps(sorted(numbers)),),
+    ).fetchone()
+    assert known is None, "here everybody orders for the first time"
+    events, facts, ended, traces, orders = [], [], [], [], []
+    day = dt.datetime.fromtimestamp(now / 1000, BERLIN).date()
     for customer, attributes, memory, seen, run, seq, state in found:
         number, (id_, name, at, received, fields, starts) = numbers[customer]
         values, kept, counters = orjson.loads(attributes), orjson.loads(memory), orjson.loads(seen)
@@ -127,6 +137,7 @@ def _apply(conn: sqlite3.Connection, now: Instant) -> int:
         row = orjson.loads(state)
         row[11], row[12], row[13], row[21], row[22], row[23] = seq + 1, None, None, at, "goal", now
         events.append((customer, name, at, number, received, id_, starts, _text(fields)))
+        orders.append((customer, at, id_, amount * MILLION))
         facts.append((number, _text(values), _text(kept), _text(counters), customer))
         ended.append((seq + 1, now, at, _text(row), customer, run))
         line = [now, "goal", "sleeper", run, "", 0, "", "before the first message", []]
@@ -144,6 +155,20 @@ def _apply(conn: sqlite3.Connection, now: Instant) -> int:
     conn.executemany(
         "INSERT INTO trace (bucket, customer, at, \"commit\", lines) VALUES (0, ?, ?, '', ?)", traces
     )
+    conn.executemany(
+        "INSERT INTO credit VALUES (0, ?, ?, ?, ?, 'EUR', '', '', '', '', 0, '', '', 0, 0)", orders
+    )
+    n, money, month = len(orders), sum(order[3] for order in orders), f"{day:%Y-%m}"
+    lines = [
+        ("", "order", "", n, money), ("", "new customer", "", n, 0), ("", "cohort order", month, n, money),
+        ("", "cohort active", month, n, 0), ("sleeper", "goal", "before", n, 0),
+        ("sleeper", "ended", "goal", n, 0),
+    ]  # fmt: skip
+    conn.executemany(
+        "INSERT INTO daily VALUES (?, ?, '', '', ?, ?, 0, ?, ?) ON CONFLICT DO UPDATE SET"
+        " n = n + excluded.n, money = money + excluded.money",
+        [((day - EPOCH).days, *line) for line in lines],
+    )
     conn.executemany("DELETE FROM inbox WHERE number = ?", [row[:1] for row in waiting])
     conn.execute("COMMIT")
     return len(waiting)
@@ -159,6 +184,8 @@ _COMPARED = {
     "enrollment": "customer, id, seq, step, due_at, ended_at, outcome, goal_at, state",
     "trace": "customer, at, lines",
     "inbox": "customer, number",
+    "credit": "customer, event, *",
+    "daily": "day, what, *",
 }
 
 

@@ -34,8 +34,8 @@ SLEEP = 30 * DAY
 """The length of every wait, over which the wakes are spread evenly and without order."""
 
 
-def journey(name: str, start: str, again: str = "never") -> str:
-    """A journey whose runs wait for two days before anything is sent."""
+def journey(name: str, start: str, again: str = "never", wait: str = "48 hours") -> str:
+    """A journey whose runs wait for so long before anything is sent."""
     return f"""
 journey: {name}
 start: {start}
@@ -43,7 +43,7 @@ again: {again}
 goal: {{event: order_placed, within: 30 days}}
 policy: service
 steps:
-  - wait: 48 hours
+  - wait: {wait}
     id: pause
   - send: hello
 """
