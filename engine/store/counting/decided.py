@@ -29,6 +29,9 @@ def count_decision(counts: Counts, decision: Decision) -> None:
 def count_line(line: Trace, *, is_held_out: bool) -> Counted | None:
     """What a line of the history counts as; None: nothing. `is_held_out`: of a run in the holdout."""
     match line.kind:
+        # first, since most lines only say how a run went on
+        case "asked" | "wait" | "plan" | "send":
+            return None
         case "start" if not is_held_out:
             return Counted(line.journey, "", "", What.STARTED)
         case "holdout":

@@ -8,7 +8,7 @@ with its neighbours alone, so that the thousandth costs what the tenth does.
 
 from __future__ import annotations
 
-from collections import Counter, defaultdict
+from collections import defaultdict
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
@@ -29,17 +29,6 @@ class PlacedOrder(NamedTuple):
     amount: int
     currency: str
     categories: str
-
-
-Lines = Counter[tuple[Instant, Counted]]
-"""How many, by the moment whose day it is, and what."""
-
-
-class OrderCounts(NamedTuple):
-    """What orders count as, and how much money."""
-
-    times: Lines
-    money: Lines
 
 
 _COLUMNS = "c.customer, c.occurred_at, c.event, c.amount, c.currency, c.categories"
@@ -76,17 +65,17 @@ def count_new(conn: Connection, bucket: int, new: Iterable[tuple[str, Instant, s
         first_two = heads.get(customer, after)[:2]
         place = first_two.index(after[0]) + 1 if after[0] in first_two else 3
         before = [order for order in after if _key(order) not in added[customer]]
-        _count(conn, count(after, shop, first_two[0], place), 1)
+        _count(conn, after, shop, first_two[0], place)
         if before:
             first = first_two[0] if place > 1 else before[0]
-            _count(conn, count(before, shop, first, place), -1)
+            _count(conn, before, shop, first, place, -1)
 
 
 def count_all(conn: Connection, bucket: int, customers: Iterable[str], n: int = 1) -> None:
     """Counts all orders of customers, of whom none is counted yet. `n`: -1 takes them back."""
     shop = daily_counts.shop(conn)
     for orders in _by_customer(rows(conn, _ALL, (ids(customers), bucket))).values():
-        _count(conn, count(orders, shop, orders[0], 1), n)
+        _count(conn, orders, shop, orders[0], 1, n)
 
 
 def count_all_if_counted(conn: Connection, bucket: int, customer: str, n: int) -> None:
@@ -95,19 +84,24 @@ def count_all_if_counted(conn: Connection, bucket: int, customer: str, n: int) -
         count_all(conn, bucket, (customer,), n)
 
 
-def count(orders: Sequence[PlacedOrder], shop: ShopFacts, first: PlacedOrder, place: int) -> OrderCounts:
-    """What orders that follow each other count as. `first`: of that customer; `place`: of `orders[0]` among
-    all of them, 3 for any beyond the second. What is behind the first place counts from its second one on."""
+def _count(
+    conn: Connection,
+    orders: Sequence[PlacedOrder],
+    shop: ShopFacts,
+    first: PlacedOrder,
+    place: int,
+    n: int = 1,
+) -> None:
+    """Counts what orders that follow each other count as. `first`: of that customer; `place`: of `orders[0]`
+    among all of them, 3 for any beyond the second; `n`: -1 takes them back. What is behind the first place
+    counts from its second one on."""
     calendar = zone(shop.zone)
-    times, money = Lines(), Lines()
     begun = local_date(first.occurred_at, calendar)
     cohort = f"{begun:%Y-%m}"
     days = [local_date(order.occurred_at, calendar) for order in orders]
 
     def add(order: PlacedOrder, what: What, why: str = "", amount: int = 0) -> None:
-        key = (order.occurred_at, Counted("", "", "", what, why))
-        times[key] += 1
-        money[key] += amount
+        daily_counts.add(conn, order.occurred_at, Counted("", "", "", what, why), n, n * amount)
 
     for index, (order, day) in enumerate(zip(orders, days, strict=True)):
         if index == 0 and place > 1:
@@ -127,15 +121,9 @@ def count(orders: Sequence[PlacedOrder], shop: ShopFacts, first: PlacedOrder, pl
         if number in _CATEGORIES:
             for category in filter(None, order.categories.split("\n")):
                 add(order, _CATEGORIES[number], category)
-    return OrderCounts(times, money)
 
 
 _CATEGORIES: Mapping[int, What] = {1: What.FIRST_CATEGORY, 2: What.SECOND_CATEGORY}
-
-
-def _count(conn: Connection, counts: OrderCounts, n: int) -> None:
-    for (at, counted), times in counts.times.items():
-        daily_counts.add(conn, at, counted, n * times, n * counts.money[at, counted])
 
 
 def _whose_past_is_counted(conn: Connection, bucket: int, customers: Collection[str]) -> Collection[str]:
