@@ -168,6 +168,9 @@ def test_a_large_change_stays_readable_and_fits(shop: Shop) -> None:
     assert len(said) < 65_535
     assert len(said.partition("<details>")[0].splitlines()) <= 60
     assert "and 57 more: changes" in said
+    assert "60 things change, by whom they affect most:\n\n- **only newcomers**: welcome\\_0, " in said
+    assert re.search(r"welcome\\_\d+ and 48 more\n", said)
+    assert not re.search(r"^\*\*journey \S+ \([a-z ]+\)\n+…", said, re.MULTILINE), "a heading and nothing"
     assert "all of it is in the first fold" in said
     assert "<summary>All that changes</summary>" in said
     assert "Too long for a comment" in said

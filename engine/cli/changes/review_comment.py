@@ -35,7 +35,7 @@ if TYPE_CHECKING:
     from engine.cli.changes.pictures.folder import PicturesMade
     from engine.language.acceptance import AcceptedWarning
     from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
-    from engine.plan.in_flight import DeploymentPlan, JourneyPlan
+    from engine.plan.in_flight import DeploymentPlan
     from engine.plan.traffic import Traffic
     from engine.problem import Problem
     from engine.simulate.replay.comparison import JourneyComparison, ReplayComparison
@@ -46,6 +46,11 @@ LARGEST = 65_000
 
 MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES, MOST_SETTINGS = 14, 3, 6, 9, 4, 3
 """Lines of a part before the folds, so that they are at most 60 in all."""
+
+MANY_SUBJECTS, MOST_NAMES = 4, 12
+"""Of more journeys and the like than these the names come first, so many of those that affect one group."""
+
+PLACE_HEAD = ("people", "journey", "rest at", "what becomes of them")
 
 LONGEST, LARGEST_FOLD = 300, 20_000
 """Characters of what an author wrote in one line, and of a fold that is a list."""
@@ -189,12 +194,17 @@ def verdict(change: ReviewedChange) -> str:
 def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
     yield mark(change.within)
     yield f"**{_safe(verdict(change))}**\n"
-    lines = [line for subject in change.differences.subjects for line in _subject(subject)]
+    subjects = change.differences.subjects
+    lines = [line for subject in subjects for line in _subject(subject)]
     lines += [
         f"- `{_code(each.file)}` cannot be compared: {_safe(each.why)}" for each in change.differences.unread
     ]
     if lines:
-        yield "### What changes\n\n" + _cut(lines, MOST_CHANGES, "all of it is in the first fold")
+        overview, most = "", MOST_CHANGES
+        if _cut(lines, None, "") != _cut(lines, MOST_CHANGES, "") and len(subjects) > MANY_SUBJECTS:
+            overview = _overview(subjects)
+            most -= overview.count("\n")
+        yield f"### What changes\n\n{overview}{_cut(lines, most, 'all of it is in the first fold')}"
     if change.made is not None and (change.made.messages or change.made.journeys):
         where = f", among [the files of this run]({page})" if page else ""
         yield f"Before and after: {_pictures(change.made)}{where}\n"
@@ -231,18 +241,29 @@ def _change(change: Difference, rule: str) -> str:
     return f"- `{change.sign}` {_safe(change.words)}" + (f" _{_safe(rule)}_" if rule else "")
 
 
+def _overview(subjects: Sequence[SubjectDiff]) -> str:
+    """Of a change of many things, which ones they are, by whom they affect most."""
+    lines = []
+    for who in dict.fromkeys(subject.affects[0] for subject in subjects):
+        names = [subject.name for subject in subjects if subject.affects[0] is who]
+        more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
+        lines.append(f"- **{_safe(str(who))}**: {', '.join(map(_safe, names[:MOST_NAMES]))}{more}\n")
+    return f"{len(subjects)} things change, by whom they affect most:\n\n{''.join(lines)}\n"
+
+
 def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
     """Lines, those that are no items of a list in paragraphs of their own; no more than `most` with the empty
     ones between them."""
-    text = ""
+    text, kept = "", ""  # `kept`: up to the last line that is no heading
     for place, line in enumerate(lines):
         is_item = line.startswith("- ")
         block = ("" if is_item or not text else "\n") + line + ("\n" if is_item else "\n\n")
         if most is not None and (text + block).count("\n") > most:
-            # headings are not what is counted
+            # headings are not what is counted, and none is left that nothing stands below
             left = sum(each.startswith("- ") for each in lines[place:])
-            return f"{text}\n… and {left} more: {more}\n"
+            return f"{kept or text}\n… and {left} more: {more}\n"
         text += block
+        kept = text if is_item else kept
     return text
 
 
@@ -266,7 +287,7 @@ def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff) -> I
         nobody = "" if any(people) else "Nobody is inside of what changes.\n\n"
         yield f"### People inside\n\n{nobody}{end}"
         return
-    rows = [row for journey in plan.journeys for row in _places(journey, zone)]
+    rows = _places(plan, zone)
     cures = _cures(plan)
     risks = [
         f"- **{risk.people:,}** in {_safe(f'{risk.journey}, {risk.step}' if risk.step else risk.journey)}: "
@@ -274,9 +295,9 @@ def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff) -> I
         for risk in plan.risks
     ]
     first = "To be looked at first:\n\n" + _cut(risks, MOST_RISKS, "in the table") + "\n" if risks else ""
-    table = _table(("people", "journey", "rest at", "what becomes of them"), rows[:MOST_PLACES])
+    table = _table(PLACE_HEAD, rows[:MOST_PLACES])
     rest = len(rows) - MOST_PLACES
-    more = f"\n… and {counted(rest, 'more place')}\n" if rest > 0 else ""
+    more = f"\n… and {counted(rest, 'more place')}: all in a fold\n" if rest > 0 else ""
     yield f"### People inside\n\n{first}{table}{more}\n{end}"
 
 
@@ -286,17 +307,28 @@ def _cures(plan: DeploymentPlan) -> dict[tuple[str, str], str]:
 
     cures = {(journey.journey, ""): refusal(journey).cure for journey in plan.gone}
     cures |= {(each.journey.journey, each.place.step): doubt_refusal(each).cure for each in plan.doubts}
-    return {place: f". {_safe(cure)}" for place, cure in cures.items()}
+    return {place: f" - {_safe(cure)}" for place, cure in cures.items()}
 
 
-def _places(journey: JourneyPlan, zone: ZoneInfo) -> Iterator[tuple[str, ...]]:
-    if journey.is_gone:
-        yield f"{journey.people:,}", journey.journey, "anywhere", "refused: its file is gone"
-    for place in journey.places:
-        step = place.step or "no step"
-        yield f"{place.people:,}", journey.journey, step, place_words(place, zone)
-    if journey.held_out:
-        yield f"{journey.held_out:,}", journey.journey, "holdout", "get nothing of it: only compared with"
+def _places(plan: DeploymentPlan, zone: ZoneInfo) -> list[tuple[str, ...]]:
+    """A row for each place. Whoever stays, and the holdout, come last: nothing becomes of them."""
+    from engine.core.handlers.migrate import MoveRule
+
+    moved: list[tuple[str, ...]] = []
+    rest: list[tuple[str, ...]] = []
+    for journey in plan.journeys:
+        if journey.is_gone:
+            moved.append((f"{journey.people:,}", journey.journey, "anywhere", "refused: its file is gone"))
+        for place in journey.places:
+            rows = rest if place.move is MoveRule.STAYS else moved
+            step, becomes = place.step or "no step", place_words(place, zone)
+            rows.append((f"{place.people:,}", journey.journey, step, becomes))
+    held_out = [
+        (f"{journey.held_out:,}", journey.journey, "holdout", "get nothing of it: only compared with")
+        for journey in plan.journeys
+        if journey.held_out
+    ]
+    return [*moved, *rest, *held_out]
 
 
 def _replayed(answer: ReplayComparison, about: Sequence[str], currency: str) -> Iterator[str]:
@@ -351,6 +383,8 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
     lines = [line for subject in change.differences.subjects for line in _subject(subject)]
     if (whole := _cut(lines, None, "")) != _cut(lines, MOST_CHANGES, ""):
         yield "All that changes", _fitting(whole.splitlines(keepends=True))
+    if change.plan is not None and len(places := _places(change.plan, change.zone)) > MOST_PLACES:
+        yield "All people inside", _fitting(_table(PLACE_HEAD, places).splitlines(keepends=True))
     folded = [each for subject in change.differences.subjects for each in subject.folded]
     if folded:
         moved = [f"{_change(each, rule)}\n" for each, rule in with_rules(folded)]
