@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
 from zoneinfo import ZoneInfo
 
 from engine.core.conditions.condition import Constant
+from engine.language.foreign_words import in_our_words
 from engine.language.nodes import part
 from engine.language.quantities import parse_clock, parse_date
-from engine.language.spelling import ambiguous_thousands, spell_amount, spell_form, spell_money
+from engine.language.spelling import ambiguous_thousands, spell_amount, spell_form, spell_length, spell_money
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
@@ -84,10 +86,16 @@ def read_value(text: Text, kind: Type, local: Local) -> Value | Problem:
     return value
 
 
+_A_DATE = re.compile(r"\d+[-./]\d+[-./]\d+")
+
+
 def read_moment(text: Text, local: Local, *, last: bool = False) -> int | Problem:
     """`2026-11-27` or `2026-11-27 10:00` in the project's zone as an instant; a date alone is its first
     moment, or its last one."""
     words = text.value.split(" ")
+    # what begins with no date is shown as a whole: `1 March 2026`, `never`
+    if not _A_DATE.match(words[0]):
+        words = [text.value]
     day = parse_date(part(text, 0, len(words[0])) if len(words) > 1 else text)
     if isinstance(day, Problem):
         return day
@@ -162,6 +170,14 @@ def _in_place(written: str, amount: str, how: str, currency: str) -> str:
 
 _THOUSANDS = re.compile(r"\d{1,3}[.,]\d{3}")
 _RANGE = re.compile(r"(?:from )?(-?\d[\d.,]*) *(?:-|–|\.\.|to|bis|до) *(\d[\d.,]*)(?P<rest> *\S*)")
+_TWO_LIMITS = re.compile(r"at least (-?\d[\d.,]*?),? *(?:and|but|,)? *(?:at most|up to|max) (-?\d[\d.,]*)")
+_PLAIN = r"-?\d+(?:\.\d+)?(?: [A-Z]{3})?"
+_COMPARED = re.compile(
+    rf"(?:not )?(?:(?:at least|at most|more than|less than) )?{_PLAIN}|between {_PLAIN} and {_PLAIN}",
+    re.ASCII,
+)
+"""The forms for amounts, as they are written."""
+
 _EITHER = re.compile(r"(-?\d[\d.,]*) or (-?\d[\d.,]*)(?P<rest> *\S*)")
 _ONE_NUMBER = re.compile(r"[$€£¥₴₽]? *(-?\d[\d., ']*?)(?: *(?:times|x|[^\W\d]{2,20}))?[.]?")
 _DOLLARS = ("$", "usd", "dollars", "us$")
@@ -176,6 +192,13 @@ def _amount_meant(written: str, how: str, currency: str) -> str:
 
     if len(written) > 60:
         return ""
+    # digits of another keyboard look the same
+    written = unicodedata.normalize("NFKC", written).replace("_", "")
+    ours = spell_form(in_our_words(written)).words
+    if _COMPARED.fullmatch(f"{how} {ours}".strip()) and ours.endswith(currency):
+        return f"write  {f'{how} {ours}'.strip()}"
+    if match := _TWO_LIMITS.fullmatch(f"{how} {written}".strip()):
+        return f"write  between {amount(match[1])} and {amount(match[2])}"
     if not how and (match := _RANGE.fullmatch(written)):
         return f"write  between {amount(match[1])} and {amount(match[2])}"
     if not how and (match := _EITHER.fullmatch(written)):
@@ -191,6 +214,29 @@ def _is_of(currency: str, written: str) -> bool:
     """Does a sign or word beside the number mean this currency?"""
     word = re.sub(r"[\d\s.,'-]", "", written).casefold()
     return word == currency.casefold() or (currency == "USD" and word in _DOLLARS)
+
+
+_OLDER = re.compile(
+    r"\b(?:over|longer than|more than|older than|at least|minimum|or (?:more|longer|older))\b|\+"
+)
+_NEWER = re.compile(
+    r"\b(?:under|less than|younger than|at most|maximum|up to|within|or (?:less|fewer|younger|newer))\b"
+)
+_AN_AGE = re.compile(r"(?:\d{1,6} (?:minute|hour|day|week|month|year)s?(?: |$))+", re.ASCII)
+
+
+def age_meant(written: str) -> str:
+    """`more than 30 days ago` for `30+ days`, `over 30 days`, `90 days ago or more`; "" where it does not say
+    on which side."""
+    if len(written) > 60:
+        return ""
+    words = in_our_words(written) or " ".join(written.casefold().split())
+    is_older, is_newer = bool(_OLDER.search(words)), bool(_NEWER.search(words))
+    left = _NEWER.sub(" ", _OLDER.sub(" ", words)).removesuffix(" ago").replace(" ago ", " ")
+    length = spell_length(" ".join(left.split()))
+    if is_older == is_newer or not _AN_AGE.fullmatch(length):
+        return ""
+    return f"{'more' if is_older else 'less'} than {length} ago"
 
 
 def _yes_no(text: Text) -> bool | Problem:
@@ -216,7 +262,16 @@ def _choice(text: Text, kind: Type) -> str | Problem:
         f"{quoted(text.value)} is not one of its values",
         f"it can be: {', '.join(kind.choices)}",
         _several(text.value, kind.choices)
+        or _denied(text.value, kind.choices)
         or did_you_mean(text.value, kind.choices, f"use one of: {', '.join(kind.choices)}"),
+    )
+
+
+def _denied(written: str, choices: tuple[str, ...]) -> str:
+    """`no gold`."""
+    first, _, word = written.partition(" ")
+    return (
+        f"write  not {word}" if first in ("no", "without", "never", "nicht", "не") and word in choices else ""
     )
 
 

@@ -49,7 +49,12 @@ _CAP = TextPattern(
     "a cap says how many messages in a day, week or month",
     "write  [1 a day, 4 a week, sms: 2 a month]  or  none",
 )  # fmt: skip
-_QUIET = re.compile(r"(\S+?) *(?:-|–) *(\S+)")
+_QUIET = re.compile(
+    r"(?:from )?(\d\S*?(?: ?[ap]m)?) *(?:-|–|—|to|until|till) *(\S+(?: ?[ap]m)?)", re.IGNORECASE
+)
+_CAP_OF_ONE = re.compile(
+    r"(?P<how>(?:.*\D)?\d{1,4}|once|twice) (?P<channel>[a-z_]+)(?: messages?)? (?P<rest>.+)", re.IGNORECASE
+)
 _WAIT = re.compile(r"wait(?: up to (.+))?")
 
 
@@ -94,8 +99,11 @@ def _read_hours(reader: MapReader) -> Quiet | None:
     if hours is None:
         # The times are looked for in what was written, so that the cure repeats them and not an example.
         meant = re.findall(r"\b(?:[01]?\d|2[0-3]):[0-5]\d\b", quiet.value, re.ASCII)
-        example = f"{meant[0]}-{meant[1]}" if len(meant) == 2 else "21:00-09:00"
-        why, fix = "they go from one time of the day to another", f"write  quiet: {example}  or  quiet: none"
+        why, fix = "they go from one time of the day to another", "write  quiet: 21:00-09:00  or  quiet: none"
+        if len(meant) == 2:
+            fix = f"write  quiet: {meant[0]}-{meant[1]}  or  quiet: none"
+        elif re.search(r"\d", quiet.value):
+            fix = "write the time at which they begin, a  -  and the time at which they end"
         reader.context.wrong(quiet, "are no quiet hours", why, fix)
         return None
     times: list[dt.time] = []
@@ -116,7 +124,7 @@ def _read_hours(reader: MapReader) -> Quiet | None:
 def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> list[Cap]:
     """`1 a day`, or `{sms: 2 a month}`."""
     if not isinstance(node, Mapping):
-        cap = _cap(context, node, None)
+        cap = _cap(context, node, None, channels)
         return [] if cap is None else [cap]
     caps: list[Cap] = []
     for entry in node.entries:
@@ -133,16 +141,30 @@ def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> lis
                 subject=channel,
             )
             continue
-        cap = _cap(context, entry.value, channel)
+        cap = _cap(context, entry.value, channel, channels)
         if cap is not None:
             caps.append(cap)
     return caps
 
 
-def _cap(context: ReadContext, node: Node, channel: str | None) -> Cap | None:
+_HOW_A_CAP = "write a number and  a day,  a week  or  a month  behind it"
+
+
+def _cap(context: ReadContext, node: Node, channel: str | None, channels: tuple[str, ...]) -> Cap | None:
     text = context.text(node, "caps", "1 a day")
     text = text and context.spell(text, spell_cap)
-    if text is None or not context.fits(text, _CAP):
+    if text is None:
+        return None
+    if re.search(r"\d|once|twice", text.value) and not re.fullmatch(_CAP.pattern, text.value):
+        # no example here: it would stand in place of the author's own numbers
+        one = _CAP_OF_ONE.fullmatch(text.value)
+        named = {one["channel"].casefold(), one["channel"].casefold().removesuffix("s")} if one else set()
+        of = next((name for name in channels if name in named), "")
+        cap = spell_cap(f"{one['how']} {one['rest']}") if one and of else ""
+        fix = f"write  {of}: {cap}" if re.fullmatch(_CAP.pattern, cap) else _HOW_A_CAP
+        context.wrong(text, _CAP.what, _CAP.why, fix)
+        return None
+    if not context.fits(text, _CAP):
         return None
     # The pattern has made sure of three words.
     count, _, unit = text.value.split(" ")

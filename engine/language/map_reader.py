@@ -15,7 +15,14 @@ from typing import TypeVar
 
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, part
-from engine.language.quantities import parse_clock, parse_length, parse_share, parse_weekday, spell_weekday
+from engine.language.quantities import (
+    parse_clock,
+    parse_length,
+    parse_share,
+    parse_weekday,
+    spell_weekday,
+    spell_weekdays,
+)
 from engine.language.spelling import Respelling, Spelling, spell_length, spell_share
 from engine.language.syntax import Clock, Length, Pair, Step, Text
 from engine.language.wait_ids import missing_wait_ids
@@ -379,8 +386,10 @@ class MapReader:
     def weekdays(self) -> tuple[int, ...]:
         """The days of the key `weekdays`, 0 = Monday, in their order, each once."""
         days: set[int] = set()
+        # inside a list `fmt` could write no list for `Monday to Thursday`, and `not` would say nothing
+        spell = spell_weekday if isinstance(self.node("weekdays"), Sequence) else spell_weekdays
         for text in self.texts("weekdays"):
-            day = self.context.spell(text, spell_weekday)
+            day = self.context.spell(text, spell)
             # `workdays` stands for several, and `workdays, Monday` names one of them twice
             days.update(self.context.keep(parse_weekday(day)) or ())
         return tuple(sorted(days))

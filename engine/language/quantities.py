@@ -5,9 +5,11 @@ from __future__ import annotations
 
 import datetime as dt
 import re
+import unicodedata
 import zoneinfo
 from dataclasses import replace
 
+from engine.language.foreign_words import in_our_words
 from engine.language.nodes import part
 from engine.language.spelling import spell_length, spell_share
 from engine.language.syntax import Clock, Length, Text, Until
@@ -42,7 +44,9 @@ _HOURS_MINUTES = re.compile(r"(\d{1,4}):(\d{2})(?::00)?")
 
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
 _AM_PM = re.compile(r"(\d{1,2})(?:[:.](\d{2}))? *([ap])\.?m\.?", re.IGNORECASE)
-_HOUR = re.compile(r"(\d{1,2})(?: *(?:h|Uhr|o'clock))?(?:[.h:]?(\d{2})?)?(?::\d{2})?(?: [A-Z]{3,5})?")
+_HOUR = re.compile(
+    r"(\d{1,2})(?: *(?:h|Uhr|o'clock))?(?:[.h:]?(\d{2})?)?(?::\d{2})?(?: *(?:[A-Z]{3,5}|Uhr|hrs?|h))?"
+)
 _NAMED_TIMES = {"noon": "12:00", "midday": "12:00", "midnight": "00:00"}
 
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})", re.ASCII)
@@ -146,10 +150,12 @@ def counted(number: int, unit: str) -> str:
 
 def length_meant(written: str) -> str:
     """What was probably meant by a length that is none; several joined by `or`. It keeps every number of the
-    author: a unit that nobody here knows (`1 Stunde`) is not guessed, and "" comes back."""
+    author: a unit that means two things (`1 година`) is not guessed, and "" comes back."""
     words = spell_length(written)
     if _LENGTH.fullmatch(words):
         return words
+    if _LENGTH.fullmatch(ours := in_our_words(written)):
+        return re.sub(r"\b1 (\w+)s\b", r"1 \1", ours)
     meant = _length_meant(written) if len(written) < _LONGEST_WRITTEN else ""
     numbers = re.findall(r"\d+", written)
     return meant if meant and (not numbers or _keeps(meant, numbers)) else ""
@@ -209,6 +215,8 @@ def _part_meant(part: str) -> list[str]:
 def _clock_meant(written: str) -> str:
     if len(written) > 40:
         return ""
+    # digits and colons of another keyboard look the same
+    written = unicodedata.normalize("NFKC", written)
     if written.casefold() in _NAMED_TIMES:
         return _NAMED_TIMES[written.casefold()]
     if match := _AM_PM.fullmatch(written):
@@ -228,7 +236,8 @@ def _dates_meant(written: str) -> list[dt.date]:
     """`27.11.2026` and `11/27/26`; both readings of `11/12/26`."""
     match = _OTHER_DATE.fullmatch(written)
     if not match:
-        return []
+        day = _day_and_year_meant((in_our_words(written) or written).casefold())
+        return [] if day is None else [day]
     first, second, third = (int(number) for number in match.groups())
     if len(match[1]) == 4:
         readings = [(first, second, third)]
@@ -240,6 +249,13 @@ def _dates_meant(written: str) -> list[dt.date]:
             readings = [(year, second, first)]
     days = [day for reading in readings if (day := _day(*reading)) is not None]
     return list(dict.fromkeys(days))
+
+
+def _day_and_year_meant(words: str) -> dt.date | None:
+    """`1 March 2026`, `March 1st, 2026`."""
+    match = re.fullmatch(r"(\S.*?),? (\d{4})", words, re.ASCII)
+    day = _day_of_year_meant(match[1]) if match else None
+    return _day(int(match[2]), day.month, day.day) if match and day else None
 
 
 def _day(year: int, month: int, day: int) -> dt.date | None:
@@ -358,12 +374,19 @@ _BESIDE = re.compile(r"(.+?) (before|after) (\S+)")
 
 
 def parse_weekday(text: Text) -> tuple[int, ...] | Problem:
-    """`Tuesday`, `workdays`, `weekend` (0 = Monday)."""
+    """`Tuesday`, `workdays`, `weekend`, `[Monday, Friday]` (0 = Monday)."""
     word = spell_weekday(text.value)
     if word in WEEKDAYS:
         return (WEEKDAYS.index(word),)
     if word in SEVERAL_DAYS:
         return SEVERAL_DAYS[word]
+    listed = word.removeprefix("[").removesuffix("]").split(", ")
+    if len(listed) > 1 and set(listed) <= set(WEEKDAYS):
+        return tuple(map(WEEKDAYS.index, listed))
+    return _no_weekday(text)
+
+
+def _no_weekday(text: Text) -> Problem:
     meant = _weekday_meant(text.value)
     return Problem(
         text.span,
@@ -375,10 +398,41 @@ def parse_weekday(text: Text) -> tuple[int, ...] | Problem:
 
 
 def spell_weekday(word: str) -> str:
-    """`tuesday`, `Workdays`: the day as it is written."""
-    if word.capitalize() in WEEKDAYS:
-        return word.capitalize()
+    """`tuesday`, `Tue`, `Sundays`, `Workdays`: the day as it is written."""
+    day = _day_meant(word)
+    if day is not None:
+        return WEEKDAYS[day]
     return word.casefold() if word.casefold() in SEVERAL_DAYS else word
+
+
+_DAYS_FROM_TO = re.compile(r"(?:from )?([a-z]+)\.? *(?:-|–|—|to|until|through) *([a-z]+)\.?")
+_DAYS_BUT = re.compile(r"(?:every day |all days )?(?:not|no|except|but not|without)(?: on)? ([a-z]+)")
+
+
+def spell_weekdays(words: str) -> str:
+    """What stands alone behind `weekdays`: as `spell_weekday`, and `Monday to Thursday` or `not Sunday` as a
+    list of days."""
+    days: tuple[int, ...] = ()
+    if match := _DAYS_FROM_TO.fullmatch(words.casefold()):
+        first, last = _day_meant(match[1]), _day_meant(match[2])
+        if first is not None and last is not None:
+            # over the weekend, too: from Saturday to Monday are three days
+            days = tuple((first + further) % 7 for further in range((last - first) % 7 + 1))
+    elif match := _DAYS_BUT.fullmatch(words.casefold()):
+        day = _day_meant(match[1])
+        left_out = SEVERAL_DAYS.get(match[1], () if day is None else (day,))
+        days = tuple(day for day in range(7) if left_out and day not in left_out)
+    several = next((name for name, of in SEVERAL_DAYS.items() if of == days), "")
+    listed = f"[{', '.join(WEEKDAYS[day] for day in days)}]" if days else spell_weekday(words)
+    return several or listed
+
+
+def _day_meant(word: str) -> int | None:
+    """`mon`, `sundays`: one day, by three letters at least."""
+    written = word.rstrip(".").capitalize()
+    # `Tues` is short for Tuesday, and `Sundays` are many of them
+    found = [day for day, name in enumerate(WEEKDAYS) if written == f"{name}s" or name.startswith(written)]
+    return found[0] if len(written) > 2 and len(found) == 1 else None
 
 
 def parse_until(text: Text, here: Text) -> Until | Problem:
@@ -450,7 +504,12 @@ def _moment_fix(words: str) -> str:
     if word in _NAMED_TIMES:
         return f"write  until {_NAMED_TIMES[word]}"
     if word.startswith("tomorrow"):
-        return "write  wait: 1 day  and the time of day as  at:"
+        at = (
+            f"\n         at: {clock}"
+            if (clock := _clock_meant(word.removeprefix("tomorrow").strip()))
+            else ""
+        )
+        return f"write\n         wait: 1 day{at}" if at else "write  wait: 1 day  and the time of day as  at:"
     clock = _clock_meant(words.removeprefix("at "))
     return f"write  until {clock}" if clock else ""
 
@@ -494,6 +553,9 @@ def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | 
     days = parse_weekday(part(here, 0, len(first)))
     if isinstance(days, Problem):
         return days
+    # understood alone, where `fmt` writes it out
+    if first.capitalize() not in WEEKDAYS and first.casefold() not in SEVERAL_DAYS:
+        return _no_weekday(part(here, 0, len(first)))
     if not rest or len(days) > 1:
         return Problem(
             here.span,

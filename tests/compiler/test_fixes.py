@@ -57,11 +57,12 @@ def applied(text: str, problem: Problem, fix: str) -> tuple[str, str, str]:
 IGNORE = re.IGNORECASE
 UP = re.compile(
     r"at least|(?<!no )more than|\bover\b|\babove\b|minimum|\bmin\.? *\d|or more|\d\+|>|≥|gte?\b|no less"
-    r"|greater|older",
+    r"|greater|older|longer|mindestens|больше|at least",
     IGNORE,
 )
 DOWN = re.compile(
-    r"at most|(?<!no )less than|\bunder\b|\bbelow\b|maximum|\bmax\b|or less|<|≤|\blte?\b|no more|up to",
+    r"at most|höchstens|(?<!no )less than|\bunder\b|\bbelow\b|maximum|\bmax\b|or less|<|≤|\blte?\b|no more"
+    r"|up to",
     IGNORE,
 )
 NOT = re.compile(r"\b(?:not|never|none|no|isn't|doesn't|null|empty|unset|once|missed)\b|!=|<>|≠", IGNORE)
@@ -229,3 +230,82 @@ def test_words_of_other_tools_keep_their_comparison(written: str, proposed: str)
     corrected, old, new = applied(text, problem, proposed)
     assert not [problem for problem in problems_of(corrected) if problem.is_error]
     assert not is_kept(old.replace(",", ""), new)
+
+
+@pytest.mark.parametrize(
+    ("written", "proposed"),
+    [
+        ("orders_count: mindestens zwei", "at least 2"),
+        ("orders_count: nicht weniger als 2", "not less than 2"),
+        ("orders_count: au plus 3", "at most 3"),
+        ("orders_count: не менее 2", "at least 2"),
+        ("orders_count: две или больше", "at least 2"),
+        ("orders_count: zwischen 2 und 5", "between 2 and 5"),
+        ("orders_count: at least 2 and at most 5", "between 2 and 5"),
+        ("orders_count: at least 2, at most 5", "between 2 and 5"),
+        ("orders_count: ２", "2"),
+        ("orders_count: 1_000", "1000"),
+        ("orders_count: !!int 2", "2"),
+        ("total_spent: mindestens 20 Euro", "at least 20 EUR"),
+        ("total_spent: не более 20 €", "at most 20 EUR"),
+        ("last_order_at: 30+ days ago", "more than 30 days ago"),
+        ("last_order_at: 90 days ago or more", "more than 90 days ago"),
+        ("last_order_at: over 30 days", "more than 30 days ago"),
+        ("last_order_at: less than 30 days", "last_order_at: less than 30 days ago"),
+        ("last_order_at: more than 30 days", "last_order_at: more than 30 days ago"),
+        ("last_order_at: vor mehr als 30 Tagen", "more than 30 days ago"),
+        ("last_order_at: before 1 March 2026", "2026-03-01"),
+        ("last_order_at: after 1. März 2026", "2026-03-01"),
+        ("tier: '!gold'", "tier: not gold"),
+        ("tier: !gold", "not gold"),
+        ("tier: no gold", "not gold"),
+        ("tier: not in [gold, silver]", "tier: not [gold, silver]"),
+        ("tier: neither gold nor silver", "tier: not [gold, silver]"),
+        ("customer.tier: gold", "tier"),
+        ("can: no email", "can: not email"),
+        ("can: !email", "not email"),
+        ("did: not order_placed", "did: {order_placed: never}"),
+        ("did: order_placed in the last 30 days", "did: {order_placed: in last 30 days}"),
+        ("did: {order_placed: last 30 days}", "order_placed: in last 30 days"),
+        ("did not: {order_placed: ever}", "did: {order_placed: never}"),
+        ("didn't: {order_placed: in last 30 days}", "did: {order_placed: not in last 30 days}"),
+    ],
+)
+def test_words_of_other_languages_and_programs_lead_to_the_same_question(written: str, proposed: str) -> None:
+    text = (
+        f"journey: welcome\nstart:\n  event: subscribed\nwho:\n  {written}\nagain: never\ngoal:\n"
+        "  event: order_placed\nsteps:\n  - send: welcome_hello\n"
+    )
+    [problem] = problems_of(text)
+    assert texts_to_write(problem)[0] == proposed
+    corrected, _, _ = applied(text, problem, proposed)
+    assert problems_of(corrected) == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "tier: at least silver", "first_name: between 2 and 5", "tier: gold, orders_count: 3",
+        "tier: gold && orders_count: 3", "total_spent: > €20 < €50", "orders_count: [at least 2, at most 5]",
+    ],
+)  # fmt: skip
+def test_where_no_text_says_the_same_none_is_offered(written: str) -> None:
+    text = (
+        f"journey: welcome\nstart:\n  event: subscribed\nwho:\n  {written}\nagain: never\ngoal:\n"
+        "  event: order_placed\nsteps:\n  - send: welcome_hello\n"
+    )
+    [problem] = problems_of(text)
+    assert texts_to_write(problem) == []
+
+
+def test_two_limits_of_one_date_are_two_conditions() -> None:
+    text = (
+        "journey: welcome\nstart:\n  event: subscribed\nwho:\n"
+        "  last_order_at: between 30 and 90 days ago\nagain: never\ngoal:\n  event: order_placed\nsteps:\n"
+        "  - send: welcome_hello\n"
+    )
+    [problem] = problems_of(text)
+    assert problem.fix == (
+        "write\n         all:\n           - last_order_at: more than 30 days ago"
+        "\n           - last_order_at: less than 90 days ago"
+    )

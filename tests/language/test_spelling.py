@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from engine.language.fmt import format_journey
 from engine.language.parse import parse_journey
+from engine.language.quantities import spell_weekdays
 from engine.language.spelling import (
     spell_again,
     spell_amount,
@@ -35,6 +36,7 @@ UNDERSTOOD: list[tuple[Callable[[str], str], str, str]] = [
     (spell_length, "1.5 hours", "1 hour 30 minutes"), (spell_length, "0,5 hours", "30 minutes"),
     (spell_length, "an hour", "1 hour"), (spell_length, "two weeks", "2 weeks"),
     (spell_length, "3 Days", "3 days"), (spell_length, "3days", "3 days"),
+    (spell_length, "thirty days", "30 days"),
     (spell_length, "2 days and 3 hours", "2 days 3 hours"), (spell_length, "half a day", "12 hours"),
     (spell_money, "€20", "20 EUR"), (spell_money, "20 €", "20 EUR"), (spell_money, "EUR 20", "20 EUR"),
     (spell_money, "20,50 EUR", "20.50 EUR"), (spell_money, "20 eur", "20 EUR"),
@@ -67,6 +69,12 @@ UNDERSTOOD: list[tuple[Callable[[str], str], str, str]] = [
     (spell_again, "once a year", "after 365 days"), (spell_again, "once every 30 days", "after 30 days"),
     (spell_again, "at most once a week", "after 7 days"), (spell_again, "after 90 min", "after 90 minutes"),
     (spell_again, "restart, then after 1h30", "restart, then after 1 hour 30 minutes"),
+    (spell_weekdays, "tues", "Tuesday"), (spell_weekdays, "Sundays", "Sunday"),
+    (spell_weekdays, "Monday to Friday", "workdays"), (spell_weekdays, "Sat-Sun", "weekend"),
+    (spell_weekdays, "Mon – Thu", "[Monday, Tuesday, Wednesday, Thursday]"),
+    (spell_weekdays, "Saturday to Monday", "[Saturday, Sunday, Monday]"),
+    (spell_weekdays, "not Sunday", "[Monday, Tuesday, Wednesday, Thursday, Friday, Saturday]"),
+    (spell_weekdays, "every day except weekend", "workdays"),
     (spell_wait, "until half an hour before code.expires", "until 30 minutes before code.expires"),
 ]  # fmt: skip
 
@@ -89,6 +97,8 @@ def test_what_has_one_meaning_is_understood(
         (spell_phrase, "once"), (spell_phrase, "in 30 days"), (spell_phrase, "3 times"),
         (spell_share, "0.45"), (spell_share, "10.5%"), (spell_cap, "3"), (spell_cap, "1 an hour"),
         (spell_again, "once"), (spell_again, "every year"),
+        (spell_weekdays, "T"), (spell_weekdays, "Montag"), (spell_weekdays, "not Montag"),
+        (spell_weekdays, "not Monday or Sunday"), (spell_weekdays, "every day"),
     ],
 )  # fmt: skip
 def test_what_could_mean_two_things_is_left_alone(spell: Callable[[str], str], written: str) -> None:
@@ -128,6 +138,9 @@ steps:
   - wait: 1h30
     id: before_offer
     weekdays: tuesday
+  - wait: 1 day
+    id: last
+    weekdays: Mon-Thu
   - split: offer
     into:
       50 percent gift:
@@ -159,6 +172,9 @@ steps:
   - wait: 1 hour 30 minutes
     id: before_offer
     weekdays: Tuesday
+  - wait: 1 day
+    id: last
+    weekdays: [Monday, Tuesday, Wednesday, Thursday]
   - split: offer
     into:
       50% gift:

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
+from collections.abc import Mapping as ByName
 from dataclasses import replace
 
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS, Catalogue
@@ -218,13 +219,18 @@ def read_events(
     return also, declared
 
 
-def unknown_event(text: Text, catalogue: Catalogue, also: tuple[str, ...] = ()) -> Problem:
-    """E10; `also`: words that can stand in this place beside events."""
+def unknown_event(
+    text: Text, catalogue: Catalogue, also: tuple[str, ...] = (), fields: ByName[str, str] | None = None
+) -> Problem:
+    """E10; `also`: words that can stand in this place beside events; `fields`: those that are asked of it
+    here, with the types that they would have."""
     problem = unknown("E10", text, "event", also, "events come from schemas/")
-    return replace(problem, fix=event_fix(text.value, catalogue, also))
+    return replace(problem, fix=event_fix(text.value, catalogue, also, fields))
 
 
-def event_fix(name: str, catalogue: Catalogue, also: Iterable[str] = ()) -> str:
+def event_fix(
+    name: str, catalogue: Catalogue, also: Iterable[str] = (), fields: ByName[str, str] | None = None
+) -> str:
     """The event that a slip of the pen hides, else the line that makes it known. An event of the engine is
     offered for the smallest slip alone: the shop may well have one of nearly the same name."""
     near = nearest(name, (*also, *catalogue.events, *catalogue.also))
@@ -235,4 +241,6 @@ def event_fix(name: str, catalogue: Catalogue, also: Iterable[str] = ()) -> str:
         return f'did you mean "{near}"?'
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         return use_one_of([*also, *catalogue.events])
-    return f"add to schemas/events.yaml, under  events:\n         {name}: {{}}"
+    asked = ", ".join(f"{field}: {kind}" for field, kind in (fields or {}).items() if field.isidentifier())
+    parts = f"fields: {{{asked}}}" if asked else ""
+    return f"add to schemas/events.yaml, under  events:\n         {name}: {{{parts}}}"

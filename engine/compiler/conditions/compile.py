@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.channel_kinds import KINDS
@@ -11,6 +12,7 @@ from engine.compiler.catalogue.catalogue_file import unknown_event
 from engine.compiler.conditions.forms import read_form
 from engine.compiler.conditions.names import NameScope, not_here, resolve
 from engine.compiler.literals import is_reference
+from engine.compiler.type_meant import type_of_form, types_asked
 from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
 from engine.core.journey import Question
@@ -55,7 +57,7 @@ class Conditions:
     def _line(self, line: syntax.ConditionLine, scope: NameScope) -> core.Condition:
         match line:
             case syntax.Test(name, form):
-                ref = resolve(name, scope)
+                ref = resolve(name, scope, type_of_form(form))
                 if isinstance(ref, Problem):
                     return self._kept(ref)
                 self._named_by_the_engine(ref, form, scope)
@@ -97,7 +99,7 @@ class Conditions:
     def _did(self, line: syntax.Did, scope: NameScope) -> core.Condition:
         catalogue = scope.world.catalogue
         if catalogue.event_fields(line.event.value) is None:
-            return self._kept(unknown_event(line.event, catalogue))
+            return self._kept(unknown_event(line.event, catalogue, fields=types_asked(line.where)))
         if line.since_start and not scope.run:
             return self._kept(not_here(Text("since start", line.span), '"since start"', scope))
         name = catalogue.event_name(line.event.value)
@@ -160,11 +162,18 @@ class Conditions:
         self.problems.append(channel_problem(name, tuple(known), scope.world.config.currency))
         return False
 
-    def known_event(self, name: Text, scope: NameScope, also: tuple[str, ...] = ()) -> bool:
-        """E10 unless it is one; `also`: what else could have been meant here."""
+    def known_event(
+        self,
+        name: Text,
+        scope: NameScope,
+        also: tuple[str, ...] = (),
+        fields: Mapping[str, str] | None = None,
+    ) -> bool:
+        """E10 unless it is one; `also`: what else could have been meant here, `fields`: those that are asked
+        of it, with their types."""
         if scope.world.catalogue.event_fields(name.value) is not None:
             return True
-        self.problems.append(unknown_event(name, scope.world.catalogue, also))
+        self.problems.append(unknown_event(name, scope.world.catalogue, also, fields))
         return False
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 from decimal import Decimal
 
 from engine.compiler.conditions.names import NameScope, resolve
-from engine.compiler.literals import is_reference, read_constant, read_moment
+from engine.compiler.literals import age_meant, is_reference, read_constant, read_moment
 from engine.core.conditions import condition as core
 from engine.core.conditions.condition import Operand, Ref
 from engine.language import syntax
@@ -73,16 +73,16 @@ def read_form(name: Text, form: syntax.Form, ref: Ref, scope: NameScope) -> core
             return _equals((words,), ref, scope)
         case syntax.Compare(how, value, span):
             if kind not in _AMOUNTS:
-                return _misfit(name, span, quoted(how), ref)
+                return _misfit(name, span, quoted(how), ref, form)
             one = _operand(value, ref, scope, span, how)
             return one if isinstance(one, Problem) else core.Compare(ref, how, one)
         case syntax.Between(low, high, span):
             if kind not in _AMOUNTS:
-                return _misfit(name, span, '"between"', ref)
+                return _misfit(name, span, '"between"', ref, form)
             return _between(low, high, ref, scope, span)
         case syntax.RelativeAge(how, length, span):
             if kind not in _DAYS:
-                return _misfit(name, span, f'"{how} ... ago"', ref)
+                return _misfit(name, span, f'"{how} ... ago"', ref, form)
             if kind == "date" and length.duration.elapsed:
                 return Problem(
                     length.text.span, "E30", f"{quoted(name.value)} is a date: it has no hours",
@@ -91,7 +91,7 @@ def read_form(name: Text, form: syntax.Form, ref: Ref, scope: NameScope) -> core
             return core.RelativeAge(ref, how, length.duration)
         case syntax.BeforeAfter(how, moment, span):
             if kind not in _DAYS:
-                return _misfit(name, span, quoted(how), ref)
+                return _misfit(name, span, quoted(how), ref, form)
             return _beside(how, moment, ref, scope)
         case syntax.Today(span):
             if kind not in ("date", "time", "birthday"):
@@ -110,7 +110,8 @@ def _equals(values: tuple[Text, ...], ref: Ref, scope: NameScope) -> core.Condit
     for value in values:
         operand = _operand(value, ref, scope, None)
         if isinstance(operand, Problem):
-            return operand
+            age = age_meant(value.value) if ref.type.kind in _DAYS else ""
+            return replace(operand, fix=f"write  {age}") if age else operand
         operands.append(operand)
         operands += _pools_of(operand, ref, scope)
     return core.IsOneOf(ref, tuple(operands))
@@ -175,11 +176,11 @@ def _beside(how: str, moment: Text, ref: Ref, scope: NameScope) -> core.Conditio
     return when if isinstance(when, Problem) else core.BeforeAfter(ref, how, when)  # type: ignore[arg-type]
 
 
-def _misfit(name: Text, span: Span, form: str, ref: Ref) -> Problem:
+def _misfit(name: Text, span: Span, form: str, ref: Ref, inner: syntax.Form | None = None) -> Problem:
     kind = ref.type.kind
     return Problem(
         span, "E66", f"{form} does not fit: {quoted(name.value)} is {_NAMES[kind]}",
-        f"the forms that fit are: {FORMS_OF[kind]}", _fit(name.value, ref),
+        f"the forms that fit are: {FORMS_OF[kind]}", _fit(name.value, ref, inner),
     )  # fmt: skip
 
 
@@ -189,7 +190,21 @@ def _misfit_of_list(name: Text, form: syntax.TextMatch, ref: Ref, negation: str 
     return replace(_misfit(name, form.span, quoted(form.how), ref), fix=held)
 
 
-def _fit(name: str, ref: Ref) -> str:
+def _fit(name: str, ref: Ref, form: syntax.Form | None) -> str:
+    """What to type. An example would lose what the author asked for, a number above all."""
+    kind = ref.type.kind
+    match form:
+        case syntax.Compare(how, value) if kind in _DAYS and (age := age_meant(f"{how} {value.value}")):
+            return f"write  {name}: {age}"
+        case syntax.Between(low, high) if kind in _DAYS and (newest := age_meant(f"less than {high.value}")):
+            unit = newest.split()[-2]
+            oldest = age_meant(f"more than {low.value}") or age_meant(f"more than {low.value} {unit}")
+            lines = f"\n           - {name}: {oldest}\n           - {name}: {newest}"
+            return f"write\n         all:{lines}" if oldest else ""
+        case syntax.Compare() | syntax.Between() | syntax.RelativeAge() | syntax.BeforeAfter():
+            return ""
+        case _:
+            pass
     example = {
         "number": "at least 2", "share": "at least 50%", "money": "at least 50 EUR",
         "date": "less than 30 days ago",

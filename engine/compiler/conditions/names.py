@@ -115,15 +115,15 @@ def splits_of(file: JourneyFile) -> dict[str, tuple[str, ...]]:
     }
 
 
-def attribute_fix(name: str) -> str:
-    """Where a new attribute is written, as text to paste."""
+def attribute_fix(name: str, kind: str = "text") -> str:
+    """Where a new attribute is written, as text to paste. `kind`: the type that what is said of it fits."""
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):
         return "write one of the names of schemas/customer.yaml"
-    return f"add to schemas/customer.yaml, under  attributes:  and with its type\n         {name}: text"
+    return f"add to schemas/customer.yaml, under  attributes:  and with its type\n         {name}: {kind}"
 
 
-def resolve(name: Text, scope: NameScope) -> Ref | Problem:
-    """The reference that a name means in its place."""
+def resolve(name: Text, scope: NameScope, meant: str = "text") -> Ref | Problem:
+    """The reference that a name means in its place. `meant`: the type that it would have if it were new."""
     head, dot, rest = name.value.partition(".")
     if dot and head in ("trigger", "product", "code"):
         match head:
@@ -143,7 +143,8 @@ def resolve(name: Text, scope: NameScope) -> Ref | Problem:
         otherwise = (
             f"the fields are: {', '.join(known)}"
             if known
-            else f"add to schemas/events.yaml, under  {scope.event}:\n         fields: {{{name.value}: text}}"
+            else f"add to schemas/events.yaml, under  {scope.event}:\n"
+            f"         fields: {{{name.value}: {meant}}}"
         )
         if not near and scope.world.catalogue.customer_type(name.value) is not None:
             otherwise = f"{name.value} belongs to the customer: ask for it outside of  where:"
@@ -155,7 +156,7 @@ def resolve(name: Text, scope: NameScope) -> Ref | Problem:
     kind = scope.world.catalogue.customer_type(name.value)
     if kind is not None:
         return Ref("customer", name.value, kind)
-    return unknown_attribute(name, scope)
+    return unknown_attribute(name, scope, meant)
 
 
 VALUE_GROUPS = ("trigger", "product", "customer", "code", "paths", "recommend")
@@ -312,13 +313,15 @@ def _not_here(name: Text, what: str, scope: NameScope) -> Problem:
     return not_here(name, quoted(name.value), scope)
 
 
-def unknown_attribute(name: Text, scope: NameScope) -> Problem:
-    """E11 for a customer attribute."""
+def unknown_attribute(name: Text, scope: NameScope, meant: str = "text") -> Problem:
+    """E11 for a customer attribute; `meant`: the type that it would have if it were new."""
     catalogue = scope.world.catalogue
     known = catalogue.customer_names()
     trigger = scope.trigger.fields if scope.trigger else {}
-    head = name.value.partition(".")[0]
-    if head == "consent":
+    head, _, rest = name.value.partition(".")
+    if head in ("customer", "user", "profile", "attributes") and catalogue.customer_type(rest) is not None:
+        otherwise = f"write  {rest}"
+    elif head == "consent":
         otherwise = "ask  can: email  for consent and address together"
     elif name.value in trigger:
         otherwise = f"write  trigger.{name.value}  for the field of the starting event"
@@ -333,7 +336,7 @@ def unknown_attribute(name: Text, scope: NameScope) -> Problem:
     else:
         otherwise = ""
     special = ("segment", "inside", "did", "can", "clicked", "opened", "goal", "any", "all", "none")
-    fix = otherwise or did_you_mean(name.value, [*known, *special], attribute_fix(name.value))
+    fix = otherwise or did_you_mean(name.value, [*known, *special], attribute_fix(name.value, meant))
     return Problem(
         name.span,
         "E11",

@@ -48,8 +48,8 @@ FORMS = (
 NAMED = re.compile(r"([A-Za-z_][A-Za-z0-9_]*)((?:\.[A-Za-z0-9_]+)*)")
 """An event, and a path of fields behind it."""
 
-_WINDOW = re.compile(r"(.*?) in last (.+)")
-_AHEAD = re.compile(r"(.*?) in next (.+)")
+_WINDOW = re.compile(r"(.*?) (?:in|within|during)(?: the)? (?:last|past) (.+)")
+_AHEAD = re.compile(r"(.*?) (?:in|within)(?: the)? next (.+)")
 _FORECASTS = ("chance", "expected sum")
 FARTHEST = 1095
 """Days that a forecast may look ahead: behind three years nobody can say how well it does."""
@@ -99,6 +99,7 @@ def read_phrase(text: Text, catalogue: Catalogue) -> Phrase | Problem:
         if isinstance(length, Problem):
             return length
         words, window = behind[1], Window(length.duration.roughly())
+    stretch = text.value[len(words) :]
     form = next((form for form in FORMS if words.startswith(f"{form.words} ")), None)
     start = len(form.words) + 1 if form is not None else 0
     named = NAMED.fullmatch(words[start:])
@@ -108,7 +109,7 @@ def read_phrase(text: Text, catalogue: Catalogue) -> Phrase | Problem:
             "E82",
             f"{quoted(text.value)} does not say how to compute it",
             _WHY,
-            "write for example  count of order_placed  or  sum of order_placed.total",
+            f"write for example  count of order_placed{stretch}  or  sum of order_placed.total{stretch}",
         )
     if (form.how in _FORECASTS) != (ahead is not None):
         return _no_direction(text, form, words)

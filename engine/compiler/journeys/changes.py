@@ -9,6 +9,7 @@ from engine.compiler.conditions.compile import Conditions, channel_problem
 from engine.compiler.conditions.forms import describe
 from engine.compiler.conditions.names import NameScope, resolve, unknown_attribute
 from engine.compiler.literals import is_reference, read_constant
+from engine.compiler.type_meant import type_of_words
 from engine.core.conditions.condition import Constant, Ref
 from engine.core.points.rules import POINTS
 from engine.language.nodes import part
@@ -31,7 +32,7 @@ def compile_change(
     values: list[tuple[str, Written]] = []
     types: list[Type] = []
     for pair in step.values:
-        kind = _attribute(pair.name, step.how, scope)
+        kind = _attribute(pair.name, step.how, scope, _type_meant(pair, step.how))
         if isinstance(kind, Problem):
             conditions.problems.append(kind)
             continue
@@ -44,7 +45,13 @@ def compile_change(
     return tuple(values), tuple(types)
 
 
-def _attribute(name: Text, how: str, scope: NameScope) -> Type | Problem:
+def _type_meant(pair: Pair, how: str) -> str:
+    """The type that a new attribute needs for this step."""
+    kind = type_of_words((pair.value.value,))
+    return "list of text" if how == "remove" or (how == "add" and kind not in ("number", "money")) else kind
+
+
+def _attribute(name: Text, how: str, scope: NameScope, meant: str) -> Type | Problem:
     catalogue = scope.world.catalogue
     head, dot, channel = name.value.partition(".")
     if head == "consent" and dot and how == "set":
@@ -71,7 +78,7 @@ def _attribute(name: Text, how: str, scope: NameScope) -> Type | Problem:
             fix if name.value == POINTS else "add points, or change  points:  and  tiers:  of config.yaml",
         )  # fmt: skip
     kind = catalogue.attributes.get(name.value)
-    return unknown_attribute(name, scope) if kind is None else _fitting(name, kind, how)
+    return unknown_attribute(name, scope, meant) if kind is None else _fitting(name, kind, how)
 
 
 def _fitting(name: Text, kind: Type, how: str) -> Type | Problem:

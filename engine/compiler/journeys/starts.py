@@ -6,6 +6,7 @@ from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, path_type, paths
 from engine.compiler.conditions.compile import Conditions
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.journeys.waits import date_ref, negative
+from engine.compiler.type_meant import types_asked
 from engine.core.journey import (
     CalendarTrigger,
     ClockTrigger,
@@ -25,12 +26,17 @@ FRESH = Duration(elapsed=24 * HOUR)
 WITHIN = Duration(days=30)
 
 
+def _fields_asked(start: syntax.EventStart) -> dict[str, str]:
+    per = {} if start.per is None else {start.per.value: "text"}
+    return {**types_asked(start.where), **per}
+
+
 def compile_start(start: syntax.Start, conditions: Conditions, scope: NameScope) -> Trigger | None:
     """One kind of start, or None where its name is not known. `place` is that of the journey."""
     line = start.span.line
     match start:
         case syntax.EventStart():
-            if not conditions.known_event(start.event, scope):
+            if not conditions.known_event(start.event, scope, fields=_fields_asked(start)):
                 return None
             name = scope.world.catalogue.event_name(start.event.value)
             before_the_run = NameScope(scope.world, "journey", scope.consent)

@@ -47,7 +47,7 @@ def compile_moment(step: Wait, conditions: Conditions, scope: NameScope) -> Mome
 
 def date_ref(name: Text, scope: NameScope) -> Ref | Problem:
     """A name that must be a date, a moment or a birthday."""
-    ref = resolve(name, scope)
+    ref = resolve(name, scope, "date")
     if isinstance(ref, Problem):
         return ref
     if ref.type.kind in DATES:

@@ -28,6 +28,10 @@ from engine.language.syntax import (
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, Span
 
+_OTHER_NOT = re.compile(
+    r"(?:no|never|without|isn't|is not|cannot|can't|not in|not inside) (\w+)", re.IGNORECASE
+)
+
 GROUPS = ("any", "all", "none")
 SPECIAL = ("segment", "inside", "did", "can", "clicked", "opened", "goal")
 
@@ -142,6 +146,9 @@ def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[Condition
     # with one value behind it, `not` or `or` may be the name of an attribute
     elif key.casefold() in _OTHER_GROUPS and not isinstance(node, Scalar):
         line = _other_group(context, entry, _OTHER_GROUPS[key.casefold()], of_event)
+    elif not of_event and key.casefold() in _DID_NOT and isinstance(node, Mapping):
+        _did_not(context, entry, node)
+        line = None
     elif of_event or key not in SPECIAL:
         form = parse_value(context, key, node, entry.key.span)
         line = None if form is None else Test(entry.key.whole(), form)
@@ -164,6 +171,25 @@ def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[Condition
     else:
         line = _names(context, entry)
     return () if line is None else (line,)
+
+
+_DID_NOT = ("did not", "didn't", "didnt", "did_not", "not did", "has not", "hasn't")
+
+
+def _did_not(context: ReadContext, entry: Entry, node: Mapping) -> None:
+    """`did not: {order_placed: in last 30 days}`."""
+    said = [(event.key.text, event.value.text) for event in node.entries if isinstance(event.value, Scalar)]
+    denied = [
+        f"{shown(event)}: {'never' if phrase == 'ever' else f'not {shown(phrase)}'}" for event, phrase in said
+    ]
+    is_whole = len(denied) == len(node.entries) and "not not" not in " ".join(denied)
+    context.report(
+        entry.key.span,
+        "E20",
+        f"{quoted(entry.key.text)} is not a condition",
+        "the key is  did, and what is denied has  not  or  never  in its own line",
+        f"write  did: {{{', '.join(denied)}}}" if is_whole else "write  not  in each line below  did:",
+    )
 
 
 def _other_group(context: ReadContext, entry: Entry, how: str, of_event: bool) -> Group | None:
@@ -233,6 +259,15 @@ def _names(context: ReadContext, entry: Entry) -> InSegment | InsideJourney | Ca
         if sign := sign_problem(key, text):
             context.problems.append(sign)
             return None
+        if meant := _OTHER_NOT.fullmatch(text.value):
+            context.report(
+                text.span,
+                "E21",
+                f"{quoted(text.value)} is not a name",
+                "what is denied has  not  in front of it",
+                f"write  {key}: not {meant[1]}",
+            )
+            return None
         negated = text.value.startswith("not ")
         word = tail(text, 4) if negated else text
         # `not [a, b]` is one text to YAML
@@ -263,7 +298,8 @@ def _one_of(context: ReadContext, name: str, node: Sequence) -> Form | None:
                 "E21",
                 f"{quoted(item.text)} cannot stand in a list of values",
                 "a list means: one of these values",
-                "write each of them as a condition of its own under  any:",
+                "write each of them as a condition of its own: under  any:  where one of them is enough, "
+                "else under  all:",
             )
             return None
         if sign := sign_problem(name, item.whole()):

@@ -29,6 +29,7 @@ _IN_LAST = re.compile(r"in\s+last\s+(\S.*)")
 _OTHER = (
     (re.compile(r"(?:within|in)(?: the)?(?: last| past)? (\d.*)", re.IGNORECASE), "in last {}"),
     (re.compile(r"not (?:within|in)(?: the)?(?: last| past)? (\d.*)", re.IGNORECASE), "not in last {}"),
+    (re.compile(r"(?:the )?(?:last|past) (\d.*)", re.IGNORECASE), "in last {}"),
     (re.compile(r"less than (\d+ \w+) ago", re.IGNORECASE), "in last {}"),
     (re.compile(r"(?:not since|more than) (\d+ \w+) ago", re.IGNORECASE), "not in last {}"),
     (re.compile(r"once", re.IGNORECASE), "exactly 1 times"),
@@ -54,11 +55,23 @@ def parse_did(context: ReadContext, entry: Entry, where: _Where) -> tuple[Did, .
             "E20",
             '"did" needs lines of the form  event: phrase',
             f"the phrases are: {PHRASES}",
-            f"write  did: {{{event}: ever}}",
+            f"write  did: {{{_line_meant(event)}}}",
         )
         return ()
     lines = (_did(context, line, where) for line in entry.value.entries)
     return tuple(line for line in lines if line is not None)
+
+
+_ALONE = re.compile(r"(not |never |no )?([a-z_]\w*)(?: +(\S.*))?")
+
+
+def _line_meant(written: str) -> str:
+    """What `did: not order_placed` or `did: order_placed in last 30 days` says, as a line of its own."""
+    match = _ALONE.fullmatch(written)
+    if match is None or (match[1] and match[3]):
+        return f"{written}: ever"
+    phrase = spell_phrase(match[3] or "")
+    return f"{match[2]}: {'never' if match[1] else phrase or 'ever'}"
 
 
 def _did(context: ReadContext, entry: Entry, where: _Where) -> Did | None:

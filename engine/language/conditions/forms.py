@@ -63,6 +63,9 @@ _OTHER_FORMS = (
     (re.compile(r"(?:fewer|smaller|lower) than (.+)", re.IGNORECASE), "less than {}"),
     (re.compile(r"no (?:less|fewer) than (.+)", re.IGNORECASE), "at least {}"),
     (re.compile(r"no more than (.+)", re.IGNORECASE), "at most {}"),
+    (re.compile(r"(?:is )?in \[(.+)\]", re.IGNORECASE), "[{}]"),
+    (re.compile(r"(?:is )?(?:not in|none of|neither of) \[(.+)\]", re.IGNORECASE), "not [{}]"),
+    (re.compile(r"neither (\S+) nor (\S+)", re.IGNORECASE), "not [{}, {}]"),
     (re.compile(r"(?:equals|equal to|is equal to|equals to) (.+)", re.IGNORECASE), "{}"),
     (re.compile(r"(?:does not|doesn't) contain (.+)", re.IGNORECASE), "not contains {}"),
     (re.compile(r"older than (.+?)(?: ago)?", re.IGNORECASE), "more than {} ago"),
@@ -156,6 +159,8 @@ def sign_problem(name: str, text: Text) -> Problem | None:
         # the sign of twenty currencies: which of them, the author has to say
         value = f"{dollars[1]} USD  (or the currency that you mean)"
     fix = f"write  {name}: {_SIGN_WORDS[match[1]]}{value}".rstrip()
+    if re.search(r"[<>≥≤=]", value):
+        fix = "write each of the two comparisons in words, on a line of its own under  all:"
     return Problem(
         span,
         "E26",

@@ -146,7 +146,7 @@ class _Builder:
         span = self._span(event)
         top = self._stack[-1] if self._stack else None
         if top is not None and top.is_map and top.key is None:
-            self._refuse(key_problem(span))
+            self._refuse(key_problem(span, self.text))
         if len(self._stack) >= DEEPEST:
             self._refuse(too_deep_problem(span))
         self._plain_node(event, span)

@@ -15,6 +15,13 @@ from engine.problem import Problem, Span
 
 _SIGN = re.compile(r"(>=|=>|>)\s*(.*)$")
 _WORDS = {">=": "at least", "=>": "at least", ">": "more than"}
+_PROSE = ("about", "owner", "test", "note", "name", "address", "subject", "preheader", "text")
+"""Keys with a text behind them in which a colon is nothing but a colon."""
+
+_TWO_IN_A_LINE = re.compile(
+    r"^[\s-]*[\w.]+: [^:\"']*?(?: |,|;|&)((?!and\b|or\b)[a-z_][\w.]*: .*?)\s*(?: #.*)?$"
+)
+
 _KEY = re.compile(r"\s*(?:- +)*([^\s:#][^:#]*): +(?=\S)")
 _MAPS = (
     "who", "where", "when", "exit_if", "if", "goal", "start", "given", "with", "set", "add", "remove", "did",
@@ -110,6 +117,8 @@ def _second_colon(at: _Place, lines: list[str]) -> Problem:
     if key and key[1].strip() in _MAPS:
         inside = shown(at.line[key.end() :].split(" #")[0].strip(), 100)
         fix = f"write  {key[1].strip()}: {{{inside}}}"
+    elif second := _TWO_IN_A_LINE.match(at.line) if key and key[1].strip() not in _PROSE else None:
+        fix = f"put  {shown(second[1], 60)}  on a line of its own, or the whole text in quotes"
     elif key:
         value = (
             shown(at.line[key.end() :].split(" #")[0].strip(), 100)
@@ -144,7 +153,10 @@ def _sign(began: _Place) -> Problem:
         "E26",
         f"{quoted(began.rest())} uses a sign",
         "conditions are written in words so that everybody can review them",
-        f"write  {_WORDS[match[1]]} {shown(match[2])}".rstrip(),
+        # of two comparisons in a line the second would be lost
+        "write each of the two comparisons in words, on a line of its own under  all:"
+        if re.search("[<>=]", match[2])
+        else f"write  {_WORDS[match[1]]} {shown(match[2])}".rstrip(),
     )
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.invocation import command
 from engine.language.nodes import Scalar
 from engine.language.steps.register import VERBS
@@ -72,13 +74,18 @@ def tag_problem(span: Span, tag: str, text: str) -> Problem:
             "conditions are written in words so that everybody can review them",
             f"write  not {written[2:].strip()}".rstrip(),
         )
-    word = written.split(" ")[0] or tag
+    word, _, value = written.split(",")[0].rstrip("]} ").partition(" ")
+    word = word or tag
+    # `!gold` denies in other languages, `!!int 2` says the type of what follows
+    denied = word[1:] if not value and not word.startswith("!!") else ""
+    meant = f"not {denied}" if denied else value.strip()
+    length = len(word) if denied or not meant else len(f"{word} {value}")
     return Problem(
-        Span(span.file, span.line, span.column, max(1, len(word))),
+        Span(span.file, span.line, span.column, max(1, length)),
         "E05",
         f"there are no tags: {quoted(word)}",
         "every value is read as text, and its place decides the type",
-        'remove it; "not" is written as a word, for example  not vip',
+        f"write  {meant}" if meant else "put the text in quotes if it begins with !",
     )
 
 
@@ -115,14 +122,17 @@ def comma_problem(key: Scalar, value: Scalar, rest: Scalar) -> Problem:
     )
 
 
-def key_problem(span: Span) -> Problem:
+def key_problem(span: Span, text: str) -> Problem:
     """A map or list in the place of a key."""
+    line = text.split("\n", span.line)[span.line - 1][span.column - 1 :]
+    # `[silver, bronze]:` is how a list of paths is written elsewhere
+    names = re.match(r"\[([^\[\]{}]+)\](?=:)", line)
     return Problem(
-        span,
+        Span(span.file, span.line, span.column, len(names[0])) if names else span,
         "E07",
         "a key must be a word",
         "what stands in front of a colon is a name, not a list or a block",
-        "put the text in quotes if the bracket belongs to it",
+        f"write  {names[1].strip()}:" if names else "put the text in quotes if the bracket belongs to it",
     )
 
 

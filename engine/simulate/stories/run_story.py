@@ -42,7 +42,7 @@ from engine.simulate.stories.story_setup import (
     check_segment,
     problem_of_path,
 )
-from engine.simulate.stories.story_values import StoryValues
+from engine.simulate.stories.story_values import StoryValues, field_types
 from engine.values import DAY, Instant, Value, to_datetime
 
 _OF_MOMENTS = frozenset({"E58", "E59"})
@@ -222,7 +222,7 @@ class _Teller:
         catalogue = self.words.catalogue
         known = catalogue.event_fields(line.word.value)
         if known is None:
-            problem = unknown_event(line.word, catalogue)
+            problem = unknown_event(line.word, catalogue, fields=field_types(line.fields))
             if self._timed():
                 fix = "remove the line: the journey starts by itself; set  from:  to a day before that one"
                 problem = replace(problem, fix=problem.fix if "did you mean" in problem.fix else fix)

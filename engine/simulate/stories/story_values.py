@@ -9,6 +9,7 @@ from decimal import Decimal
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue
 from engine.compiler.conditions.names import attribute_fix
 from engine.compiler.literals import Local, read_value
+from engine.compiler.type_meant import type_of_words
 from engine.language.syntax import Field, ListPair, Pair, Text
 from engine.language.wording import unknown
 from engine.problem import Problem
@@ -21,14 +22,26 @@ UNSET = "unset"
 FROM_SCHEMAS = "names come from schemas/"
 
 
-def schema_fix(name: str, kind: str) -> str:
-    """Where a name is made known, as text to paste."""
+def schema_fix(name: str, kind: str, meant: str = "text") -> str:
+    """Where a name is made known, as text to paste; `meant`: its type."""
     if kind == "customer attribute":
-        return attribute_fix(name)
+        return attribute_fix(name, meant)
     if kind.startswith("field of a product"):
-        return f"add to schemas/product.yaml, under  product:  and with its type\n         {name}: text"
+        return f"add to schemas/product.yaml, under  product:  and with its type\n         {name}: {meant}"
     event = kind.removeprefix("field of the event ").strip('"')
-    return f"add to schemas/events.yaml, under  {event}:\n         fields: {{{name}: text}}"
+    return f"add to schemas/events.yaml, under  {event}:\n         fields: {{{name}: {meant}}}"
+
+
+def field_types(fields: Iterable[Field]) -> dict[str, str]:
+    """The types that the fields of an event would have by what the story says of them; lists of maps, which
+    take lines of their own, are left out."""
+    return {
+        each.name.value: type_of_words((each.value.value,))
+        if isinstance(each.value, Text)
+        else "list of text"
+        for each in fields
+        if isinstance(each.value, Text) or all(isinstance(value, Text) for value in each.value)
+    }
 
 
 class StoryValues:
@@ -41,18 +54,20 @@ class StoryValues:
 
     def attribute(self, pair: Pair | ListPair) -> Value:
         """The value of an attribute or fact in `given`; None when it is wrong or `unset`."""
-        kind = self.attribute_type(pair.name)
+        meant = type_of_words((pair.value.value,)) if isinstance(pair, Pair) else "list of text"
+        kind = self.attribute_type(pair.name, meant)
         if kind is None:
             return None
         if isinstance(pair, Pair):
             return self.value(pair.value, kind)
         return self.listed(pair.values, kind)
 
-    def attribute_type(self, name: Text) -> Type | None:
-        """The type of an attribute or fact; None (and a problem) when there is none of that name."""
+    def attribute_type(self, name: Text, meant: str = "text") -> Type | None:
+        """The type of an attribute or fact; None (and a problem) when there is none of that name. `meant`:
+        the type that it would have if it were new."""
         kind = self.catalogue.customer_type(name.value)
         if kind is None:
-            self.unknown("E11", name, "customer attribute", self.catalogue.customer_names())
+            self.unknown("E11", name, "customer attribute", self.catalogue.customer_names(), meant=meant)
         return kind
 
     def fields(self, fields: Iterable[Field], known: Mapping[str, Type], what: str) -> dict[str, Value]:
@@ -63,7 +78,8 @@ class StoryValues:
             if kind is None and field.name.value == CURRENCY:
                 kind = Type("text")
             if kind is None:
-                self.unknown("E11", field.name, f"field of {what}", known)
+                meant = field_types((field,)).get(field.name.value, "text")
+                self.unknown("E11", field.name, f"field of {what}", known, meant=meant)
                 continue
             values[field.name.value] = self.field(field, kind, what)
         return values
@@ -110,9 +126,11 @@ class StoryValues:
         return value
 
     def unknown(
-        self, code: str, name: Text, kind: str, choices: Iterable[str], why: str = FROM_SCHEMAS
-    ) -> None:
-        """A name that is not known, with the nearest one."""
+        self, code: str, name: Text, kind: str, choices: Iterable[str], why: str = FROM_SCHEMAS,
+        *, meant: str = "text",
+    ) -> None:  # fmt: skip
+        """A name that is not known, with the nearest one; `meant`: the type that it would have if it were
+        new."""
         choices = list(choices)
         self.problems.append(
             unknown(
@@ -121,6 +139,10 @@ class StoryValues:
                 kind,
                 choices,
                 why,
-                schema_fix(name.value, kind) if why == FROM_SCHEMAS else "" if choices else "remove the line",
+                schema_fix(name.value, kind, meant)
+                if why == FROM_SCHEMAS
+                else ""
+                if choices
+                else "remove the line",
             )
         )
