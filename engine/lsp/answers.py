@@ -9,6 +9,7 @@ from lsprotocol import types as lsp
 
 from engine.lsp.completions import Completion, Offered
 from engine.lsp.document import Document, Edit
+from engine.lsp.elsewhere import FileEdit
 from engine.lsp.symbols import Symbol, SymbolKind
 from engine.problem import Problem, Span
 
@@ -53,6 +54,28 @@ def quick_fix(title: str, uri: str, edit: Edit, document: Document, problem: Pro
         kind=lsp.CodeActionKind.QuickFix,
         diagnostics=[diagnostic(problem, document)],
         edit=lsp.WorkspaceEdit(changes={uri: [text_edit(edit, document)]}),
+    )
+
+
+def fix_of_files(
+    title: str,
+    edits: Iterable[tuple[FileEdit, str, Document]],
+    document: Document,
+    problem: Problem,
+) -> lsp.CodeAction:
+    """An action that edits or makes other files, each with its URI and its text of now. `document`: where the
+    problem stands."""
+    changes: list[lsp.TextDocumentEdit | lsp.CreateFile | lsp.RenameFile | lsp.DeleteFile] = []
+    for each, place, text in edits:
+        if each.is_new:
+            changes.append(lsp.CreateFile(place, options=lsp.CreateFileOptions(ignore_if_exists=True)))
+        named = lsp.OptionalVersionedTextDocumentIdentifier(place)
+        changes.append(lsp.TextDocumentEdit(named, [text_edit(each.edit, text)]))
+    return lsp.CodeAction(
+        title,
+        kind=lsp.CodeActionKind.QuickFix,
+        diagnostics=[diagnostic(problem, document)],
+        edit=lsp.WorkspaceEdit(document_changes=changes),
     )
 
 

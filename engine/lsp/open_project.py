@@ -4,7 +4,7 @@ looked through, on a thread of its own so that the editor is answered meanwhile.
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import Executor
 from functools import partial
 from pathlib import Path
@@ -12,6 +12,7 @@ from typing import TypeVar
 
 from engine.clock import Clock
 from engine.lsp.analysis import Analysis, analyse, problems_with
+from engine.lsp.elsewhere import FixElsewhere, find_fixes_elsewhere
 from engine.lsp.fixes import Fix, find_fixes
 from engine.problem import Problem
 
@@ -40,7 +41,7 @@ class OpenProject:
         self._stories = True
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._fixes: dict[Problem, list[Fix]] = {}
+        self._fixes: dict[Problem, list[Fix | FixElsewhere]] = {}
 
     def change(self, after: float, *, stories: bool = False) -> None:
         """Something is different: it is looked at in `after` seconds, or later when more changes come. With
@@ -67,20 +68,27 @@ class OpenProject:
         """As `run`, on a thread of another executor."""
         return await asyncio.get_running_loop().run_in_executor(executor, work)
 
-    async def fixes(self, problem: Problem, analysis: Analysis) -> list[Fix]:
-        """Those of a problem of this analysis."""
+    async def fixes(self, problem: Problem, analysis: Analysis) -> list[Fix | FixElsewhere]:
+        """Those of a problem of this analysis, in its file and in others."""
         if problem not in self._fixes:
             file, changes = problem.span.file, self._changes
             text, unsaved, now = analysis.project.sources.get(file, ""), dict(self.unsaved), self._clock.now()
 
-            def problems_of(other: str) -> list[Problem]:
+            def problems_of(texts: Mapping[str, str]) -> Sequence[Problem]:
                 if (
                     changes != self._changes
                 ):  # nobody wants the fixes of a former text: let the next look begin
-                    return list(analysis.problems)
-                return problems_with(self.root, {**unsaved, file: other}, now)
+                    return analysis.problems
+                return problems_with(self.root, {**unsaved, **texts}, now)
 
-            found = await self.run(lambda: find_fixes(problem, text, problems_of, analysis.problems))
+            def look() -> list[Fix | FixElsewhere]:
+                project, before = analysis.project, analysis.problems
+                channels = list(project.config.channels)
+                here = find_fixes(problem, text, lambda other: problems_of({file: other}), before)
+                more = find_fixes_elsewhere(problem, project.sources, channels, problems_of, before)
+                return [*here, *more]
+
+            found = await self.run(look)
             if changes != self._changes:
                 return []
             self._fixes[problem] = found

@@ -27,6 +27,8 @@ from engine.lsp import answers
 from engine.lsp.analysis import Analysis, project_of, projects_in
 from engine.lsp.completions import completions
 from engine.lsp.document import Document, Edit, Units, replacement
+from engine.lsp.elsewhere import FixElsewhere
+from engine.lsp.fixes import Fix
 from engine.lsp.hovers import hover
 from engine.lsp.names import UsedName, definitions, name_at
 from engine.lsp.open_project import OpenProject
@@ -197,9 +199,10 @@ class JourneyLanguageServer(LanguageServer):
             if self._opened.get(opened.uri) is not opened:
                 return []  # its places are those of another text
             for fix in fixes:
-                action = answers.quick_fix(fix.title, opened.uri, fix.edit, document, problem)
-                action.is_preferred = len(fixes) == 1
-                actions.append(action)
+                action = self._action(fix, opened, analysis, problem)
+                if action is not None:
+                    action.is_preferred = len(fixes) == 1
+                    actions.append(action)
             if not problem.is_error:
                 title, edit = (
                     f"accept {problem.code}: then write why it is meant so",
@@ -210,6 +213,27 @@ class JourneyLanguageServer(LanguageServer):
             if problem.span.file == opened.file and first <= problem.span.line <= last:
                 actions += self._accepted(opened, result, problem, document)
         return actions
+
+    def _action(
+        self, fix: Fix | FixElsewhere, opened: _Opened, analysis: Analysis, problem: Problem
+    ) -> lsp.CodeAction | None:
+        """None: it makes a file or edits another one, and this editor cannot be told so."""
+        document = self.document(opened)
+        if isinstance(fix, Fix):
+            return answers.quick_fix(fix.title, opened.uri, fix.edit, document, problem)
+        workspace = self.client_capabilities.workspace
+        knows = workspace.workspace_edit if workspace is not None else None
+        kinds = (knows.resource_operations or ()) if knows is not None else ()
+        makes_files = any(each.is_new for each in fix.edits)
+        if knows is None or not knows.document_changes:
+            return None
+        if makes_files and lsp.ResourceOperationKind.Create not in kinds:
+            return None
+        edits = []
+        for each in fix.edits:
+            text, uri = self.document_of(opened.project, each.file, analysis)
+            edits.append((each, uri or (opened.project.root / each.file).as_uri(), text))
+        return answers.fix_of_files(fix.title, edits, document, problem)
 
     def _accepted(
         self, opened: _Opened, result: StoryResult, problem: Problem, document: Document

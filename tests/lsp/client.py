@@ -137,6 +137,7 @@ class LanguageClient:
         capabilities = {
             "workspace": {
                 "configuration": True,
+                "workspaceEdit": {"documentChanges": True, "resourceOperations": ["create"]},
                 "workspaceFolders": True,
                 "didChangeWatchedFiles": {"dynamicRegistration": True},
             },

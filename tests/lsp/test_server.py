@@ -226,6 +226,60 @@ def test_a_fix_that_is_offered_makes_the_file_sound(was: str, became: str, edito
     assert left == []
 
 
+@pytest.mark.parametrize(
+    ("was", "became", "made"),
+    [
+        ("send: cart_last_reminder", "send: cart_farewell", "templates/cart_farewell.email.mjml"),
+        ("      - send: cart_last_reminder", "      - send: cart_last_reminder\n        via: push",
+         "templates/cart_last_reminder.push.txt"),
+        ("      orders_count: 0\n", "      segment: big_spenders\n", "journeys/segments/big_spenders.yaml"),
+        ("      orders_count: 0\n", "      hobby: tea\n", "schemas/customer.yaml"),
+        ("event: order_placed\nexit_if", "event: handed_over\nexit_if", "schemas/events.yaml"),
+    ],
+    ids=["message", "channel", "segment", "attribute", "event"],
+)  # fmt: skip
+def test_a_fix_in_another_file_makes_the_project_sound(
+    was: str, became: str, made: str, editor: Editor
+) -> None:
+    text = editor.text_of(CART)
+    assert was in text
+    wrong = text.replace(was, became, 1)
+    found = [each for each in editor.show(CART, wrong) if each["severity"] == 1]
+    offered = [
+        action["edit"]["documentChanges"]
+        for each in found
+        for action in editor.actions(CART, each)
+        if "documentChanges" in action["edit"]
+    ]
+    file = editor.folder / made
+    before = file.read_bytes() if file.exists() else None
+    try:
+        for change in offered[0]:
+            if change.get("kind") == "create":
+                assert change["uri"] == file.as_uri()
+                file.touch()
+            else:
+                assert change["textDocument"] == {"uri": file.as_uri(), "version": None}
+                file.write_text(editor.says_of(file.read_text(), change["edits"]))
+        assert [each for each in editor.type(CART, wrong) if each["severity"] == 1] == []
+        assert checked(editor.folder).keys() <= {CART}
+    finally:
+        editor.shut(CART)
+        if before is not None:
+            file.write_bytes(before)
+        else:
+            file.unlink(missing_ok=True)
+
+
+def test_an_editor_that_cannot_make_files_is_offered_no_fix_that_does(tmp_path: Path) -> None:
+    shutil.copytree(PROJECT, tmp_path / "shop")
+    with started(tmp_path / "shop", capabilities={"workspace": {}}) as editor:
+        wrong = editor.text_of(CART).replace("send: cart_last_reminder", "send: cart_farewell")
+        (found,) = editor.show(CART, wrong)
+        assert editor.actions(CART, found) == []
+        assert editor.leave() == 0
+
+
 def test_a_fix_that_would_make_another_mistake_is_not_offered(editor: Editor) -> None:
     text = editor.text_of(CART).replace("goal:\n  event: order_placed\n", "goal: order_placed\n")
     for found in editor.show(CART, text):

@@ -98,14 +98,16 @@ def journey(
 ) -> None:
     """Write journeys/NAME.yaml and its first template: about birthdays, carts, orders, customers who stay
     away, or a welcome."""
+    from engine.compiler.templates.starters import new_mail
+
     folder = _project(context, name)
     words = set(name.split("_"))
     about = kind or next((kind for kind in JourneyKind if words & _LETTERS[kind].words), JourneyKind.welcome)
-    text = _starter(f"journeys/{about.value}.yaml").replace("NAME", name)
+    text, letter = _starter(f"journeys/{about.value}.yaml").replace("NAME", name), _LETTERS[about]
     # Both or none: half of a journey would fail the next check for no mistake of its author.
     files = {
         folder / "journeys" / f"{name}.yaml": text,
-        folder / "templates" / f"{name}_hello.email.mjml": _mail(_LETTERS[about]),
+        folder / "templates" / f"{name}_hello.email.mjml": new_mail(letter.subject, letter.text),
     }
     _write(files)
     _tell(files, f"about: {about.value}; try it with  {command(f'test journeys/{name}.yaml')}")
@@ -124,7 +126,7 @@ def template(
 ) -> None:
     """Write templates/NAME.CHANNEL for each channel, with what `check` asks of it: subject, unsubscribe link,
     postal address."""
-    from engine.channel_kinds import kind_of
+    from engine.compiler.templates.starters import new_message
     from engine.project import load_world
 
     folder = _project(context, name)
@@ -143,14 +145,9 @@ def template(
                 f'there is no channel "{channel}" in config.yaml:',
                 did_you_mean(channel, config.channels, f"there are: {', '.join(config.channels)}"),
             )
-        kind = kind_of(channel)
-        text = (
-            _mail(_Letter("What this is about", "One sentence that makes it worth opening."))
-            if (kind.form == "email")
-            else _text(kind.fields)
-        )
+        ending, text = new_message(channel)
         for suffix in ("", *(f".{language}" for language in spoken)):
-            files[folder / "templates" / f"{name}.{channel}{suffix}.{kind.endings[0]}"] = text
+            files[folder / "templates" / f"{name}.{channel}{suffix}.{ending}"] = text
     if not files:
         raise UsageError("no channel is named:", f"write  --for {next(iter(config.channels), 'email')}")
     _write(files)
@@ -163,18 +160,21 @@ def project(
 ) -> None:
     """Write a whole small project with its repository: config, schemas, one journey with tests, one template,
     reviews on GitHub and GitLab, owners, a hook before each commit, settings for editors."""
+    from engine.compiler.templates.starters import new_mail
+
     if folder.exists() and not folder.is_dir():
         raise UsageError(f'"{folder}" is a file:', "name a new folder")
     if folder.exists() and any(folder.iterdir()):
         raise UsageError(f'"{folder}" is not empty:', "name a new folder")
     here, source = git_here(folder), program_source()
+    letter = _LETTERS[JourneyKind.welcome]
     files = {
         folder / "config.yaml": _starter("config.yaml"),
         folder / "schemas" / "customer.yaml": _starter("customer.yaml"),
         folder / "schemas" / "events.yaml": _starter("events.yaml"),
         folder / "schemas" / "product.yaml": _starter("product.yaml"),
         folder / "journeys" / "welcome.yaml": _starter("journeys/welcome.yaml").replace("NAME", "welcome"),
-        folder / "templates" / "welcome_hello.email.mjml": _mail(_LETTERS[JourneyKind.welcome]),
+        folder / "templates" / "welcome_hello.email.mjml": new_mail(letter.subject, letter.text),
     }
     beside = OF_EVERY_FOLDER if here is RepositoryState.INSIDE else {**OF_EVERY_FOLDER, **OF_A_REPOSITORY}
     files |= {folder / path: source.in_workflow(_starter(f"project/{name}")) for path, name in beside.items()}
@@ -228,19 +228,6 @@ def _project(context: typer.Context, name: str) -> Path:
 
 def _starter(name: str) -> str:
     return _STARTERS.joinpath(*name.split("/")).read_text(encoding="utf-8")
-
-
-def _mail(letter: _Letter) -> str:
-    text = _starter("message.email.mjml")
-    return text.replace("SUBJECT", letter.subject).replace("TEXT", letter.text)
-
-
-def _text(fields: tuple[str, ...]) -> str:
-    """A message of one text; a channel that has a title and a link gets them."""
-    words = 'Hello {{ customer.first_name or "friend" }}, one sentence with what is new.'
-    if "title" in fields:
-        return f"---\ntitle: What this is about\nurl: {{{{ shop.url }}}}\n---\n{words}\n"
-    return f"{{{{ shop.name }}}}: {words} {{{{ shop.url }}}}\n"
 
 
 def _write(files: Mapping[Path, str]) -> None:

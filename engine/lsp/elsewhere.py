@@ -1,0 +1,113 @@
+"""Fixes that need another file: a message or a segment that is not there yet, a line in config.yaml or in a
+schema. As those in the file itself, they are tried out on the checker first.
+
+Messages say where in one of two ways, which are read back: `make FILE`, and `add to FILE, under  KEY:` with
+the lines below it.
+"""
+
+from __future__ import annotations
+
+import re
+import textwrap
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import PurePosixPath
+
+from engine.compiler.templates.starters import new_message
+from engine.lsp.document import Edit
+from engine.problem import Problem, split_lines
+
+_MAKE_MESSAGE = re.compile(r"make +templates/(?P<name>[\w-]+)\.(?P<channel>\w+)\.\w+")
+_MAKE_SEGMENT = re.compile(r"make +(?P<file>journeys/segments/(?P<name>\w+)\.yaml)")
+_ADD = re.compile(
+    r"add to (?P<file>[\w/]+\.yaml), under  (?P<key>\w+):(?P<more>[^\n]*)\n(?P<text>.+)", re.DOTALL
+)
+_ADD_CHANNEL = re.compile(r"add to (?P<key>channels): in (?P<file>config\.yaml) +(?P<text>\S.*)")
+_SEGMENT = "segment: {name}\nabout: Who this is, in a sentence.\nwho:\n  email: is set\n"
+
+
+@dataclass(frozen=True, slots=True)
+class FileEdit:
+    """An edit of one file of the project; `is_new`: it is not there yet."""
+
+    file: str
+    edit: Edit
+    is_new: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class FixElsewhere:
+    """Edits that mend a problem together."""
+
+    title: str
+    edits: tuple[FileEdit, ...]
+
+
+def find_fixes_elsewhere(
+    problem: Problem,
+    sources: Mapping[str, str],
+    channels: Sequence[str],
+    problems_with: Callable[[Mapping[str, str]], Sequence[Problem]],
+    before: Sequence[Problem],
+) -> list[FixElsewhere]:
+    """The first of each kind that takes the problem away and makes no error. `sources`: the files of the
+    project by their path; `channels`: those that messages can be written for; `problems_with`: what is wrong
+    when some files have another text; `before`: what is wrong now."""
+    found: dict[str, FixElsewhere] = {}
+    for fix in () if problem.hidden else _candidates(problem, sources, channels):
+        kind = fix.title.partition(" for ")[0]
+        if kind not in found and _is_mended(problem, problems_with(_texts(fix, sources)), before):
+            found[kind] = fix
+    return list(found.values())
+
+
+def _texts(fix: FixElsewhere, sources: Mapping[str, str]) -> dict[str, str]:
+    return {each.file: each.edit.applied(split_lines(sources.get(each.file, ""))) for each in fix.edits}
+
+
+def _is_mended(problem: Problem, after: Sequence[Problem], before: Sequence[Problem]) -> bool:
+    known = {(each.span.file, each.code, each.what) for each in before}
+    errors = [each for each in after if each.is_error and (each.span.file, each.code, each.what) not in known]
+    return problem not in after and not errors
+
+
+def _candidates(
+    problem: Problem, sources: Mapping[str, str], channels: Sequence[str]
+) -> Iterator[FixElsewhere]:
+    if match := _MAKE_MESSAGE.match(problem.fix):
+        asked, name = match["channel"], match["name"]
+        # of a message that is not there at all nobody knows what else the step sends it through
+        several = [channels, *([channel] for channel in channels)] if problem.code == "E31" else []
+        for some in ([asked], *several):
+            written = {channel: new_message(channel) for channel in some if channel in channels}
+            edits = [
+                _new(f"templates/{name}.{channel}.{end}", text) for channel, (end, text) in written.items()
+            ]
+            if edits:
+                yield FixElsewhere(f"write the message {name} for {' and '.join(written)}", tuple(edits))
+    elif match := _MAKE_SEGMENT.match(problem.fix):
+        text = _SEGMENT.format(name=match["name"])
+        yield FixElsewhere(f"make the segment {match['name']}", (_new(match["file"], text),))
+    elif match := _ADD.match(problem.fix) or _ADD_CHANNEL.match(problem.fix):
+        file, key, text = match["file"], match["key"], textwrap.dedent(match["text"]).strip("\n")
+        if "..." not in text and "\n" not in text.strip():
+            title = f"add {text} to {PurePosixPath(file).name}"
+            yield from (FixElsewhere(title, (edit,)) for edit in _added(file, key, text, sources.get(file)))
+
+
+def _new(file: str, text: str) -> FileEdit:
+    return FileEdit(file, Edit(0, 0, 0, 0, text), is_new=True)
+
+
+def _added(file: str, key: str, typed: str, text: str | None) -> Iterator[FileEdit]:
+    """As the first line below a key, or below the key at the end of the file."""
+    lines = split_lines(text or "")
+    for row, line in enumerate(lines):
+        if match := re.match(rf"( *){key}: *(?:#.*)?$", line):
+            below = f"\n{match[1]}  {typed}"
+            yield FileEdit(file, Edit(row, len(line), row, len(line), below), is_new=text is None)
+            return
+    last, width = len(lines) - 1, len(lines[-1])
+    line_end = "\n" if lines[-1] else ""
+    added = f"{line_end}{key}:\n  {typed}\n"
+    yield FileEdit(file, Edit(last, width, last, width, added), is_new=text is None)
