@@ -152,10 +152,9 @@ def priority(history: History) -> Commit:
 def code_comes(history: History) -> Commit:
     path = history.one(CONFIG)
     line = f"  SALE{history.number}: {{kind: shared, code: SALE{history.number}, text: 10%}}\n"
-    text = read(path)
-    if "\ncodes:\n" not in text:
-        text = text.rstrip("\n") + "\ncodes:\n"
-    write(path, text.replace("\ncodes:\n", f"\ncodes:\n{line}", 1))
+    if not re.search(r"^codes:", read(path), re.MULTILINE):
+        write(path, read(path).rstrip("\n") + "\ncodes:\n")
+    history.replace(path, r"^codes:\r?\n", lambda m: m[0] + line)
     return Commit("one more pool of codes", Meaning.SOMETHING, f"SALE{history.number}")
 
 
