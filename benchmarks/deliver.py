@@ -30,11 +30,11 @@ from benchmarks.sinks import sink
 from engine import project
 from engine.clock import SystemClock
 from engine.core.happening import Event, ProfileChanged
+from engine.garbage import keep_out_what_lasts
 from engine.project import Project
 from engine.runtime.advance.advancer import Advancer, Publication
 from engine.runtime.delivery.channel_set import ChannelSet
 from engine.runtime.delivery.deliverer import Deliverer
-from engine.runtime.process.garbage import keep_out_what_lasts
 from engine.runtime.publish.deploy import deploy
 from engine.runtime.publish.published import publish_in_memory
 from engine.store import meta

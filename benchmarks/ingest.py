@@ -30,12 +30,12 @@ from benchmarks.load import request, send_all
 from engine import project
 from engine.clock import SystemClock
 from engine.daemon import Daemon
+from engine.garbage import keep_out_what_lasts
 from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.runtime.process import event_loop
-from engine.runtime.process.garbage import keep_out_what_lasts
 from engine.runtime.publish.publisher import Publisher
 from engine.store.database import open_store
 from engine.store.keys import new_key

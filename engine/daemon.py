@@ -23,6 +23,7 @@ from engine.channels.egress import Egress
 from engine.channels.mime import self_test
 from engine.clock import Clock, FastClock, SystemClock
 from engine.errors import CallerError, UsageError, WorldError
+from engine.garbage import keep_out_what_lasts
 from engine.http.app import create_app, create_figures_app
 from engine.http.callers import is_trusted
 from engine.http.console_access import console_token, console_url
@@ -46,7 +47,6 @@ from engine.runtime.delivery.webhooks import WebhookCaller
 from engine.runtime.feedback.mailbox import Mailbox
 from engine.runtime.feeds.catalogue_feed import CatalogueFeed
 from engine.runtime.process import housekeeping
-from engine.runtime.process.garbage import keep_out_what_lasts
 from engine.runtime.process.health import Health
 from engine.runtime.process.housekeeping import Housekeeping
 from engine.runtime.process.instance_lock import InstanceLock

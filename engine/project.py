@@ -25,6 +25,7 @@ from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.recommendations.rule import Recommendation
 from engine.errors import AuthorError
+from engine.garbage import no_collections
 from engine.invocation import command, without_project
 from engine.language import nodes
 from engine.language.acceptance import Acceptance, AcceptedWarning, acceptances, judge, told_in_vain
@@ -120,6 +121,7 @@ def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
     return _load(Folder(Path(), sources), commit)
 
 
+@no_collections()  # hundreds of thousands of records, and not one circle
 def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
     # Names before their users: journeys speak of channels, attributes, segments and templates.
     world = read_world(opened)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.runtime.process.garbage import keep_out_what_lasts
+from engine.garbage import keep_out_what_lasts, no_collections
 
 
 class Deployment:
@@ -33,3 +33,14 @@ def test_what_a_deployment_held_goes_with_the_next_one() -> None:
     assert known() is not None  # passed by
     keep_out_what_lasts()
     assert known() is None
+
+
+def test_collections_go_on_after_what_makes_no_garbage() -> None:
+    with no_collections():
+        with no_collections():
+            pass
+        assert not gc.isenabled()
+    assert gc.isenabled()
+    with pytest.raises(ZeroDivisionError), no_collections():
+        _ = 1 / 0
+    assert gc.isenabled()
