@@ -114,7 +114,16 @@ def render_text(problem: Problem, source_line: str | None) -> str:
     span = problem.span
     lines = [f"{span.file}:{span.line}:{span.column}: {problem.level} {problem.code}: {problem.what}"]
     if source_line is not None:
-        lines += _underlined(span, _masked(span, source_line) if problem.hidden else source_line)
+        source = _masked(span, source_line) if problem.hidden else source_line
+        start = span.column - 1
+        # of a very long line only the part around the place is shown
+        cut = max(0, start - _LONGEST_LINE // 2) if len(source) > _LONGEST_LINE else 0
+        shown = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", source[cut : cut + _LONGEST_LINE])
+        before, marked = shown[: start - cut], shown[start - cut : start - cut + span.length]
+        lines += [
+            f"{span.line:6} | {shown}".rstrip(" "),
+            f"       | {_blank(before)}{'^' * max(1, _width(marked))}",
+        ]
     if problem.why:
         lines.append(f"  why: {problem.why}")
     if problem.fix:
@@ -182,18 +191,6 @@ def _hide(span: Span, lines: list[str]) -> None:
 def _masked(span: Span, source: str) -> str:
     start = span.column - 1
     return source[:start] + "*" * len(source[start : start + span.length]) + source[start + span.length :]
-
-
-def _underlined(span: Span, source: str) -> list[str]:
-    start = span.column - 1
-    # of a very long line only the part around the place is shown
-    cut = max(0, start - _LONGEST_LINE // 2) if len(source) > _LONGEST_LINE else 0
-    shown = _UNSEEN.sub("\N{REPLACEMENT CHARACTER}", source[cut : cut + _LONGEST_LINE])
-    before, marked = shown[: start - cut], shown[start - cut : start - cut + span.length]
-    return [
-        f"{span.line:6} | {shown}".rstrip(" "),
-        f"       | {_blank(before)}{'^' * max(1, _width(marked))}",
-    ]
 
 
 def _blank(text: str) -> str:

@@ -325,22 +325,19 @@ _NEVER = tuple(
 def is_public(address: Address) -> bool:
     """An address of the public internet, seen through the ways of writing an IPv4 address as an IPv6 one."""
     if isinstance(address, ipaddress.IPv6Address):
-        inner = _inner(address)
+        # The IPv4 address that is meant: mapped, by NAT64, by 6to4
+        if address in _NAT64:
+            inner: ipaddress.IPv4Address | None = ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+        elif address in _SIX_TO_FOUR:
+            inner = ipaddress.IPv4Address((int(address) >> 80) & 0xFFFFFFFF)
+        else:
+            inner = address.ipv4_mapped
         if inner is not None:
             return is_public(inner)
         if address not in _UNICAST:
             return False
     is_reserved = address.is_multicast or any(address in network for network in _NEVER)
     return address.is_global and not is_reserved
-
-
-def _inner(address: ipaddress.IPv6Address) -> ipaddress.IPv4Address | None:
-    """The IPv4 address that is meant: mapped, by NAT64, by 6to4."""
-    if address in _NAT64:
-        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
-    if address in _SIX_TO_FOUR:
-        return ipaddress.IPv4Address((int(address) >> 80) & 0xFFFFFFFF)
-    return address.ipv4_mapped
 
 
 LONGEST_WAIT = 3_600.0

@@ -59,7 +59,19 @@ def faults(config: Config, folder: Path) -> Mapping[str, UsageError]:
 
 def _open(setup: ChannelSetup) -> Channel:
     if setup.name == "email":  # whatever it goes by, its addresses stand in the headers
-        _check_addresses(setup.channel, setup.config)
+        for option, written in (
+            ("from", sender_of(setup.channel, setup.config)),
+            ("reply_to", setup.channel.reply_to),
+        ):
+            if option == "reply_to" and not written:
+                continue
+            try:
+                mailbox(written)
+            except HeaderError as wrong:
+                raise UsageError(
+                    f'"{option}" of the channel "{setup.channel.name}" is no address: {wrong}',
+                    f"Write  {option}: {_meant(written)}",
+                ) from wrong
     channel: Channel = _module(setup.channel).open_channel(setup)
     return channel
 
@@ -112,19 +124,6 @@ def _module(channel: ChannelConfig) -> ModuleType:
             f'the channel "{channel.name}" goes via {channel.via}, which needs the extra "{extra}"',
             f"Install it:  uv sync --extra {extra}  or  pip install 'perennial[{extra}]'",
         ) from missing
-
-
-def _check_addresses(channel: ChannelConfig, config: Config) -> None:
-    for option, written in (("from", sender_of(channel, config)), ("reply_to", channel.reply_to)):
-        if option == "reply_to" and not written:
-            continue
-        try:
-            mailbox(written)
-        except HeaderError as wrong:
-            raise UsageError(
-                f'"{option}" of the channel "{channel.name}" is no address: {wrong}',
-                f"Write  {option}: {_meant(written)}",
-            ) from wrong
 
 
 def _meant(written: str) -> str:

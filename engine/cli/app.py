@@ -125,17 +125,14 @@ def main(clock: Clock | None = None) -> None:
     """Run the command line and leave with the exit code of docs/commands.md. Without a clock: that of the
     machine."""
     load_commands()
-    program = _program()
-    with started_as(program):
-        _run(program, Session(clock))
-
-
-def _program() -> str:
-    """How the program was started, as one types it again; the script `run` says how it was called."""
+    # How the program was started, as one types it again; the script `run` says how it was called
     started = Path(sys.argv[0])
     if script := os.environ.get("PERENNIAL_COMMAND"):
-        return shlex.quote(script)
-    return f"python {shlex.quote(str(started))}" if started.suffix == ".py" else started.name
+        program = shlex.quote(script)
+    else:
+        program = f"python {shlex.quote(str(started))}" if started.suffix == ".py" else started.name
+    with started_as(program):
+        _run(program, Session(clock))
 
 
 def _run(program: str, session: Session) -> None:

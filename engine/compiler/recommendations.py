@@ -77,7 +77,13 @@ def _source(
                 f"write  {source.kind} of favourite_category  with a fact  most frequent of a category",
             )
         )  # fmt: skip
-    return replace(source, field=_field_of(source.attribute, project))
+    # The field of products whose values an attribute has: the last part of what a fact is made from, else the
+    # one that the attribute is called after (`favourite_brand`), else the category
+    fields = project.catalogue.product_fields
+    rule = project.catalogue.facts.get(source.attribute)
+    last = (rule.field or "").rpartition(".")[2] if rule is not None else ""
+    candidates = (last, source.attribute, source.attribute.rpartition("_")[2])
+    return replace(source, field=next((name for name in candidates if name and name in fields), CATEGORY))
 
 
 def names_a_value(kind: Type | None) -> bool:
@@ -88,16 +94,6 @@ def names_a_value(kind: Type | None) -> bool:
 def _fact_fix(name: str) -> str:
     words = "most frequent order_placed.items.category"
     return f"add to schemas/customer.yaml, under  facts:\n         {name}: {words}"
-
-
-def _field_of(attribute: str, project: ProjectContext) -> str:
-    """The field of products whose values an attribute has: the last part of what a fact is made from, else
-    the one that the attribute is called after (`favourite_brand`), else the category."""
-    fields = project.catalogue.product_fields
-    rule = project.catalogue.facts.get(attribute)
-    last = (rule.field or "").rpartition(".")[2] if rule is not None else ""
-    candidates = (last, attribute, attribute.rpartition("_")[2])
-    return next((name for name in candidates if name and name in fields), CATEGORY)
 
 
 def _unknown_fields(condition: syntax.AllOf, project: ProjectContext) -> Iterator[Problem]:

@@ -35,7 +35,12 @@ def with_ends(file: syntax.JourneyFile, steps: tuple[FlowNode, ...]) -> Flowchar
     # Several starts lead to the same first step, so they are one node with a line for each.
     starts = "\n".join(start_words(start) for start in file.starts) or "start"
     start = FlowNode("start", starts, line=file.starts[0].span.line if file.starts else 0)
-    return Flowchart(file.name.value, _text(file.about), tuple(_notes(file)), (start, *steps, *finish))
+    return Flowchart(
+        file.name.value,
+        file.about.value if file.about is not None else "",
+        tuple(_notes(file)),
+        (start, *steps, *finish),
+    )
 
 
 def flow_node(step: syntax.Step, step_id: str, sides: tuple[FlowBranch, ...]) -> FlowNode:
@@ -111,10 +116,6 @@ def _notes(file: syntax.JourneyFile) -> Iterator[HeadNote]:
             yield HeadNote(part, value.value)
     if file.holdout:
         yield HeadNote(HeadPart.HOLDOUT, f"{file.holdout}%")
-
-
-def _text(text: syntax.Text | None) -> str:
-    return text.value if text is not None else ""
 
 
 def _nodes(steps: tuple[syntax.Step, ...], ids: StepIds) -> tuple[FlowNode, ...]:

@@ -59,7 +59,10 @@ def unpack(stored: dict[str, Any]) -> dict[str, Value]:
     for name, value in stored.items():
         kind = type(value)
         if kind is dict:
-            stored[name] = Money(_decimal(value["amount"]), value["currency"])
+            number = value["amount"]
+            stored[name] = Money(
+                number if isinstance(number, Decimal) else Decimal(number), value["currency"]
+            )
         elif kind is list:
             stored[name] = _unpack_list(value)
     return stored
@@ -92,7 +95,11 @@ def _pack_marked(values: Mapping[str, Value]) -> dict[str, Any]:
         if isinstance(value, dt.date):
             stored[name], marks[name] = value.isoformat(), "date"
         elif isinstance(value, Birthday):
-            stored[name], marks[name] = _birthday_text(value), "birthday"
+            text = f"{value.month:02}-{value.day:02}"
+            stored[name], marks[name] = (
+                (text if value.year is None else f"{value.year:04}-{text}"),
+                "birthday",
+            )
         elif isinstance(value, list):
             stored[name] = [_pack_marked(cast("Mapping[str, Value]", item)) for item in value]
             if not value:
@@ -120,12 +127,3 @@ def _unmark(value: Value, mark: str) -> Value:
             return Birthday(int(month), int(day), int(year[0]) if year else None)
         case _:
             return []
-
-
-def _birthday_text(day: Birthday) -> str:
-    text = f"{day.month:02}-{day.day:02}"
-    return text if day.year is None else f"{day.year:04}-{text}"
-
-
-def _decimal(number: int | Decimal) -> Decimal:
-    return number if isinstance(number, Decimal) else Decimal(number)

@@ -43,7 +43,22 @@ def delivery_of(answer: Answer, words: AnswerWords, now: Instant, hidden: Redact
         detail = detail or hidden.cut(why)
     if word is not None:
         return _delivery(word, hidden.cut(text_at(document, words.id), 200), detail, wait, raw)
-    return _of_status(status, "retry-after" in answer.headers or wait is not None, detail, wait, raw)
+    # A status that config.yaml says nothing about
+    if status in _NOT_NOW or (status == 503 and ("retry-after" in answer.headers or wait is not None)):
+        return _delivery("refused for now", "", detail, wait, raw)
+    if status in _KEY_OR_ACCOUNT:
+        return _delivery("our fault", "", detail or f"the provider refuses us (status {status})", wait, raw)
+    if 300 <= status < 400:
+        why = "the provider has moved: correct the url (redirects are not followed)"
+        return _delivery("our fault", "", why, wait, raw)
+    if 400 <= status < 500:
+        return Delivery(
+            "refused",
+            detail=detail or f"the provider refused it (status {status})",
+            fault="template",
+            raw=raw,
+        )
+    return _delivery("unknown", "", detail or f"status {status} after the message left", wait, raw)
 
 
 def _of_success(
@@ -65,25 +80,6 @@ def _of_success(
     if is_page and not is_json:
         return "unknown", "the answer is a page for people"
     return "accepted", ""
-
-
-def _of_status(status: int, has_wait: bool, detail: str, wait: float | None, raw: str) -> Delivery:
-    """A status that config.yaml says nothing about."""
-    if status in _NOT_NOW or (status == 503 and has_wait):
-        return _delivery("refused for now", "", detail, wait, raw)
-    if status in _KEY_OR_ACCOUNT:
-        return _delivery("our fault", "", detail or f"the provider refuses us (status {status})", wait, raw)
-    if 300 <= status < 400:
-        why = "the provider has moved: correct the url (redirects are not followed)"
-        return _delivery("our fault", "", why, wait, raw)
-    if 400 <= status < 500:
-        return Delivery(
-            "refused",
-            detail=detail or f"the provider refused it (status {status})",
-            fault="template",
-            raw=raw,
-        )
-    return _delivery("unknown", "", detail or f"status {status} after the message left", wait, raw)
 
 
 def _delivery(word: str, provider_id: str, detail: str, wait: float | None, raw: str) -> Delivery:

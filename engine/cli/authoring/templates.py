@@ -52,7 +52,12 @@ def templates(
             [
                 head,
                 *(
-                    (row.template, row.channel, *_marks(row, languages), ", ".join(row.journeys) or "nobody")
+                    (
+                        row.template,
+                        row.channel,
+                        *["yes" if language in row.languages else "-" for language in languages],
+                        ", ".join(row.journeys) or "nobody",
+                    )
                     for row in rows
                 ),
             ],
@@ -88,7 +93,3 @@ def _rows(project: Project) -> list[TemplateRow]:
         for channel in project.templates.channels(name)
         if (files := project.templates.of(name, channel))
     ]
-
-
-def _marks(row: TemplateRow, languages: tuple[str, ...]) -> list[str]:
-    return ["yes" if language in row.languages else "-" for language in languages]

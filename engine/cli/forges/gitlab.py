@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Collection, Sequence
-from typing import Any
 from urllib.parse import quote
 
 from engine.cli.forges.api import ForgeApi, is_address
@@ -20,7 +19,15 @@ class GitLabMergeRequest:
         self._place = f"/projects/{quote(project, safe='')}/merge_requests/{quote(number, safe='')}"
 
     def comments(self) -> Sequence[ForgeComment]:
-        notes = [_note(row) for row in self._api.pages(f"{self._place}/notes")]
+        notes = [
+            ForgeComment(
+                int(row["id"]),
+                str(row.get("body") or ""),
+                str((row.get("author") or {}).get("username", "")),
+                False,
+            )
+            for row in self._api.pages(f"{self._place}/notes")
+        ]
         return sorted(notes, key=lambda note: note.id)
 
     def me(self) -> str:
@@ -68,9 +75,3 @@ def page_of_run() -> str:
     """Where the files of the job are."""
     page = os.environ.get("CI_JOB_URL", "")
     return f"{page}/artifacts/browse" if is_address(page) else ""
-
-
-def _note(row: Any) -> ForgeComment:
-    return ForgeComment(
-        int(row["id"]), str(row.get("body") or ""), str((row.get("author") or {}).get("username", "")), False
-    )

@@ -63,7 +63,11 @@ def _events(conn: Connection, project: Project, now: Instant) -> Iterator[Proble
     since = min((each.since for each in arrived.values()), default=now)
     if now - since < GROWN_UP or others < ENOUGH:
         return
-    users, places = _users(project), _declared(project)
+    # Where each event of the shop stands in its schema
+    file, _ = read(project.sources.get(EVENTS, ""), EVENTS)
+    events = file.get("events") if isinstance(file, MappingNode) else None
+    entries = events.entries if isinstance(events, MappingNode) else ()
+    users, places = _users(project), {entry.key.text: entry.key.span for entry in entries}
     for event, span in sorted(places.items()):
         if event not in users:
             continue
@@ -114,14 +118,6 @@ def _users(project: Project) -> dict[str, set[str]]:
     return users
 
 
-def _declared(project: Project) -> dict[str, Span]:
-    """Where each event of the shop stands in its schema."""
-    file, _ = read(project.sources.get(EVENTS, ""), EVENTS)
-    events = file.get("events") if isinstance(file, MappingNode) else None
-    entries = events.entries if isinstance(events, MappingNode) else ()
-    return {entry.key.text: entry.key.span for entry in entries}
-
-
 def _day(at: Instant) -> str:
     return iso(at)[:10]
 
@@ -130,7 +126,12 @@ def _day(at: Instant) -> str:
 
 
 def _consents(conn: Connection, project: Project) -> Iterator[Problem]:
-    senders = _senders(project)
+    # By channel and purpose, the journeys whose messages need a consent there
+    senders: defaultdict[ReachOf, set[str]] = defaultdict(set)
+    for name, journey in project.compiled.items():
+        for step in _messages(journey):
+            for channel in step.channels if step.policy.consent is not None else ():
+                senders[ReachOf(channel, step.policy.consent or "")].add(name)
     counted = reach_counts.counts(conn, sorted(senders, key=lambda of: (of.channel, of.purpose)))
     files = tuple(project.files.values())
     config = ProjectCheckInput(files, project.world, project.messages, project.sources)
@@ -147,16 +148,6 @@ def _consents(conn: Connection, project: Project) -> Iterator[Problem]:
             "ask for it with a list under  signup:  or in the checkout, or import the consents that you have",
             "warning", subject=f"{of.channel}.{of.purpose}",
         )  # fmt: skip
-
-
-def _senders(project: Project) -> dict[ReachOf, set[str]]:
-    """By channel and purpose, the journeys whose messages need a consent there."""
-    senders: defaultdict[ReachOf, set[str]] = defaultdict(set)
-    for name, journey in project.compiled.items():
-        for step in _messages(journey):
-            for channel in step.channels if step.policy.consent is not None else ():
-                senders[ReachOf(channel, step.policy.consent or "")].add(name)
-    return senders
 
 
 def _messages(journey: Journey) -> Iterator[SendStep]:

@@ -29,7 +29,6 @@ from engine.language.grammar import Construct, Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Node
 from engine.problem import Problem
-from engine.values import Type
 
 CUSTOMER_FILE = Construct(
     "customer",
@@ -64,20 +63,7 @@ def read_catalogue(
     reader = open_file(context, customer, CUSTOMER_FILE)
     catalogue = replace(catalogue, attributes={**BUILT_IN, **named_types(context, reader, "attributes")})
     ledger, told = loyalty_attributes(config), loyalty_events(config)
-    _set_by_hand(context, reader, ledger)
-    _told_by_the_shop(context, events, told)
-    catalogue = replace(
-        catalogue,
-        attributes={**catalogue.attributes, **ledger},
-        events={**declared, **told},
-        ledger=frozenset(ledger),
-    )
-    facts = _read_facts(context, reader, catalogue, config)
-    return replace(catalogue, facts=facts, watch=watch), context.problems
-
-
-def _set_by_hand(context: ReadContext, reader: MapReader | None, ledger: Mapping[str, Type]) -> None:
-    """E127: attributes with the names of what the ledger computes."""
+    # E127: attributes with the names of what the ledger computes
     for entry in reader.entries("attributes") if reader is not None and ledger else ():
         if entry.key.text in ledger:
             context.wrong(
@@ -87,6 +73,15 @@ def _set_by_hand(context: ReadContext, reader: MapReader | None, ledger: Mapping
                 "remove this line; what was set so far is where the ledger begins",
                 "E127",
             )
+    _told_by_the_shop(context, events, told)
+    catalogue = replace(
+        catalogue,
+        attributes={**catalogue.attributes, **ledger},
+        events={**declared, **told},
+        ledger=frozenset(ledger),
+    )
+    facts = _read_facts(context, reader, catalogue, config)
+    return replace(catalogue, facts=facts, watch=watch), context.problems
 
 
 def _told_by_the_shop(context: ReadContext, events: Node | None, told: Mapping[str, object]) -> None:

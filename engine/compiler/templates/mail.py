@@ -197,7 +197,14 @@ def text_of(html: str) -> str:
         _flatten(element)
     targets: list[str] = []
     for element in tree.iter():
-        _keep_decoded(element, targets)
+        # inscriptis decodes `&copy` once more in what is decoded already, and lxml writes links anew: texts
+        # are written so that they come out as they are, and a word stands for each link until then
+        if isinstance(element.tag, str):
+            element.text = _encoded(element.text)
+            if element.tag == "a" and (target := element.get("href")):
+                element.set("href", f"lnk{len(targets)}q")
+                targets.append(target.strip())
+        element.tail = _encoded(element.tail)
     written = get_text(lxml.html.tostring(tree, encoding="unicode"), ParserConfig(display_links=True))
     text = _LABELLED.sub(lambda found: _label(found, targets), written)
     # the lines again, each stripped; one that holds only statements makes no line of its own
@@ -230,17 +237,6 @@ def _flatten(element: lxml.html.HtmlElement) -> None:
         _drop(element)
     if element.get("style") and "display:none" not in element.get("style", "").replace(" ", ""):
         del element.attrib["style"]
-
-
-def _keep_decoded(element: lxml.html.HtmlElement, targets: list[str]) -> None:
-    """inscriptis decodes `&copy` once more in what is decoded already, and lxml writes links anew: texts are
-    written so that they come out as they are, and a word stands for each link until then."""
-    if isinstance(element.tag, str):
-        element.text = _encoded(element.text)
-        if element.tag == "a" and (target := element.get("href")):
-            element.set("href", f"lnk{len(targets)}q")
-            targets.append(target.strip())
-    element.tail = _encoded(element.tail)
 
 
 def _encoded(text: str | None) -> str | None:

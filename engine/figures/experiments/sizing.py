@@ -53,7 +53,9 @@ def sizes(conn: Connection, journeys: Journeys, now: Instant, rise: float, base:
         if seen is None or not 0 < seen < 1 - rise:
             continue
         each, starts = _needed(experiment, seen, seen + rise)
-        a_day = _a_day(people, now)
+        # Who came in on a day, by the last ones; of an experiment that is younger, since it began
+        since = max(min((person.at for person in people), default=now), now - PACE * DAY)
+        a_day = sum(person.at >= since for person in people) / max(1.0, (now - since) / DAY)
         days = ceil(starts / a_day) + ceil(experiment.within.roughly() / DAY) if a_day else None
         pace = Decimal(str(round(a_day, 1))) if a_day else None
         lines.append(Row(experiment.title, (*_rates(seen, rise), each, starts, pace, days), ()))
@@ -84,9 +86,3 @@ def _needed(experiment: Experiment, base: float, changed: float) -> tuple[int, i
 def _seen(experiment: Experiment, people: Sequence[Participant], now: Instant) -> float | None:
     control = arms_at(people, experiment, now)[0].goals
     return control.rate if control.whole else None
-
-
-def _a_day(people: Sequence[Participant], now: Instant) -> float:
-    """Who came in on a day, by the last ones; of an experiment that is younger, since it began."""
-    since = max(min((person.at for person in people), default=now), now - PACE * DAY)
-    return sum(person.at >= since for person in people) / max(1.0, (now - since) / DAY)

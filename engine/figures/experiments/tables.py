@@ -106,7 +106,18 @@ def _analysed(
     arms = arms_at(people, experiment, until)
     result = compare(arms, is_moment=moment is not None, planned=experiment.planned, seed=experiment.title)
     waits = "" if moment is not None else TOO_LATE if is_too_late else waiting(arms, experiment)
-    context = SentenceContext(experiment, journeys.currency, _audience(people, experiment, until), waits)
+    # Of a holdout those who are not held out, for it speaks of what the journey brought; of a split
+    # everybody, for one path would be for all
+    control = experiment.control
+    came = [
+        person.at for person in people if person.at <= until and (experiment.split or person.arm != control)
+    ]
+    context = SentenceContext(
+        experiment,
+        journeys.currency,
+        Audience(len(came), (max(came) - min(came)) / DAY if came else 0.0),
+        waits,
+    )
     said = (verdicts(result, arms, context), caveats(result, context))
     return _Analysed(experiment, people, moment, arms, result, *said)
 
@@ -170,13 +181,3 @@ def _bounds(interval: ConfidenceInterval | None) -> tuple[Value, Value]:
 def _decimal(value: float) -> Decimal:
     """As many digits as anybody can mean."""
     return Decimal(str(round(value, 10)))
-
-
-def _audience(people: Sequence[Participant], experiment: Experiment, until: Instant) -> Audience:
-    """Of a holdout those who are not held out, for it speaks of what the journey brought; of a split
-    everybody, for one path would be for all."""
-    control = experiment.control
-    came = [
-        person.at for person in people if person.at <= until and (experiment.split or person.arm != control)
-    ]
-    return Audience(len(came), (max(came) - min(came)) / DAY if came else 0.0)

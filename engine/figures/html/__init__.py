@@ -169,12 +169,19 @@ def _day_charts(
     metrics = {metric.name: metric for metric in table.metrics}
     drawn = [metrics[name] for name in CHARTS if name in metrics and name in row.trends]
     if not drawn and row.trend:
-        return _trend_chart(table, row, report)
+        # A row without a chart of its own is shown by what its table says of days
+        numbers, wide = merged([Decimal(each) for each in row.trend])
+        labels = part_labels(report.period.first, len(numbers), wide, report.period.last)
+        texts = [f"{number:,}" for number in numbers]
+        chart = column_chart(f"{table.trend} by day", numbers, labels, texts)
+        if chart is None:
+            return (), None
+        return (chart,), ChartNumbers(("days", table.trend), tuple(zip(labels, texts, strict=True)))
     charts, columns, labels = [], [], []
     for metric in drawn:
         numbers, wide = merged([Decimal(each or 0) for each in row.trends[metric.name]])
         labels = part_labels(report.period.first, len(numbers), wide, report.period.last)
-        texts = [shown(_whole_number(number), metric.unit) for number in numbers]
+        texts = [shown(int(number) if number == int(number) else number, metric.unit) for number in numbers]
         chart = column_chart(table.head(metric, report.currency), numbers, labels, texts)
         if chart is not None:
             charts.append(chart)
@@ -183,18 +190,6 @@ def _day_charts(
         return (), None
     lines = [(label, *(texts[at] for _, texts in columns)) for at, label in enumerate(labels)]
     return tuple(charts), ChartNumbers(("days", *(title for title, _ in columns)), tuple(lines))
-
-
-def _trend_chart(
-    table: Table, row: Row, report: FiguresReport
-) -> tuple[tuple[ColumnChart, ...], ChartNumbers | None]:
-    numbers, wide = merged([Decimal(each) for each in row.trend])
-    labels = part_labels(report.period.first, len(numbers), wide, report.period.last)
-    texts = [f"{number:,}" for number in numbers]
-    chart = column_chart(f"{table.trend} by day", numbers, labels, texts)
-    if chart is None:
-        return (), None
-    return (chart,), ChartNumbers(("days", table.trend), tuple(zip(labels, texts, strict=True)))
 
 
 def part_labels(first: dt.date, count: int, wide: int, last: dt.date) -> list[str]:
@@ -281,7 +276,3 @@ def _spark_words(trend: Sequence[int], what: str, first: dt.date) -> str:
         return f"{what}: none"
     day = first + dt.timedelta(days=trend.index(highest))
     return f"{what} by day: {sum(trend):,} in all, at most {highest:,}, on {day.isoformat()}"
-
-
-def _whole_number(number: Decimal) -> Value:
-    return int(number) if number == int(number) else number

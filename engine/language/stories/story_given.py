@@ -29,6 +29,12 @@ def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
         return Given()
     special = {entry.key.text: entry for entry in node.entries if entry.key.text in SPECIAL}
     values = (_value(context, entry) for entry in node.entries if entry.key.text not in SPECIAL)
+    entry = special.get("holdout")
+    word = (
+        None
+        if entry is None
+        else context.choice(entry.value, "holdout", ("true", "false"), {"yes": "true", "no": "false"})
+    )
     return Given(
         values=tuple(value for value in values if value is not None),
         timezone=_timezone(context, special.get("timezone")),
@@ -39,7 +45,7 @@ def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
         no_consent=_texts(context, special.get("no_consent"), "[sms]"),
         product=_pairs(context, special.get("product"), "{in_stock: true}"),
         paths=_pairs(context, special.get("paths"), "{offer_test: gift}"),
-        holdout=_holdout(context, special.get("holdout")),
+        holdout=word is not None and word.value == "true",
     )
 
 
@@ -75,15 +81,6 @@ def _texts(context: ReadContext, entry: Entry | None, example: str) -> tuple[Tex
 
 def _pairs(context: ReadContext, entry: Entry | None, example: str) -> tuple[Pair, ...]:
     return () if entry is None else context.pairs(entry.value, entry.key.text, example)
-
-
-def _holdout(context: ReadContext, entry: Entry | None) -> bool:
-    word = (
-        None
-        if entry is None
-        else context.choice(entry.value, "holdout", ("true", "false"), {"yes": "true", "no": "false"})
-    )
-    return word is not None and word.value == "true"
 
 
 def _did(context: ReadContext, entry: Entry | None) -> tuple[GivenDid, ...]:

@@ -36,7 +36,11 @@ def elements(
                 _refuse_entities(element)
                 is_first = False
             # an <item> inside of an <item> is a part of it
-            if event == "start" or element.tag in roots or _is_inside(element, items):
+            if (
+                event == "start"
+                or element.tag in roots
+                or (element.tag in items and any(above.tag in items for above in element.iterancestors()))
+            ):
                 continue
             yield element
             stream.mark()
@@ -69,10 +73,6 @@ def _refuse_entities(element: Any) -> None:
             "this feed declares entities (<!ENTITY ...>), which are not replaced",
             "write the text itself, and signs as &#160;",
         )
-
-
-def _is_inside(element: Any, items: tuple[str, ...]) -> bool:
-    return element.tag in items and any(above.tag in items for above in element.iterancestors())
 
 
 def _forget(element: Any) -> None:

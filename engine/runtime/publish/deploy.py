@@ -10,7 +10,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from engine.config import Attribution, Config
+from engine.config import Config
 from engine.core.decision.effects import Cancel, Decision
 from engine.core.enrollment import Enrollment, awaited_keys
 from engine.core.facts.customer import CustomerState
@@ -139,22 +139,18 @@ def _shop_facts(config: Config, facts: Iterable[FactRule]) -> ShopFacts:
     """What counting has to know of config.yaml, and of what orders come to."""
     attribution = config.attribution
     prices = {channel.name: stored(channel.price) or 0 for channel in config.channels.values()}
-    return ShopFacts(
-        config.timezone, config.currency, prices,
-        attribution.order, attribution.total, attribution.click, attribution.open,
-        _less(attribution, facts),
-    )  # fmt: skip
-
-
-def _less(attribution: Attribution, facts: Iterable[FactRule]) -> tuple[TakingBack, ...]:
-    """What takes orders back: as the first fact says, by name, that is their sum over all time."""
+    # What takes orders back: as the first fact says, by name, that is their sum over all time
     sums = (
         rule for rule in sorted(facts, key=lambda rule: rule.name)
         if rule.how == "sum" and (rule.event, rule.field) == (attribution.order, attribution.total)
         and rule.last is None and rule.where is None and rule.less
     )  # fmt: skip
     found = next(sums, None)
-    return tuple(TakingBack(each.event, each.field, each.key) for each in found.less) if found else ()
+    return ShopFacts(
+        config.timezone, config.currency, prices,
+        attribution.order, attribution.total, attribution.click, attribution.open,
+        tuple(TakingBack(each.event, each.field, each.key) for each in found.less) if found else (),
+    )  # fmt: skip
 
 
 def _refuse_another(reviewed: ReviewedPlan, coming: ComingDeployment) -> None:

@@ -137,7 +137,9 @@ def _plan(
             was: came
             for was, came in _seems(coming, before, after).items() if f"{after.name}.{was}" not in gone
         }  # fmt: skip
-        plan = _journey(people_inside, before, after, people, seems)
+        moves = migration(before, after)
+        places = [_place(place, moves, seems) for place in people_inside.resting_places(before.name)]
+        plan = JourneyPlan(after.name, people, tuple(places))
         if asks_anew:
             outcomes = people_inside.outcomes(before, after, new)
             plan = replace(plan, reaches_goal=outcomes["goal"], leaves_early=outcomes["exit_if"])
@@ -199,18 +201,6 @@ def doubt_refusal(doubt: Doubt) -> AuthorError:
         f'if it is the same step under another name, write  was: {place.step}  below "{place.seems}"; '
         f"if not, deploy with  --gone {doubt.name}  and they go {to}",
     )
-
-
-def _journey(
-    people_inside: PeopleInFlight,
-    before: Journey,
-    after: Journey,
-    people: int,
-    seems: Mapping[str, str],
-) -> JourneyPlan:
-    moves = migration(before, after)
-    places = [_place(place, moves, seems) for place in people_inside.resting_places(before.name)]
-    return JourneyPlan(after.name, people, tuple(places))
 
 
 def _place(place: RestingPlace, moves: Migration, seems: Mapping[str, str]) -> PlaceInFlight:

@@ -121,17 +121,14 @@ class Publisher:
             commit=project.commit,
             moved=dict(done.moved),
         )
-        self._fill_pools(project)
-        published = self._in_memory(done.number, done.project)
-        self._note(published)
-        return published, opening
-
-    def _fill_pools(self, project: Project) -> None:
-        """Codes that stand in files of the project; who waits for one gets it soon."""
+        # Codes that stand in files of the project; who waits for one gets it soon
         filled = import_pool_files(self._store, project.folder, project.config, self._clock.now())
         for pool, codes in filled.items():
             refused = codes.refused[0] if codes.refused else None
             log.info("codes_imported", pool=pool, added=codes.added, refused=refused)
+        published = self._in_memory(done.number, done.project)
+        self._note(published)
+        return published, opening
 
     def _note(self, published: Published, refused: str = "") -> None:
         """For commands beside the daemon: this is what it goes on with."""

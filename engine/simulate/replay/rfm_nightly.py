@@ -131,7 +131,13 @@ class ScoreBoard:
     def changes(self, now: Instant, today: int) -> Iterator[tuple[str, str | None]]:
         """(customer, group) of everybody whose group is another one than in the last night. `today`: the day
         that begins (an ordinal)."""
-        self._leave_out(now)
+        # What has left the stretch of time that is looked at is no longer spent
+        while self._leaving and self._leaving[0][0] <= now:
+            _, customer, amount = heapq.heappop(self._leaving)
+            known = self._spent.pop(customer)
+            self._asked.add(customer)
+            if known.times > 1:
+                self._spent[customer] = Spending(known.last_day, known.times - 1, known.amount - amount)
         while self._crossing and self._crossing[0][0] <= today:
             self._asked.add(heapq.heappop(self._crossing)[1])
         if not self._asked:
@@ -161,19 +167,14 @@ class ScoreBoard:
                     self._groups[customer] = group
                 yield customer, group
 
-    def _leave_out(self, now: Instant) -> None:
-        while self._leaving and self._leaving[0][0] <= now:
-            _, customer, amount = heapq.heappop(self._leaving)
-            known = self._spent.pop(customer)
-            self._asked.add(customer)
-            if known.times > 1:
-                self._spent[customer] = Spending(known.last_day, known.times - 1, known.amount - amount)
-
     def _rank(self) -> None:
         fresh = [(name, self._spent[name]) for name in self._asked if name in self._spent]
         for place, ranked in enumerate(self._ranked):
             kept = [pair for pair in ranked if pair[1] not in self._asked]
-            kept.extend((_measures(one)[place], name) for name, one in fresh)
+            kept.extend(
+                ((Decimal(_DAY_0 - one.last_day), Decimal(one.times), one.amount)[place], name)
+                for name, one in fresh
+            )
             kept.sort()
             ranked[:] = kept
 
@@ -194,10 +195,6 @@ def _value(pair: tuple[Decimal, str]) -> Decimal:
 
 def _scale(ranked: Ranked) -> Scale:
     return Scale(cuts_of_ordered(len(ranked), lambda place: ranked[place][0]))
-
-
-def _measures(spending: Spending) -> tuple[Decimal, Decimal, Decimal]:
-    return Decimal(_DAY_0 - spending.last_day), Decimal(spending.times), spending.amount
 
 
 def _amount(event: Event, rule: FactRule, currency: str) -> Decimal:

@@ -19,7 +19,7 @@ from engine.simulate.replay.foreign_values import Coercer, coercer
 from engine.simulate.replay.mapping import EventRule, StreamMapping
 from engine.simulate.replay.mapping_words import Check, Getter, Properties, getter
 from engine.simulate.replay.stream import Record
-from engine.values import Type, Value
+from engine.values import Value
 
 CODE, PRODUCT = "code", "product_id"
 Taken = tuple[str, Getter, Coercer]
@@ -129,7 +129,9 @@ class Translator:
             for name, kind in known.items()
             if name in self.needed
         )
-        customer = tuple((name, get, coercer(self._attribute(name))) for name, get in rule.customer)
+        customer = tuple(
+            (name, get, coercer(self.catalogue.customer_type(name) or TEXT)) for name, get in rule.customer
+        )
         currency = own.get(CURRENCY) or _field(CURRENCY)
         return Target(
             self.catalogue.event_name(rule.name),
@@ -139,9 +141,6 @@ class Translator:
             currency,
             not (fields or customer or rule.where),
         )
-
-    def _attribute(self, name: str) -> Type:
-        return self.catalogue.customer_type(name) or TEXT
 
 
 def _field(name: str) -> Getter:

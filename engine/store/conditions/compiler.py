@@ -60,7 +60,15 @@ def _truth(condition: Condition, place: Place, source: str) -> Truth:
                 *(json_kind(place.columns.customer.c.segments, name).is_not(None) for name in names),
             )
         case InsideJourney(journeys):
-            return _inside(journeys, place)
+            # A run that has not ended; the index of open ones is by customer and journey
+            customer, enrollment = place.columns.customer, place.columns.enrollment.alias()
+            is_open = sa.select(sa.literal(1)).where(
+                enrollment.c.bucket == customer.c.bucket,
+                enrollment.c.customer == customer.c.id,
+                enrollment.c.journey.in_(journeys),
+                enrollment.c.ended_at.is_(None),
+            )
+            return is_open.correlate(customer).exists()
         case Can(channels, purpose):
             return sa.or_(
                 sa.false(), *(_can(place.columns.customer.c.reach, each, purpose) for each in channels)
@@ -105,18 +113,6 @@ def happened_after(seen: Document, event: str, edge: Instant) -> Truth:
 
 def _within(count: sa.ColumnElement[Any], form: Did) -> Truth:
     return count.between(form.low, form.high) if form.high is not None else count >= form.low
-
-
-def _inside(journeys: tuple[str, ...], place: Place) -> Truth:
-    """A run that has not ended; the index of open ones is by customer and journey."""
-    customer, enrollment = place.columns.customer, place.columns.enrollment.alias()
-    is_open = sa.select(sa.literal(1)).where(
-        enrollment.c.bucket == customer.c.bucket,
-        enrollment.c.customer == customer.c.id,
-        enrollment.c.journey.in_(journeys),
-        enrollment.c.ended_at.is_(None),
-    )
-    return is_open.correlate(customer).exists()
 
 
 def _can(reach: Document, channel: str, purpose: str | None) -> Truth:

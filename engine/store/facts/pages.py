@@ -232,7 +232,11 @@ def place(
     of facts). Once more changes nothing."""
     different = []
     changed = []
-    for customer, attributes, twins, memory, seen in _rows_of(conn, bucket, customers):
+    sql = (
+        "SELECT c.id, CAST(c.attributes AS TEXT), CAST(c.folded AS TEXT), CAST(c.memory AS TEXT),"
+        " CAST(c.seen AS TEXT) FROM {ids} CROSS JOIN customer c WHERE c.bucket = ? AND c.id = j.value"
+    )
+    for customer, attributes, twins, memory, seen in rows(conn, sql, (ids(customers), bucket)):
         counters, state, values = (
             load_event_counters(seen),
             load_fact_state(memory),
@@ -270,11 +274,3 @@ def drop(conn: Connection, bucket: int, customers: Iterable[str], names: Iterabl
         if len(left) != len(document):
             changed.append((dump(left), bucket, customer))
     change_many(conn, "UPDATE customer SET memory = ? WHERE bucket = ? AND id = ?", changed)
-
-
-def _rows_of(conn: Connection, bucket: int, customers: Iterable[str]) -> list[tuple[str, str, str, str, str]]:
-    sql = (
-        "SELECT c.id, CAST(c.attributes AS TEXT), CAST(c.folded AS TEXT), CAST(c.memory AS TEXT),"
-        " CAST(c.seen AS TEXT) FROM {ids} CROSS JOIN customer c WHERE c.bucket = ? AND c.id = j.value"
-    )
-    return rows(conn, sql, (ids(customers), bucket))

@@ -17,7 +17,10 @@ def rename_journey(conn: Connection, old: str, new: str) -> None:
     the migration, which knows their steps."""
     change(conn, "UPDATE enrollment SET journey = ? WHERE journey = ? AND ended_at IS NOT NULL", (new, old))
     change(conn, "UPDATE pause SET name = ? WHERE scope = 'journey' AND name = ?", (new, old))
-    _note_name(conn, old, new)
+    names = {former: new if name == old else name for former, name in names_now(conn, ()).items()}
+    names[old] = new
+    names.pop(new, None)
+    meta.put(conn, _NAMES, dump(names))
     change(conn, "UPDATE sweep SET name = ? WHERE kind = 'clock' AND name = ?", (new, old))
     change(
         conn,
@@ -40,13 +43,6 @@ def names_now(conn: Connection, published: Collection[str]) -> dict[str, str]:
     found = meta.get(conn, _NAMES)
     names: dict[str, str] = load(found) if found is not None else {}
     return {old: new for old, new in names.items() if old not in published}
-
-
-def _note_name(conn: Connection, old: str, new: str) -> None:
-    names = {former: new if name == old else name for former, name in names_now(conn, ()).items()}
-    names[old] = new
-    names.pop(new, None)
-    meta.put(conn, _NAMES, dump(names))
 
 
 _NAMES = "former_names"

@@ -40,7 +40,18 @@ def spending(
 
     Amounts are exact, those in another currency are left out. One query per page of customers.
     """
-    query = sa.text(_query(rule, conn.dialect.name))
+    # The database looks up the events of a page of customers by the key of their table
+    spent = amount_sql(rule, conn.dialect.name)
+    add_up = "group_concat" if conn.dialect.name == "sqlite" else "sum"
+    query = sa.text(
+        "SELECT c.bucket, c.id, c.stored, count(e.number), max(e.occurred_at),"  # noqa: S608 - texts of the engine
+        f" max(CASE WHEN e.starts THEN 1 ELSE 0 END), {add_up}({spent})"
+        " FROM (SELECT bucket, id, attributes ->> :stored AS stored FROM customer"
+        " WHERE (bucket, id) > (:bucket, :last) ORDER BY bucket, id LIMIT :size) c"
+        " LEFT JOIN event e ON e.bucket = c.bucket AND e.customer = c.id AND e.name = :event AND "
+        "e.occurred_at > :since"
+        " GROUP BY c.bucket, c.id, c.stored ORDER BY c.bucket, c.id"
+    )
     known = {
         **amount_keys(rule, conn.dialect.name),
         "stored": key_of(rule.name, conn.dialect.name),
@@ -58,21 +69,6 @@ def spending(
         if len(found) < page:
             return
         bucket, last = found[-1][0], found[-1][1]
-
-
-def _query(rule: FactRule, dialect: str) -> str:
-    """The database looks up the events of a page of customers by the key of their table."""
-    spent = amount_sql(rule, dialect)
-    add_up = "group_concat" if dialect == "sqlite" else "sum"
-    return (
-        "SELECT c.bucket, c.id, c.stored, count(e.number), max(e.occurred_at),"  # noqa: S608 - texts of the engine
-        f" max(CASE WHEN e.starts THEN 1 ELSE 0 END), {add_up}({spent})"
-        " FROM (SELECT bucket, id, attributes ->> :stored AS stored FROM customer"
-        " WHERE (bucket, id) > (:bucket, :last) ORDER BY bucket, id LIMIT :size) c"
-        " LEFT JOIN event e ON e.bucket = c.bucket AND e.customer = c.id AND e.name = :event AND "
-        "e.occurred_at > :since"
-        " GROUP BY c.bucket, c.id, c.stored ORDER BY c.bucket, c.id"
-    )
 
 
 def _total(amounts: str | Decimal | None) -> Decimal:

@@ -242,14 +242,13 @@ def _depart(conn: Connection, leaving: Sequence[Departure], now: Instant) -> set
     daily_limits.count(
         conn, ((departure.message.journey, departure.quota) for departure in first if departure.quota)
     )
-    told = ((each.message.customer, _sent(each.message, now)) for each in first)
+    told = (
+        (each.message.customer, MessageSent(0, now, each.message.send_key, each.message.enrollment))
+        for each in first
+    )
     append_each(conn, told, now)
     destinations.note(conn, ((departure.message, departure.destination) for departure in gone), now)
     return moved
-
-
-def _sent(message: OutboxMessage, now: Instant) -> MessageSent:
-    return MessageSent(0, now, message.send_key, message.enrollment)
 
 
 def _held_back(conn: Connection, departure: Departure, now: Instant) -> Handover:

@@ -74,18 +74,20 @@ def snapshot(conn: Connection, bounds: StreamBounds, now: Instant) -> Snapshot:
         iso(now),
         number,
         {
-            name: SnapshotJourney(people, [_place(place) for place in enrollments.resting_places(conn, name)])
+            name: SnapshotJourney(
+                people,
+                [
+                    SnapshotPlace(
+                        place.step, place.people, iso(place.last_due) if place.last_due is not None else None
+                    )
+                    for place in enrollments.resting_places(conn, name)
+                ],
+            )
             for name, people in enrollments.journeys_with_people(conn).items()
         },
         {name: count.members for name, count in memberships.counts(conn, now).items()},
         is_empty,
         iso(last) if last is not None else None,
-    )
-
-
-def _place(place: enrollments.RestingPlace) -> SnapshotPlace:
-    return SnapshotPlace(
-        place.step, place.people, iso(place.last_due) if place.last_due is not None else None
     )
 
 

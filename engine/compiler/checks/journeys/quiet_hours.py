@@ -31,7 +31,12 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
             problems.extend(_look(checked, fixed, checked.file.steps))
         if isinstance(start, syntax.ClockStart) and start.weekdays:
             problems.extend(_look_at_days(checked, start.weekdays, start.span, checked.file.steps))
-    _lists(checked, checked.file.steps, (), _start_time(checked), problems)
+    # The minute of the day of every start; None where they differ, or a customer decides
+    minutes = {
+        _minute(start.at.time) if isinstance(start, syntax.ClockStart | syntax.DateStart) else None
+        for start in checked.file.starts
+    }
+    _lists(checked, checked.file.steps, (), minutes.pop() if len(minutes) == 1 else None, problems)
     return problems
 
 
@@ -79,15 +84,6 @@ def _fixed(step: Wait) -> Fixed | None:
     if until.name is not None and until.name.value == "code.expires":
         return _END_OF_DAY, step.value.span, "at: "
     return None
-
-
-def _start_time(checked: JourneyCheckInput) -> int | None:
-    """The minute of the day of every start; None where they differ, or a customer decides."""
-    found = {
-        _minute(start.at.time) if isinstance(start, syntax.ClockStart | syntax.DateStart) else None
-        for start in checked.file.starts
-    }
-    return found.pop() if len(found) == 1 else None
 
 
 def _mere_length(step: Wait) -> Duration | None:

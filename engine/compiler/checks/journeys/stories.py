@@ -17,7 +17,6 @@ from engine.language.syntax import (
     DateStart,
     EventStart,
     Expected,
-    JourneyFile,
     ProductStart,
     SegmentStart,
 )
@@ -52,7 +51,16 @@ def first_story(checked: JourneyCheckInput) -> str:
     """A story of this journey as text to paste: its start, a path for each split, and the first message,
     where that comes at once. What else happens is shown when it runs."""
     file = checked.file
-    lines = ["tests:", "  - test: the first message", *_given(file)]
+    splits = (step for step in every_step(file.steps) if isinstance(step, Split) and step.paths)
+    paths = [f"{split.name.value}: {split.paths[0].name.value}" for split in splits]
+    dates = [start.date.value for start in file.starts if isinstance(start, DateStart)]
+    given = [f"{date}: 2026-03-12" for date in dates]
+    given += [f"paths: {{{', '.join(paths)}}}"] if paths else []
+    lines = [
+        "tests:",
+        "  - test: the first message",
+        *(["    given:", *(f"      {line}" for line in given)] if given else []),
+    ]
     start = file.starts[0] if file.starts else None
     match start:
         case EventStart(event=event, per=per):
@@ -72,15 +80,6 @@ def first_story(checked: JourneyCheckInput) -> str:
     else:
         lines += ["    expect: nothing"]
     return "\n".join(f"{_INDENT}{line}" for line in lines)
-
-
-def _given(file: JourneyFile) -> list[str]:
-    splits = (step for step in every_step(file.steps) if isinstance(step, Split) and step.paths)
-    paths = [f"{split.name.value}: {split.paths[0].name.value}" for split in splits]
-    dates = [start.date.value for start in file.starts if isinstance(start, DateStart)]
-    given = [f"{date}: 2026-03-12" for date in dates]
-    given += [f"paths: {{{', '.join(paths)}}}"] if paths else []
-    return ["    given:", *(f"      {line}" for line in given)] if given else []
 
 
 _NAMED = re.compile(r"(send|skip|code|webhook)\s+(\S+)(?:\s+via\s+(\S+))?.*")

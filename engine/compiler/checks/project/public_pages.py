@@ -33,7 +33,23 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
 
 
 def _list(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
-    yield from _languages(signup, checked)
+    # Whoever agrees has to understand to what (GDPR, article 7(2)); the text of config.yaml is taken to be in
+    # the first language
+    key = f"list_{signup.name}"
+    lacking = [
+        language
+        for language in checked.world.config.languages[1:]
+        if not re.search(
+            rf"(?m)^{re.escape(key)}\s*:", checked.sources.get(f"templates/_pages/{language}.yaml", "")
+        )
+    ]
+    if lacking:
+        yield Problem(
+            checked.place_in_config(signup.name), "W04",
+            f"what people agree to on the list {quoted(signup.name)} is not written in {', '.join(lacking)}",
+            "the form speaks the language of its reader, the consent does not",
+            f"write it in  templates/_pages/{lacking[0]}.yaml:  {key}: ...", "warning",
+        )  # fmt: skip
     unknown = list(_unknown(signup.event, checked))
     yield from unknown
     if unknown:
@@ -53,26 +69,6 @@ def _list(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
             "a form only notes a wish: the consent comes with the confirmation",
             f"write a journey that starts with  event: {signup.event}"
             "  and sends a letter with  {{ links.confirm }}", "warning",
-        )  # fmt: skip
-
-
-def _languages(signup: SignupList, checked: ProjectCheckInput) -> Iterator[Problem]:
-    """Whoever agrees has to understand to what (GDPR, article 7(2)); the text of config.yaml is taken to be
-    in the first language."""
-    key = f"list_{signup.name}"
-    lacking = [
-        language
-        for language in checked.world.config.languages[1:]
-        if not re.search(
-            rf"(?m)^{re.escape(key)}\s*:", checked.sources.get(f"templates/_pages/{language}.yaml", "")
-        )
-    ]
-    if lacking:
-        yield Problem(
-            checked.place_in_config(signup.name), "W04",
-            f"what people agree to on the list {quoted(signup.name)} is not written in {', '.join(lacking)}",
-            "the form speaks the language of its reader, the consent does not",
-            f"write it in  templates/_pages/{lacking[0]}.yaml:  {key}: ...", "warning",
         )  # fmt: skip
 
 

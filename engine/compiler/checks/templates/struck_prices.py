@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 
 from engine.compiler.check_input import ProjectCheckInput
 from engine.core.products.prices import LOWEST
@@ -31,7 +31,13 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
         for file, text in checked.sources.items()
         if file.startswith(TEMPLATES) and not file.startswith(PAGES)
     }
-    classes = _classes(sources)
+    # Names of classes, of style sheets and of MJML, that strike text through
+    found: set[str] = set()
+    for text in sources.values():
+        if "line-through" in text:
+            found.update(match[1] for match in _RULE.finditer(text))
+            found.update(name[1] for tag in _CLASS_TAG.finditer(text) if (name := _NAME.search(tag[0])))
+    classes = frozenset(found)
     problems = []
     for file, text in sources.items():
         if LOWEST in text:
@@ -40,16 +46,6 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
         if place is not None:
             problems.append(_problem(file, text, place, checked))
     return problems
-
-
-def _classes(sources: Mapping[str, str]) -> frozenset[str]:
-    """Names of classes, of style sheets and of MJML, that strike text through."""
-    found: set[str] = set()
-    for text in sources.values():
-        if "line-through" in text:
-            found.update(match[1] for match in _RULE.finditer(text))
-            found.update(name[1] for tag in _CLASS_TAG.finditer(text) if (name := _NAME.search(tag[0])))
-    return frozenset(found)
 
 
 def _struck(text: str, classes: frozenset[str]) -> Iterator[int]:
