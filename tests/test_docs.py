@@ -138,3 +138,14 @@ def test_the_examples_of_the_config_are_right(block: str) -> None:
     editors = json.loads((ROOT / "schemas" / "config.schema.json").read_text(encoding="utf-8"))
     # Every scalar stays text, as our own reader has it: `clicks: yes` is no true.
     assert list(Draft7Validator(editors).iter_errors(yaml.load(block, Loader=yaml.BaseLoader))) == []
+
+
+def test_the_architecture_names_every_folder() -> None:
+    table = (ROOT / "docs/architecture.md").read_text(encoding="utf-8")
+    told = set(re.findall(r"^\| `((?:cli|compiler|core|figures|store)/\w+)/` \|", table, re.MULTILINE))
+    there = {
+        f"{layer}/{file.parent.name}"
+        for layer in ("cli", "compiler", "core", "figures", "store")
+        for file in (ROOT / "engine" / layer).glob("*/__init__.py")
+    }
+    assert told == there

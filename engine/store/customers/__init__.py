@@ -1,1 +1,1 @@
-"""Rows of customers and of what belongs to them: facts, events, consent, suppressions, codes, other ids."""
+"""Rows of customers and of what belongs to them: facts, events, runs, consent, addresses."""

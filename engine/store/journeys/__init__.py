@@ -1,1 +1,1 @@
-"""Rows of deployments, enrollments, decisions and traces, and the figures of each journey."""
+"""What was published and renamed, what is paused, one-off sends, and the trace of every decision."""

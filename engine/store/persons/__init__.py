@@ -1,1 +1,1 @@
-"""One person: everything that is kept of them, handed out or forgotten."""
+"""One person: their ids joined, and everything that is kept of them handed out or forgotten."""
