@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import TypeVar
 
 from engine.core.conditions.dependencies import Dependencies, dependencies_of
 from engine.core.conditions.scope import Rules
@@ -21,6 +22,8 @@ from engine.core.journey import (
 )
 from engine.core.points.rules import LoyaltyRules
 from engine.core.turning import turns_with_time
+
+T = TypeVar("T")
 
 RANKS: Mapping[str, int] = {"high": 0, "normal": 1, "low": 2}
 
@@ -137,24 +140,14 @@ def index_of(
 ) -> SubscriptionIndex:
     """The index of everything that is published. `needs`: events whose history is kept."""
     rules = {rule.name: rule for rule in facts}
-    facts_by_event: dict[str, tuple[FactRule, ...]] = {}
-    for rule in facts:
-        for event in rule.events:
-            facts_by_event[event] = (*facts_by_event.get(event, ()), rule)
-    backfills_by_event: dict[str, tuple[Backfill, ...]] = {}
-    for backfill in backfills:
-        for event in backfill.rule.events:
-            backfills_by_event[event] = (*backfills_by_event.get(event, ()), backfill)
+    facts_by_event = _by_event((event, rule) for rule in facts for event in rule.events)
+    backfills_by_event = _by_event((event, each) for each in backfills for event in each.rule.events)
     ranked = sorted(
         (JourneySubscription.of(journey, rules) for journey in journeys),
         key=lambda subscription: subscription.rank,
     )
     # A name that is in use beats the same word as a former name.
-    by_name = {
-        subscription.journey.was: subscription
-        for subscription in ranked
-        if subscription.journey.was is not None
-    }
+    by_name = {was: subscription for subscription in ranked if (was := subscription.journey.was) is not None}
     by_name |= {subscription.journey.name: subscription for subscription in ranked}
     states = {name: subscription.journey.state for name, subscription in by_name.items()}
     subscribers = _subscribers(ranked)
@@ -197,6 +190,13 @@ def index_of(
         observed_events=frozenset(observed_events),
         loyalty_events=loyalty_events,
     )
+
+
+def _by_event(changed: Iterable[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
+    by_event: dict[str, tuple[T, ...]] = {}
+    for event, what in changed:
+        by_event[event] = (*by_event.get(event, ()), what)
+    return by_event
 
 
 def _subscribers(ranked: list[JourneySubscription]) -> dict[str, tuple[EventSubscriber, ...]]:

@@ -83,6 +83,7 @@ def open_store(url: str, folder: Path, *, exclusive: bool = False, session: str 
     path = sqlite_path(url, folder)
     lock: IO[bytes] | DaemonLock | None = None
     if path is not None:
+        # Before the file is opened: a second daemon must not begin to bring its tables up to date
         lock = claim(path, exclusive)
         url = f"sqlite:///{path}"
     engine = create_store_engine(url, session)

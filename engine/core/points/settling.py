@@ -134,6 +134,7 @@ class _Play:
                     bisect.insort(self.lots, lot, key=lambda lot: (lot.gone_at, lot.line.at, lot.line.cause))
                 case 1:
                     lot = self.of[step.of]
+                    # From what is left of them, then from what had run out; what was spent already is owed
                     own = min(step.points, lot.points)
                     lot.points -= own
                     ended = min(step.points - own, lot.ended)
@@ -143,6 +144,7 @@ class _Play:
                     worth[step.cause] = worth.get(step.cause, 0) - (own + owed)
                 case _:
                     self._spend(self.ledger.spent[step.cause], step.at)
+        # What happens by time alone after the last line
         self._time(now)
         left = [lot for lot in self.lots if lot.points]
         settled.available = sum(lot.points for lot in left if lot.line.ready_at <= now) - self.debt

@@ -418,6 +418,7 @@ class Intake:
             if isinstance(text, str) and not text.strip():
                 _drop(values, name, text)
                 continue
+            # Its country is looked up for the whole batch at once
             if region is None and is_national(name, text):
                 _drop(values, name, text)
                 batch.numbers.append(

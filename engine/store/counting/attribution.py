@@ -85,11 +85,13 @@ def note_orders(conn: Connection, bucket: int, events: Iterable[tuple[str, Event
             ))  # fmt: skip
             counted = Counted("", "", "", What.ORDER, currency if currency != shop.currency else "")
             daily_counts.add(conn, event.occurred_at, counted, 1, amount)
+        # Before both of the next: they read the orders back from the table
         change_many(conn, _KEEP, sorted(kept))
         settle(conn, bucket, {customer for customer, _ in new}, min(event.occurred_at for _, event in new))
         repeat_orders.count_new(
             conn, bucket, [(customer, event.occurred_at, _id(event)) for customer, event in new]
         )
+    # Also without a new order: what takes an earlier one back may be among the events
     order_returns.note(conn, bucket, found, shop)
 
 
@@ -111,6 +113,7 @@ def complete(conn: Connection, bucket: int, events: Iterable[tuple[str, Event]])
 
 def move(conn: Connection, old: int, previous: str, new: int, customer: str) -> None:
     """The orders of an id that turned out to be another customer's."""
+    # Taken off while the rows still say whose each was, and counted at the end as those of one customer
     repeat_orders.count_all_if_counted(conn, old, previous, -1)
     repeat_orders.count_all_if_counted(conn, new, customer, -1)
     change(
@@ -166,6 +169,7 @@ def settle(conn: Connection, bucket: int, customers: Iterable[str], since: Insta
         return
     shop = daily_counts.shop(conn)
     windows = {"clicked": shop.click, "opened": shop.open}
+    # A reaction earns what is ordered within the window behind it, so none from before that can matter
     first = min(order.occurred_at for order in orders) - max(shop.click, shop.open)
     reacted = _reactions(conn, bucket, people, first)
     moved = []
@@ -173,6 +177,7 @@ def settle(conn: Connection, bucket: int, customers: Iterable[str], since: Insta
         reaction = _last(reacted[order.customer], order, windows)
         if (reaction.send_key if reaction is not None else "") == order.send_key:
             continue
+        # Off the message that it counted for so far, then onto the one that it counts for now
         _count(conn, order, shop.currency, -1)
         new = order._replace(
             send_key=reaction.send_key if reaction is not None else "",

@@ -78,6 +78,7 @@ def note(conn: Connection, bucket: int, events: Iterable[tuple[str, Event]], sho
     kept = []
     for customer, event in events:
         if event.name == shop.order and (key := order_key(event, shop)):
+            # Its return may have come before it
             touched.add((customer, key))
         for rule in shop.less:
             if rule.event == event.name and (key := key_of(event.fields.get(rule.key)) or ""):
@@ -98,6 +99,7 @@ def settle(conn: Connection, bucket: int, keys: Iterable[tuple[str, str]], shop:
     taken: dict[tuple[str, str], _Taken] = {}
     for customer, key, amount, currency in rows(conn, _RETURNS, (wanted, bucket)):
         of_key = taken.setdefault((customer, key), _Taken({}))
+        # An event without an amount takes the whole order back
         if amount is None:
             of_key.is_whole = True
         else:
@@ -112,6 +114,7 @@ def settle(conn: Connection, bucket: int, keys: Iterable[tuple[str, str]], shop:
     for key, some in orders.items():
         some.sort(key=lambda order: (order.occurred_at, order.event))
         for place, order in enumerate(some):
+            # Of several with one key the first, as facts have it
             back, is_cancelled = _of(order, taken[key]) if place == 0 else (0, False)
             if (back, is_cancelled) != (order.taken, order.is_cancelled):
                 why = order.currency if order.currency != shop.currency else ""

@@ -64,6 +64,7 @@ def count_new(conn: Connection, bucket: int, new: Iterable[tuple[str, Instant, s
         after = around[customer]
         first_two = heads.get(customer, after)[:2]
         place = first_two.index(after[0]) + 1 if after[0] in first_two else 3
+        # Counted as they are now, and taken off as they were without the new ones
         before = [order for order in after if _key(order) not in added[customer]]
         _count(conn, after, shop, first_two[0], place)
         if before:
@@ -104,6 +105,7 @@ def _count(
         daily_counts.add(conn, order.occurred_at, Counted("", "", "", what, why), n, n * amount)
 
     for index, (order, day) in enumerate(zip(orders, days, strict=True)):
+        # It only stands here for the gap to the one behind it
         if index == 0 and place > 1:
             continue
         gap = (day - days[index - 1]).days if index else 0
@@ -116,6 +118,7 @@ def _count(
             add(order, What.NEW_CUSTOMER)
         else:
             add(order, What.ORDER_AGAIN, str(gap))
+        # Of the day of the first order: what is asked is how many of its customers came back
         if number == 2:
             add(first, What.SECOND_ORDER, str(gap))
         if number in _CATEGORIES:

@@ -175,6 +175,7 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
         customer, zone, zone_why, documents, initial,
         frozenset(load(segments)) if segments != "{}" else _NOWHERE, marks.cap_slots, marks.engagement,
     )  # fmt: skip
+    # Who has no zone of their own has that of the files in use, which may be another one by now
     if zone_why == "project" and zone != journeys.timezone:
         facts.timezone, facts.timezone_why = journeys.resolve_zone(facts.values)
     return CustomerState(
@@ -206,10 +207,12 @@ def _documents(
     if _has_changed(old, new, "event_counters"):
         seen = text.dump_event_counters(new.event_counters)
     if new.segments is not old.segments and new.segments != old.segments:
+        # Who stays in a segment keeps the moment at which they came in
         since = load(segments)
         segments = dump({name: since.get(name, now) for name in sorted(new.segments)})
     if _has_changed(old, new, "reach"):
         reach = text.dump_reach(new.reach)
+    # Many small things in one document: any of them writes all
     if (
         (new.cap_slots is not old.cap_slots and new.cap_slots != old.cap_slots)
         or new.engagement is not old.engagement

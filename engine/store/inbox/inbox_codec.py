@@ -39,6 +39,7 @@ def to_row(what: Happening) -> tuple[str, str]:
         case ProfileChanged():
             consents = [[channel, purpose, state] for (channel, purpose), state in what.consents.items()]
             values = [pack(what.values), dict(what.addresses), consents, dict(what.suppressed), what.starts]
+            # What later versions add stands at the end, where rows of earlier ones simply stop
             if what.joined or what.left:
                 values += [what.joined, what.left]
             return "changed", dump([what.at, *values])

@@ -68,6 +68,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
         return ""
     if known is not None:
         return "this id belongs to another customer already"
+    # A name leads to its customer in one step, so those of `previous` lead to the other one from here on
     old = bucket_of(conn, previous)
     if rows(conn, "SELECT 1 FROM alias WHERE customer = ?", (previous,)):
         change(conn, "UPDATE alias SET customer = ? WHERE customer = ?", (customer, previous))
@@ -76,28 +77,19 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
     ours, theirs = _row(conn, new, customer), _row(conn, old, previous)
     # Before the inbox is moved: what `previous` is told now moves with it.
     watching.rename(conn, old, previous, new, customer, now)
-    change(
-        conn,
-        "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-        (new, customer, old, previous),
-    )
+    change(conn, _MOVE_INBOX, (new, customer, old, previous))
     if theirs is not None:
+        # The index goes by addresses, and only this row still says which ones they were
         address_index.write(conn, old, [(previous, _addresses(theirs), address_index.NONE)])
     if theirs is not None and ours is None:
+        # Nobody stands there yet: the rows change their id, and nothing is received a second time
         address_index.write(conn, new, [(customer, address_index.NONE, _addresses(theirs))])
-        change(
-            conn,
-            "UPDATE customer SET bucket = ?, id = ? WHERE bucket = ? AND id = ?",
-            (new, customer, old, previous),
-        )
-        change(
-            conn,
-            "UPDATE event SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-            (new, customer, old, previous),
-        )
+        for statement in _TAKE_OVER:
+            change(conn, statement, (new, customer, old, previous))
         memberships.rename(conn, old, previous, new, customer)
         new_ids.follow(conn, new, customer, journeys, now)
     elif theirs is not None and ours is not None:
+        # What is said of somebody comes before what they did, as in whatever else is received
         _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)
     again = {name: subscription.journey.again for name, subscription in journeys.index.subscriptions.items()}
@@ -109,11 +101,14 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
         conn, old, previous, new, customer, again, zone((ours or theirs or _NOBODY).zone), now
     )
     if theirs is not None and ours is not None:
+        # After the runs: a message that was taken back there keeps no place under a cap
         _unite_marks(conn, new, customer, ours, theirs, cancelled)
+        # Behind all that is received again: goals and exits are asked when both halves are known
         joined = Joined(0, now, tuple(runs), *_halves(theirs, ours, journeys))
         append_one(conn, customer, _with_pending(conn, new, customer, joined), now)
     for statement in _FORGET:
         change(conn, statement, (old, previous))
+    # The rows of the inbox have moved, and what said of them that somebody is due is gone with the old id
     due_queue.put(conn, new, [(now, customer)])
     return ""
 
@@ -286,6 +281,11 @@ def _receive_missing(
         )
 
 
+_MOVE_INBOX = "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?"
+_TAKE_OVER = (
+    "UPDATE customer SET bucket = ?, id = ? WHERE bucket = ? AND id = ?",
+    "UPDATE event SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
+)
 _FORGET = (
     "DELETE FROM event WHERE bucket = ? AND customer = ?",
     "DELETE FROM due WHERE bucket = ? AND customer = ?",

@@ -145,6 +145,7 @@ def _of_bucket(
     conn: Connection, bucket: int, names: Mapping[str, tuple[str, ...]], now: Instant
 ) -> list[Erased]:
     people = ids(names)
+    # Asked first: the rows that tell are about to go
     addresses = _addresses(conn, bucket, names)
     keys: dict[str, list[str]] = {customer: [] for customer in names}
     sql = (
@@ -153,7 +154,9 @@ def _of_bucket(
     )
     for customer, key in rows(conn, sql, (people, bucket)):
         keys[customer].append(key)
+    # The hash outlives the rows: by it a restored backup forgets them again
     _note(conn, names, addresses, now)
+    # Before the loop: both look up through rows that it deletes
     _forget_receipts(conn, bucket, people)
     _forget_runs_of_codes(conn, bucket, people)
     points.forget(conn, bucket, people, now)

@@ -58,6 +58,7 @@ def move(
         # is no more.
         selected = Selection("o.bucket = ? AND o.customer = ?", (old, previous))
         transition(conn, Mover.CLAIM_END, MessageState.PLANNED, selected, now, "fence = fence + 1")
+        # No decision ends these runs, so nothing else counts their ends
         counts: Counter[Counted] = Counter()
         count_ends(counts, {run.id: run for run in (*ours, *theirs)}, united)
         daily_counts.add_all(conn, now, counts)
@@ -66,8 +67,10 @@ def move(
         due_queue.put(
             conn, new, [(run.due.at, customer) for run in united if run.is_open and run.due is not None]
         )
+    # After the states have changed: what selects their messages goes by the old id
     for table in _RENAMED:
         sql = f"UPDATE {table} SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?"  # noqa: S608
         change(conn, sql, (new, customer, old, previous))
+    # Last: the message that an order belongs to is looked for among the reactions of both
     attribution.move(conn, old, previous, new, customer)
     return [run.id for run in theirs], cancelled
