@@ -24,7 +24,7 @@ from engine.http.hot_routes import HotRoutes
 from engine.http.intake.intake_routes import intake_routes
 from engine.http.keys import Keys
 from engine.http.links.click_routes import click_routes
-from engine.http.links.consent_routes import consent_routes
+from engine.http.links.consent_routes import confirmation_routes, leave_routes, preference_routes
 from engine.http.links.signup_routes import signup_routes
 from engine.http.path_ids import keep_slashes
 from engine.http.person_routes import person_routes
@@ -58,7 +58,10 @@ def create_app(context: Context) -> FastAPI:
     shared = SharedAnswers()
     app.include_router(journey_routes(context, keys, shared))
     app.include_router(report_routes(context, keys, shared))
-    for routes in (home_routes, click_routes, consent_routes, signup_routes, callback_routes, push_routes):
+    for routes in (
+        home_routes, click_routes, leave_routes, preference_routes, confirmation_routes, signup_routes,
+        callback_routes, push_routes,
+    ):  # fmt: skip
         app.include_router(routes(context))
     console = [Depends(console_only(context))]
     app.include_router(

@@ -30,8 +30,8 @@ BREAK_DAYS = 30
 """How long a break lasts that somebody takes on the preference page."""
 
 
-def consent_routes(context: Context) -> APIRouter:
-    """All three."""
+def leave_routes(context: Context) -> APIRouter:
+    """`/u/`: out of the messages of one channel and purpose."""
     router = APIRouter(tags=["links"], include_in_schema=False)
 
     @router.api_route("/u/{token:path}", methods=["GET", "HEAD"])
@@ -63,6 +63,13 @@ def consent_routes(context: Context) -> APIRouter:
         await context.write(lambda conn: withdraw(conn, leaving.customer, [pair], proof, leaving.key))
         context.arrived()
         return pages.unsubscribed(live.links.preferences(leaving.customer))
+
+    return router
+
+
+def preference_routes(context: Context) -> APIRouter:
+    """`/p/`: what somebody wants to hear of, on which channels, and how often."""
+    router = APIRouter(tags=["links"], include_in_schema=False)
 
     @router.api_route("/p/{token:path}", methods=["GET", "HEAD"])
     async def show(token: str, request: Request) -> Response:
@@ -99,6 +106,13 @@ def consent_routes(context: Context) -> APIRouter:
         chosen = await _choose(context, pages, form, network_of(caller_of(request)))
         show = pages.asked if chosen.is_asked else pages.saved
         return show(chosen.still_closed, live.links.preferences(customer))
+
+    return router
+
+
+def confirmation_routes(context: Context) -> APIRouter:
+    """`/y/`: yes, by whoever got the message that asks."""
+    router = APIRouter(tags=["links"], include_in_schema=False)
 
     @router.api_route("/y/{token:path}", methods=["GET", "HEAD"])
     async def ask_to_confirm(token: str, request: Request) -> Response:
