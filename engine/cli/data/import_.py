@@ -3,35 +3,26 @@ products."""
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import chain, islice
+from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
 from engine.cli.app import INTERRUPTED, PROBLEMS, RUN, Session, app
-from engine.cli.output import Format, progress, remark, say_json, say_plain, say_rows
+from engine.cli.output import Format, remark, say_json, say_plain, say_rows
 from engine.errors import UsageError
 from engine.invocation import command
 
 if TYPE_CHECKING:
-    from sqlalchemy import Connection
-
-    from engine.cli.importing.history import HistoryPass
-    from engine.cli.importing.items import RowRules
     from engine.cli.importing.opening import Source
     from engine.cli.importing.progress import ImportProgress
-    from engine.cli.importing.rows import Kind, ReadTable, RefusedRows, SourceRow
-    from engine.clock import Clock
+    from engine.cli.importing.rows import Kind, ReadTable, SourceRow
     from engine.compiler.event_fields import NeededFields
     from engine.compiler.project_context import ProjectContext
-    from engine.runtime.intake.intake import Intake, IntakeResult
-    from engine.runtime.intake.items import RefusedItem
     from engine.simulate.replay.row_mapping import RowMapping
-    from engine.store.database import Store
 
 
 @app.command("import", rich_help_panel=RUN)
@@ -167,6 +158,7 @@ def _import_table(
     from zoneinfo import ZoneInfo
 
     from engine.cli.importing.columns import kind_of, own_names, renamed
+    from engine.cli.importing.file_import import FileImport
     from engine.cli.importing.history import HistoryPass
     from engine.cli.importing.items import RowRules, guess
     from engine.cli.importing.mapped import mapped_rows
@@ -193,12 +185,7 @@ def _import_table(
     try:
         with store.read() as conn:
             known = load_progress(conn, source.hash)
-        if known is None:
-            begun = ImportProgress(session.clock.now())
-        elif known.done and options.again:
-            begun = ImportProgress(session.clock.now(), round=known.round + 1)
-        else:
-            begun = known
+        begun = ImportProgress.begun(known, session.clock.now(), again=options.again)
         ended = _Ended(
             begun, kind, options.refused_path, daemon_runs(world.config, session.folder), options.live
         )
@@ -214,7 +201,10 @@ def _import_table(
         # No row of a file says that two ids are one, so no journey is asked.
         intake = Intake(world.catalogue, world.config, Journeys({}), needed)
         history = HistoryPass(store, session.clock) if rules.history else None
-        work = _FileImport(source, options, rules, store, intake, session.clock, refused, begun, history)
+        work = FileImport(
+            source=source, rules=rules, source_name=options.source_name, batch=options.batch, store=store,
+            intake=intake, clock=session.clock, refused=refused, progress=begun, history=history,
+        )  # fmt: skip
         try:
             rows: Iterator[SourceRow] = chain([first] if first else [], table.rows)
             if options.mapping:
@@ -241,113 +231,6 @@ def _needed(session: Session) -> NeededFields:
 
     project = load(session.folder)
     return needed_fields(project.journeys, project.messages, project.catalogue)
-
-
-@dataclass(slots=True)
-class _FileImport:
-    """One run over one file."""
-
-    source: Source
-    options: _Options
-    rules: RowRules
-    store: Store
-    intake: Intake
-    clock: Clock
-    refused: RefusedRows
-    progress: ImportProgress
-    history: HistoryPass | None  # None: the rows happen now
-
-    def take(self, rows: Iterator[SourceRow]) -> None:
-        """Takes these rows, and notes that the file is done."""
-        from engine.cli.importing.progress import save_progress
-
-        with progress() as bar:
-            task = bar.add_task(
-                f"importing {self.rules.kind}", total=self.source.lines, completed=self.progress.line
-            )
-            while chunk := list(islice(rows, self.options.batch)):
-                # A batch makes many small objects and no cycles, as a batch of the advancer does
-                gc.disable()
-                try:
-                    self._take_batch(chunk)
-                finally:
-                    gc.enable()
-                bar.update(task, completed=self.progress.line)
-        self.progress = done = replace(self.progress, done=True)
-        self.store.write(lambda conn: save_progress(conn, self.source.hash, done))
-
-    def _take_batch(self, chunk: list[SourceRow]) -> None:
-        """One transaction: what was prepared, and how far the file is done. Were they two, rows would be lost
-        or taken twice where the machine stops between them."""
-        from engine.cli.importing.items import ItemError, item_of, kept_row, parts_of
-        from engine.cli.importing.progress import save_progress
-        from engine.cli.importing.whose import with_customers
-        from engine.runtime.intake.items import RefusedItem
-        from engine.runtime.intake.quarantine import SentItem
-
-        now, before = self.clock.now(), self.progress
-        items, wrong = [], []
-        said = with_customers(
-            [() if row.skipped else parts_of(row, self.rules) for row in chunk],
-            self.store,
-            self.intake.config,
-        )
-        for number, row in enumerate(chunk):
-            if row.why and not row.skipped:
-                wrong.append(RefusedItem(number, "", row.why))
-            for part in said[number]:
-                rules = self.rules if part.kind == self.rules.kind else replace(self.rules, kind=part.kind)
-                item = item_of(part.cells, number, rules)
-                if isinstance(item, ItemError):
-                    wrong.append(RefusedItem(number, item.field, item.why))
-                else:
-                    items.append(item)
-
-        def sent(number: int) -> SentItem:
-            return SentItem(self.rules.kind, kept_row(chunk[number], said[number], self.rules))
-
-        if self.history is not None:
-            self.history.follow()
-        # Outside the transaction: it is most of the work, and nobody waits for the writer meanwhile
-        prepared = self.intake.prepare(items, self.options.source_name, now, wrong, sent)
-
-        def job(conn: Connection) -> tuple[IntakeResult, ImportProgress]:
-            if self.history is not None:
-                taken = self.history.take(conn, self.intake, prepared, now)
-            else:
-                taken = self.intake.take(conn, prepared, now)
-            refused = {fault.item for fault in taken.refused if _is_refused(fault)}
-            partial = {fault.item for fault in taken.refused} - refused
-            repeated, skipped = len(taken.repeated - refused), sum(row.skipped for row in chunk)
-            new = len(chunk) - len(refused) - repeated - skipped
-            after = replace(
-                before, line=chunk[-1].line, taken=before.taken + new,
-                duplicates=before.duplicates + repeated, refused=before.refused + len(refused),
-                partial=before.partial + len(partial), skipped=before.skipped + skipped,
-            )  # fmt: skip
-            save_progress(conn, self.source.hash, after)
-            return taken, after
-
-        # Ctrl-C may come while the writer is at work: the batch is whole or not at all, so wait for its end
-        future, stopped = self.store.writer.submit(job), False
-        try:
-            taken, self.progress = future.result()
-        except KeyboardInterrupt:  # what is handed in is finished, and its refused rows are listed
-            (taken, self.progress), stopped = future.result(), True
-        why: dict[int, str] = {}
-        for fault in filter(_is_refused, taken.refused):
-            # One row may be wrong in several columns; the file of refused rows has a line for each row
-            words = f"{fault.field}: {fault.why}" if fault.field else fault.why
-            why[fault.item] = "; ".join(filter(None, (why.get(fault.item), words)))
-        for number, text in sorted(why.items()):
-            self.refused.add(chunk[number], text)
-        if stopped:
-            raise KeyboardInterrupt
-
-
-def _is_refused(fault: RefusedItem) -> bool:
-    """Whether the row has to come again: not for a field that nothing reads, without which it is whole."""
-    return fault.kept or fault.field == "id"
 
 
 def _tell(ended: _Ended, form: Format) -> None:

@@ -27,6 +27,14 @@ class ImportProgress:
     done: bool = False
     round: int = 0
 
+    @classmethod
+    def begun(cls, known: ImportProgress | None, now: Instant, *, again: bool) -> ImportProgress:
+        """How far a file is done that is imported now: where the last import of it stopped, else not at all.
+        `again`: one that is done begins once more."""
+        if known is None:
+            return cls(now)
+        return cls(now, round=known.round + 1) if known.done and again else known
+
 
 def load_progress(conn: Connection, file_hash: str) -> ImportProgress | None:
     """None: this file was never imported."""
