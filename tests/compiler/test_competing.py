@@ -238,6 +238,22 @@ def test_days_of_the_calendar_meet_where_one_includes_the_other(start: str, meet
     assert codes(shop) == (["W53"] if meets else [])
 
 
+def test_a_pool_that_some_paths_offer_is_offered(shop: Path) -> None:
+    paths = "".join(
+        f"      50% {pool.lower()}:\n        - code: {pool}\n          valid: 7 days\n"
+        f"        - send: welcome_offer\n          via: email\n          id: {pool.lower()}_offer\n"
+        for pool in ("CART10", "WELCOME10")
+    )
+    journey(shop, "friday", "date: 2030-11-29\n  at: 18:00", f"  - split: worth\n    into:\n{paths}")
+    journey(shop, "other", "date: 29 November\n  at: 10:00", OFFER.format("push"))
+    assert [problem.what for problem in told(shop)[1]] == [
+        '"friday" writes on the same day, and about the same: WELCOME10'
+    ]
+    other = shop / "journeys/other.yaml"
+    other.write_text(other.read_text().replace("code: WELCOME10", "code: BDAY15"))
+    assert [problem.what.rpartition(": ")[2] for problem in told(shop)[1]] == ["welcome_offer"]
+
+
 def test_a_pool_inside_a_choice_and_a_product_of_the_goal_are_things_too(shop: Path) -> None:
     monthly = "every: month\n  day: 1\n  at: 10:00"
     goal = "goal:\n  event: order_placed\n  where: {product_id: p50}\n"

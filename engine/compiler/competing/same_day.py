@@ -88,10 +88,7 @@ def _meeting(
         one.journey.priority != other.journey.priority or here.waits_if_capped or there.waits_if_capped
     ):
         return None
-    about = (here.offers & there.offers) | (one.sold & other.sold)
-    if here.send.template.value == there.send.template.value:
-        about |= {here.send.template.value}
-    if about:
+    if about := (here.about & there.about) | (one.sold & other.sold):
         return _Meeting("W53", other, here, there, min(about))
     return _Meeting("W51", other, here, there) if is_one_start and places in (None, 1) else None
 

@@ -20,14 +20,15 @@ _SAME_DAY = 6 * HOUR
 
 @dataclass(frozen=True, slots=True)
 class SureMessage:
-    """A message on every path, `day` calendar days after the day of the start. `offers`: names of code pools
-    that were taken before it, and values of `with` that say what it is about."""
+    """A message on every path, `day` calendar days after the day of the start. `about`: its template, code
+    pools that were taken before it, and values of `with` that name a product; where paths differ, those of
+    all of them."""
 
     send: Send
     day: int
     policy: Policy
     channels: frozenset[str]
-    offers: frozenset[str] = frozenset()
+    about: frozenset[str] = frozenset()
 
     @property
     def is_service(self) -> bool:
@@ -110,7 +111,8 @@ class _Reader:
             said = {f"{pair.name.value}: {pair.value.value}" for pair in step.values if self._is_about(pair)}
             written = self.world.templates.channels(step.template.value)
             channels = frozenset(channel.value for channel in step.via) or frozenset(written)
-            sure = (*sure, SureMessage(step, at.day, policy, channels, at.codes | said))
+            about = at.codes | said | {step.template.value}
+            sure = (*sure, SureMessage(step, at.day, policy, channels, about))
         if not step.is_cascade:
             return replace(at, sure=sure)
         # when a cascade ends depends on reactions
@@ -147,11 +149,21 @@ def _joined(ends: Iterable[_At | None]) -> _At | None:
         return None
     first = going_on[0]
     days = {end.day for end in going_on}
-    kinds = [{(sure.day, sure.is_service) for sure in end.sure} for end in going_on]
-    common = set.intersection(*kinds)
+    about: list[dict[tuple[int, bool], frozenset[str]]] = []
+    for end in going_on:
+        of_end: dict[tuple[int, bool], frozenset[str]] = {}
+        for sure in end.sure:
+            kind = sure.day, sure.is_service
+            of_end[kind] = of_end.get(kind, frozenset()) | sure.about
+        about.append(of_end)
+    common = set.intersection(*(set(of_end) for of_end in about))
     return _At(
         first.day if len(days) == 1 else None,
         max(end.elapsed for end in going_on),
         frozenset().union(*(end.codes for end in going_on)),
-        tuple(sure for sure in first.sure if (sure.day, sure.is_service) in common),
+        tuple(
+            replace(sure, about=frozenset().union(*(of_end[sure.day, sure.is_service] for of_end in about)))
+            for sure in first.sure
+            if (sure.day, sure.is_service) in common
+        ),
     )
