@@ -11,6 +11,7 @@ from engine.figures.reports.deployments import CONTROLLED, DEPLOYMENTS
 from engine.figures.reports.forecasts import FORECAST_METRICS
 from engine.figures.reports.forecasts_beside import FORECASTS_BESIDE
 from engine.figures.reports.forecasts_page import FORECASTS
+from engine.figures.reports.other_currencies import OTHER_CURRENCIES
 from engine.figures.reports.points import POINTS_METRICS
 from engine.figures.reports.reach import REACH
 from engine.figures.reports.recommendations import RECOMMENDATIONS
@@ -150,7 +151,7 @@ def page() -> str:
     """The whole page."""
     parts: tuple[tuple[str, tuple[Metric, ...]], ...] = (
         (_HEAD, METRICS),
-        (_CUSTOMERS, CUSTOMER_METRICS),
+        (_CUSTOMERS, (*CUSTOMER_METRICS, *OTHER_CURRENCIES)),
         (_BESIDE, FORECASTS_BESIDE),
         (_REACH, REACH),
         (_POINTS, POINTS_METRICS),

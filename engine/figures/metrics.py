@@ -143,7 +143,12 @@ GOALS_OF_KIND = counted(
     "on the day on which it was noted",
 )  # fmt: skip
 ENDED = counted(
-    "ended", "ended", What.ENDED, "runs that ended, for whatever reason", "runs", "on the day of their end"
+    "ended",
+    "ended",
+    What.ENDED,
+    "runs that ended, for whatever reason, those of the holdout among them",
+    "runs",
+    "on the day of their end",
 )
 REACHED = counted("reached", "reached", What.REACHED, "runs that came to the step", "runs", _DECIDED)
 SKIPPED = counted(

@@ -192,7 +192,7 @@ def code_table(figures: Figures) -> Table:
         table.add_column(name, justify="right", no_wrap=True)
     for pool, told in sorted(figures.codes.items()):
         counts = told.counts
-        given = counts.reserved + counts.used + counts.expired
+        given = counts.reserved + counts.used + counts.expired + counts.given_back
         value = counts.value.get(figures.currency, Decimal(0))
         table.add_row(
             pool, f"{given:,}", f"{counts.used:,}", _rate(counts.used, given), f"{counts.orders:,}",

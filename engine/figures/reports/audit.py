@@ -89,8 +89,8 @@ A_MONTH = _metric(
     "a_month",
     "people a month",
     "number",
-    "people with such an event / days of the data x 30",
-    "people",
+    "people with such an event, once in each 30 days, / days of the data x 30",
+    "people, once in each 30 days",
     _OF_YEAR,
 )
 CONVERSION_LOW = _metric(
@@ -157,7 +157,8 @@ def audit(scope: ReportScope) -> ReportContent:
     if not everybody:
         nobody = Table("audit_base", "Who is there", "customers", BASE, ())
         return ReportContent((nobody,), ("Nobody is known yet: import customers and their events first.",))
-    events = {one.name: one for one in base_groups.event_counts(conn, Instant(scope.now - LATELY * DAY))}
+    since = Instant(scope.now - LATELY * DAY)
+    events = {one.name: one for one in base_groups.event_counts(conn, since, int(MONTH) * DAY)}
     observed = _observed(scope)
     tables = (
         _base(groups, everybody),
@@ -322,7 +323,7 @@ def _feeds(
                         continue
                     days = min(LATELY, (found.last_at - found.first_at) // DAY + 1)
                     at_most += found.lately
-                    a_month += found.lately_people / Decimal(days) * MONTH
+                    a_month += found.lately_monthly / Decimal(days) * MONTH
                     words.append(start.event)
                 case SegmentTrigger():
                     inside = members.get(start.segment)

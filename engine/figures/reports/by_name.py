@@ -26,7 +26,8 @@ from engine.figures.reports.deployments import deployments
 from engine.figures.reports.forecasts import forecast
 from engine.figures.reports.forecasts import usual_period as forecasts_until
 from engine.figures.reports.forecasts_beside import forecasts_beside
-from engine.figures.reports.journeys import all_journeys, one_journey
+from engine.figures.reports.journeys import all_journeys, names_of, one_journey
+from engine.figures.reports.other_currencies import other_currencies
 from engine.figures.reports.overview import customers, overview
 from engine.figures.reports.points import points
 from engine.figures.reports.reach import reach
@@ -92,32 +93,37 @@ class ReportKind:
 
 def _overview(scope: ReportScope) -> ReportContent:
     shop, *parts = overview(scope.conn, scope.wanted, scope.today)
-    return ReportContent((shop, reach(scope), *parts))
+    return ReportContent((shop, *other_currencies(scope, What.ORDER), reach(scope), *parts))
 
 
 def _customers(scope: ReportScope) -> ReportContent:
     whole, *others = customers(scope.conn, scope.wanted, scope.today)
-    return ReportContent((whole, *forecasts_beside(scope), *others))
+    apart = other_currencies(scope, What.ORDER)
+    return ReportContent((whole, *apart, *forecasts_beside(scope), *others))
 
 
 def _cohorts(scope: ReportScope) -> ReportContent:
-    return ReportContent(cohorts(scope.conn, scope.wanted.period))
+    tables = cohorts(scope.conn, scope.wanted.period)
+    return ReportContent(tables, () if tables else ("Nobody ordered for the first time in these months.",))
 
 
 def _journeys(scope: ReportScope) -> ReportContent:
     wanted = scope.wanted
-    return ReportContent(all_journeys(scope.conn, wanted.period, scope.before, scope.journeys, wanted.by))
+    whole, *parts = all_journeys(scope.conn, wanted.period, scope.before, scope.journeys, wanted.by)
+    return ReportContent((whole, *other_currencies(scope, What.ATTRIBUTED), *parts))
 
 
 def _journey(scope: ReportScope) -> ReportContent:
     name, period = scope.wanted.of, scope.wanted.period
     tables = one_journey(scope.conn, name, period, scope.before, scope.journeys, scope.wanted.by)
+    tables += other_currencies(scope, What.ATTRIBUTED, names_of(scope.conn, name, scope.journeys))
     shown = tuple(verdicts_of(scope.conn, scope.journeys, scope.now, name))
     return ReportContent(tables, shown, f"The journey {name}")
 
 
 def _channels(scope: ReportScope) -> ReportContent:
-    return ReportContent(channels(scope.conn, scope.wanted.period, scope.before, scope.wanted.by))
+    whole, *parts = channels(scope.conn, scope.wanted.period, scope.before, scope.wanted.by)
+    return ReportContent((whole, *other_currencies(scope, What.ATTRIBUTED), *parts))
 
 
 def _points(scope: ReportScope) -> ReportContent:

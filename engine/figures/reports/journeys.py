@@ -75,7 +75,7 @@ def one_journey(
 ) -> tuple[Table, ...]:
     """One journey: the whole of it, each step, why starts were refused, how runs ended, which goals count."""
     renamed = names_now(conn, journeys.by_name)
-    names = _old_names(name, renamed)
+    names = names_of(conn, name, journeys)
     by_step = [_by_step(conn, each, names) for each in (period, before)]
     now, then = (added(steps.values()) for steps in by_step)
     inside = enrollments.taking_part(conn, name).get(name, 0)
@@ -176,5 +176,6 @@ def _trends(
     return {name: tuple(days[day] for day in range(period.days)) for name, days in started.items()}
 
 
-def _old_names(name: str, renamed: Mapping[str, str]) -> list[str]:
-    return [name, *(old for old, new in renamed.items() if new == name)]
+def names_of(conn: Connection, name: str, journeys: Journeys) -> list[str]:
+    """The name of a journey, and those that it had before."""
+    return [name, *(old for old, new in names_now(conn, journeys.by_name).items() if new == name)]

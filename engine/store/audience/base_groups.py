@@ -94,7 +94,7 @@ def groups(
 @dataclass(frozen=True, slots=True)
 class EventCount:
     """How often an event is in the history, of how many customers, from when to when; `lately`: since the
-    moment asked for, of `lately_people`."""
+    moment asked for; `lately_monthly`: people who had one since then, once in each month."""
 
     name: str
     n: int
@@ -102,20 +102,23 @@ class EventCount:
     first_at: Instant
     last_at: Instant
     lately: int
-    lately_people: int
+    lately_monthly: int
 
 
-def event_counts(conn: Connection, since: Instant) -> list[EventCount]:
-    """Every event that is known of anybody, by name; it looks at all of them."""
+def event_counts(conn: Connection, since: Instant, month: int) -> list[EventCount]:
+    """Every event that is known of anybody, by name; it looks at all of them. `month`: so many milliseconds.
+    Events are stored by customer and name, so that those of one customer are counted where they stand."""
     found = rows(
         conn,
-        "SELECT name, count(*), count(DISTINCT customer), min(occurred_at), max(occurred_at),"
-        " sum(CASE WHEN occurred_at >= ? THEN 1 ELSE 0 END),"
-        " count(DISTINCT CASE WHEN occurred_at >= ? THEN customer END)"
-        " FROM event WHERE substr(name, 1, 1) <> '$' GROUP BY name ORDER BY name",
-        (since, since),
+        "SELECT name, sum(n), count(*), min(first_at), max(last_at), sum(lately), sum(months) FROM ("
+        "SELECT bucket, customer, name, count(*) AS n, min(occurred_at) AS first_at,"
+        " max(occurred_at) AS last_at, sum(CASE WHEN occurred_at >= ? THEN 1 ELSE 0 END) AS lately,"
+        " count(DISTINCT CASE WHEN occurred_at >= ? THEN (occurred_at - ?) / ? END) AS months"
+        " FROM event WHERE substr(name, 1, 1) <> '$' GROUP BY bucket, customer, name) AS e"
+        " GROUP BY name ORDER BY name",
+        (since, since, since, month),
     )
     return [
-        EventCount(name, int(n), int(people), Instant(first), Instant(last), int(lately), int(lately_people))
-        for name, n, people, first, last, lately, lately_people in found
+        EventCount(name, int(n), int(people), Instant(first), Instant(last), int(lately), int(months))
+        for name, n, people, first, last, lately, months in found
     ]
