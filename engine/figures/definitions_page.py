@@ -14,6 +14,7 @@ from engine.figures.reports.forecasts_page import FORECASTS
 from engine.figures.reports.other_currencies import OTHER_CURRENCIES
 from engine.figures.reports.points import POINTS_METRICS
 from engine.figures.reports.reach import REACH
+from engine.figures.reports.reaction_times import REACTION_TIMES
 from engine.figures.reports.recommendations import RECOMMENDATIONS
 from engine.figures.reports.segments import SEGMENTS
 from engine.figures.reports.year import IN_CATEGORY, YEAR
@@ -150,7 +151,7 @@ The figures of `report forecast`; how they are made says [the next part](#foreca
 def page() -> str:
     """The whole page."""
     parts: tuple[tuple[str, tuple[Metric, ...]], ...] = (
-        (_HEAD, METRICS),
+        (_HEAD, (*METRICS, *REACTION_TIMES)),
         (_CUSTOMERS, (*CUSTOMER_METRICS, *OTHER_CURRENCIES)),
         (_BESIDE, FORECASTS_BESIDE),
         (_REACH, REACH),

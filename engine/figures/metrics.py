@@ -13,7 +13,7 @@ from engine.store.counting.customer_counts import BoughtAgain, DayCounts
 from engine.store.counting.daily_counts import GoalKind, What
 from engine.store.counting.reading import Sum
 
-Unit = Literal["count", "share", "money", "number", "days", "parameter"]
+Unit = Literal["count", "share", "money", "number", "hours", "days", "parameter"]
 Value = int | Decimal | None
 
 

@@ -9,7 +9,7 @@ from engine.values import HOUR
 
 
 def shown(value: Value, unit: Unit) -> str:
-    """`1,234`, `12.3%`, `1,234.50`; `-` for what is not known."""
+    """`1,234`, `12.3%`, `1,234.50`, `35 min`; `-` for what is not known."""
     if value is None:
         return "-"
     if unit == "share":
@@ -21,6 +21,8 @@ def shown(value: Value, unit: Unit) -> str:
         return f"{value:,.2f}"
     if unit == "parameter":
         return f"{float(value):.4g}"
+    if unit == "hours":
+        return f"{60 * value:.0f} min" if value < 1 else f"{value:,.1f} hours"
     if unit == "days":
         return f"{value:,.1f} days"
     return f"{value:,}"

@@ -112,16 +112,37 @@ def check_journeys(life: Living, rows: Rows, period: Period) -> None:
     for name in life.shop.publication.journeys.by_name:
         mine_ = rows.of_journeys(period, lambda line, name=name: line[1] == name)  # type: ignore[misc]
         agree(table, name, mine_ | {"inside": inside.get(name, 0)})
-        whole, steps, refused, ended, goals, *_ = life.report("journey", period, name).tables
+        whole, steps, times, refused, ended, goals, *_ = life.report("journey", period, name).tables
         agree(whole, name, mine_ | {"inside": inside.get(name, 0)})
         for row in steps.rows:
             agree(steps, row.label, rows.of_messages(
                 period, lambda line, at=(name, row.label): line[1:3] == at  # type: ignore[misc]
             ))  # fmt: skip
+        check_times(life, times, name, period)
         for table_, what in ((refused, "refused"), (ended, "ended"), (goals, "goal")):
             assert sum(int(row.now[0] or 0) for row in table_.rows) == rows.n(
                 period, lambda line, of=(name, what): (line[1], line[4]) == of  # type: ignore[misc]
             )  # fmt: skip
+
+
+def check_times(life: Living, table: Table, name: str, period: Period) -> None:
+    """From the hand-over of each message to the first click of a person, in hours."""
+    took: dict[str, list[float]] = {}
+    for step, handed_at, clicked_at in one(
+        life,
+        "SELECT o.step, o.handed_at, min(r.at) FROM outbox o JOIN reaction r ON r.bucket = o.bucket"
+        f" AND r.send_key = o.send_key WHERE o.journey = '{name}' AND r.kind = 'clicked' AND r.who = 'human'"
+        " GROUP BY o.number, o.step, o.handed_at",
+    ):
+        if handed_at is not None and day_of(handed_at) in period:
+            # a clock that went back makes nothing shorter than nothing
+            took.setdefault(step, []).append(max(clicked_at - handed_at, 0) / 3_600_000)
+    for step, hours in took.items():
+        hours.sort()
+        half = next(each for n, each in enumerate(hours, 1) if n >= len(hours) / 2)
+        most = next(each for n, each in enumerate(hours, 1) if n >= len(hours) * 9 / 10)
+        agree(table, step, {"reacted": len(hours), "reaction_median": half, "reaction_90": most})
+    assert {row.label for row in table.rows if row.now[0]} - {"all steps"} == set(took)
 
 
 def check_shop(life: Living, rows: Rows, period: Period, today: dt.date) -> None:

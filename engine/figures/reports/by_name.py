@@ -31,6 +31,7 @@ from engine.figures.reports.other_currencies import other_currencies
 from engine.figures.reports.overview import customers, overview
 from engine.figures.reports.points import points
 from engine.figures.reports.reach import reach
+from engine.figures.reports.reaction_times import times_to_click
 from engine.figures.reports.recommendations import recommendations
 from engine.figures.reports.segments import segments
 from engine.figures.reports.year import usual_period as year_until
@@ -115,10 +116,14 @@ def _journeys(scope: ReportScope) -> ReportContent:
 
 def _journey(scope: ReportScope) -> ReportContent:
     name, period = scope.wanted.of, scope.wanted.period
-    tables = one_journey(scope.conn, name, period, scope.before, scope.journeys, scope.wanted.by)
-    tables += other_currencies(scope, What.ATTRIBUTED, names_of(scope.conn, name, scope.journeys))
+    names = names_of(scope.conn, name, scope.journeys)
+    whole, steps, *others = one_journey(
+        scope.conn, name, period, scope.before, scope.journeys, scope.wanted.by
+    )
+    times = times_to_click(scope, names, scope.journeys.by_name.get(name))
+    apart = other_currencies(scope, What.ATTRIBUTED, names)
     shown = tuple(verdicts_of(scope.conn, scope.journeys, scope.now, name))
-    return ReportContent(tables, shown, f"The journey {name}")
+    return ReportContent((whole, steps, times, *apart, *others), shown, f"The journey {name}")
 
 
 def _channels(scope: ReportScope) -> ReportContent:

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 
 from engine.figures.content import ReportScope
-from engine.figures.metrics import Metric
+from engine.figures.metrics import Metric, Value
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.store.amounts import amount_of
@@ -29,17 +29,15 @@ OTHER_CURRENCIES: tuple[Metric, ...] = (OTHER_ORDERS, OTHER_REVENUE)
 def other_currencies(scope: ReportScope, what: What, journeys: Sequence[str] = ()) -> tuple[Table, ...]:
     """A line for each currency; no table where all orders are in that of the shop. `what`: all orders, or
     those that belong to messages; `journeys`: to messages of these, under all their names."""
-    now, before = (_by_currency(scope, period, what, journeys) for period in _periods(scope))
+    now, before = (
+        _by_currency(scope, period, what, journeys) for period in (scope.wanted.period, scope.before)
+    )
     lines = [
         Row(currency, _values(now.get(currency)), _values(before.get(currency)))
         for currency in sorted({*now, *before})
     ]
     title = "Orders in another currency, apart"
     return (Table("other_currencies", title, "currency", OTHER_CURRENCIES, tuple(lines)),) if lines else ()
-
-
-def _periods(scope: ReportScope) -> tuple[Period, Period]:
-    return scope.wanted.period, scope.before
 
 
 def _by_currency(scope: ReportScope, period: Period, what: What, journeys: Sequence[str]) -> dict[str, Sum]:
@@ -52,5 +50,5 @@ def _by_currency(scope: ReportScope, period: Period, what: What, journeys: Seque
     return {currency: total for currency, total in found.items() if total.n}
 
 
-def _values(total: Sum | None) -> tuple[int, object]:
+def _values(total: Sum | None) -> tuple[Value, ...]:
     return (total.n, amount_of(total.money)) if total is not None else (0, amount_of(0))
