@@ -10,7 +10,7 @@ from xml.etree import ElementTree as ET
 
 from engine.figures import customer_metrics as c
 from engine.figures import metrics as m
-from engine.figures.html import as_html
+from engine.figures.html import as_html, breakable
 from engine.figures.html.charts import column_chart, merged, spark_path
 from engine.figures.period import Period
 from engine.figures.report import FiguresReport, Row, Table
@@ -45,6 +45,19 @@ def test_a_page_fetches_and_runs_nothing_and_escapes_what_people_wrote() -> None
     assert "&lt;script&gt;" in page
     assert not re.search(r"""(src|href|srcset|action)\s*=|url\(|@import""", page)
     assert "default-src 'none'" in page
+
+
+def test_names_break_behind_their_underscores_and_stay_text() -> None:
+    assert breakable("cart_last_reminder") == "cart_<wbr/>last_<wbr/>reminder"
+    assert breakable(NASTY) == "&lt;script&gt;alert(1)&lt;/script&gt;&#34;"
+
+
+def test_bars_of_one_length_are_not_drawn() -> None:
+    rows = tuple(Row(name, (n, None), ()) for name, n in (("a", 4), ("b", 4)))
+    same = Table("journeys", "Same", "journey", (m.STARTED, m.COST), rows)
+    assert 'class="bar"' not in as_html(report(same), "Shop")
+    other = Table("journeys", "Other", "journey", (m.STARTED, m.COST), (*rows, Row("c", (2, None), ())))
+    assert as_html(report(other), "Shop").count('class="bar"') == 3
 
 
 def test_the_markup_is_whole_and_every_chart_says_what_it_shows() -> None:

@@ -4,6 +4,7 @@ the table with its numbers. For screens light and dark, for paper, for a telepho
 from __future__ import annotations
 
 import datetime as dt
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -102,10 +103,17 @@ def as_html(report: FiguresReport, shop: str) -> str:
 
 @cache
 def _environment() -> Environment:
-    return Environment(
+    found = Environment(
         loader=FileSystemLoader(_FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True,
         lstrip_blocks=True,
     )  # fmt: skip
+    found.filters["breakable"] = breakable
+    return found
+
+
+def breakable(name: str) -> Markup:
+    """A name that a narrow column breaks behind its underscores, and not in the middle of a word."""
+    return Markup("<wbr/>").join(re.split("(?<=_)", name))
 
 
 @cache
@@ -208,6 +216,9 @@ def _lines(table: Table, report: FiguresReport) -> ReportSection:
     # the first column that is no share is drawn as bars, where no small line is
     barred = next((place for place, metric in enumerate(table.metrics) if metric.unit == "count"), None)
     if has_trend or table.measure is not None or table.is_of_parts:
+        barred = None
+    # bars of the same length say nothing
+    if barred is not None and len({row.now[barred] for row in table.rows}) < 2:
         barred = None
     longest = max((_size(row.now[barred]) for row in table.rows), default=0) if barred is not None else 0
     darkest = (
