@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime as dt
 from dataclasses import dataclass
 
 from sqlalchemy import Connection
@@ -36,16 +37,8 @@ class UnknownReportError(UsageError):
     """There is no report of this name, or nothing of the name that it is to be of."""
 
 
-def understood(
-    conn: Connection,
-    asked: AskedReport,
-    journeys: Journeys,
-    now: Instant,
-    lost_after: int,
-    spelling: Spelling = Spelling.OPTION,
-) -> ReportRequest:
-    """What is meant. `lost_after`: days without an order after which a customer is lost. Raises UsageError in
-    the spelling of whoever asks, UnknownReportError for names."""
+def check_words(asked: AskedReport, today: dt.date, spelling: Spelling = Spelling.OPTION) -> None:
+    """What can be said of the words without a store. Raises as `understood`."""
     name, of = asked.name, asked.of
     if name not in reports.NAMES:
         known = tuple(reports.NAMES)
@@ -60,6 +53,26 @@ def understood(
     if of and not kind.of:
         cure = command(f"report {name}") if spelling is Spelling.OPTION else "leave  of  out"
         raise UsageError(f"report {name} is of all:", cure)
+    days = (asked.first, asked.last, asked.length)
+    if not kind.has_period and (any(days) or asked.by is not None):
+        cure = "--as-of 2026-03-31" if spelling is Spelling.OPTION else "leave  from, to, last  and  by  out"
+        raise UsageError(f"report {name} is of all facts that look ahead, as of one day:", cure)
+    period.asked(today, *days, spelling=spelling)
+
+
+def understood(
+    conn: Connection,
+    asked: AskedReport,
+    journeys: Journeys,
+    now: Instant,
+    lost_after: int,
+    spelling: Spelling = Spelling.OPTION,
+) -> ReportRequest:
+    """What is meant. `lost_after`: days without an order after which a customer is lost. Raises UsageError in
+    the spelling of whoever asks, UnknownReportError for names."""
+    today, days = reports.today(now, journeys), (asked.first, asked.last, asked.length)
+    check_words(asked, today, spelling)
+    name, of, kind = asked.name, asked.of, reports.KINDS[asked.name]
     if of and kind.of is ReportTopic.JOURNEY and of not in (names := reports.known_journeys(conn, journeys)):
         otherwise = f"the journeys are {', '.join(journeys.by_name)}"
         raise UnknownReportError(f"there is no journey {of!r}:", did_you_mean(of, names, otherwise))
@@ -67,11 +80,7 @@ def understood(
         raise UnknownReportError(
             f"nobody is known as {of!r}:", "name a customer by the id that the shop gave"
         )
-    today, days = reports.today(now, journeys), (asked.first, asked.last, asked.length)
     is_usual = not any(days)
-    if not kind.has_period and (not is_usual or asked.by is not None):
-        cure = "--as-of 2026-03-31" if spelling is Spelling.OPTION else "leave  from, to, last  and  by  out"
-        raise UsageError(f"report {name} is of all facts that look ahead, as of one day:", cure)
     wanted = reports.usual_period(name, today) if is_usual else period.asked(today, *days, spelling=spelling)
     if asked.last and not asked.first and not asked.length:
         usual = kind.usual(wanted.last)

@@ -113,3 +113,11 @@ class ProjectDiff:
     def affects(self) -> tuple[Affected, ...]:
         """Whom all of it affects, each once, the weightiest first; nothing where nothing differs."""
         return _weighed(who for subject in self.subjects for who in subject.affects)
+
+    @property
+    def changed_journeys(self) -> list[str]:
+        """Those that are new or do something else than before."""
+        return [
+            subject.name for subject in self.subjects
+            if subject.kind == "journey" and subject.affects != (Affected.NOTHING,)
+        ]  # fmt: skip

@@ -4,7 +4,7 @@ The order of keys is no difference, except inside `into:`, where the first that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -16,12 +16,16 @@ from engine.problem import Span
 _ORDERED = "into"
 
 _AT_ONCE = Consequence(Affected.POLICY, "at once, for everything that is not handed over yet")
+_OTHER_SENDER = Consequence(Affected.MESSAGES, "at once, for everything that is not handed over yet")
 _NOT_WRITTEN = Consequence(Affected.MESSAGES, "in messages that are not written yet")
 _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
     "config.yaml": {
         "policies": _AT_ONCE,
         "channels": _AT_ONCE,
-        "caps": _AT_ONCE,
+        "channels.*.from": _OTHER_SENDER,
+        "channels.*.reply_to": _OTHER_SENDER,
+        "ceilings": _AT_ONCE,
+        "deliver_only": _AT_ONCE,
         "holdout": Consequence(
             Affected.NEWCOMERS, "who is inside stays; who is held out of everything gets no more"
         ),
@@ -30,6 +34,12 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
         "points": Consequence(Affected.IN_FLIGHT, "for what is earned from now on"),
         "tiers": Consequence(Affected.IN_FLIGHT, "asked of everybody at the next sweep"),
         "shop": _NOT_WRITTEN,
+        "currency": Consequence(
+            Affected.MESSAGES, "amounts that come in from now on without a currency of their own are in it"
+        ),
+        "http.public_url": _NOT_WRITTEN,
+        "tracking": _NOT_WRITTEN,
+        "signup": Consequence(Affected.NEWCOMERS, "for whoever signs up from now on"),
         "timezone": Consequence(Affected.IN_FLIGHT, "waits of customers without an own zone move with it"),
         "languages": _NOT_WRITTEN,
     },
@@ -49,7 +59,7 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
         "product": Consequence(Affected.MESSAGES, "for products that come in from now on"),
     },
 }
-"""By file and its upper keys (design/language 2.15)."""
+"""By file and its keys, from the top; `*` is any one; the longest that fits counts (design/language 2.15)."""
 
 
 def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDiff | None:
@@ -62,10 +72,17 @@ def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDi
     elif isinstance(now, nodes.Mapping) and before is None:
         before = nodes.Mapping((), now.span)
     for found in _different((), before, now):
-        consequence = known.get(found.path[0] if found.path else "", Consequence(Affected.NOTHING, ""))
+        fitting = [keys for keys in known if _leads_to(keys.split("."), found.path)]
+        consequence = known[max(fitting, key=len)] if fitting else Consequence(Affected.NOTHING, "")
         words = f"{'.'.join(found.path)}: {found.words}"
         changes.append(Difference(found.sign, words, *consequence, found.place))
     return subject_diff("settings", file, file, changes)
+
+
+def _leads_to(keys: Sequence[str], path: Sequence[str]) -> bool:
+    return len(keys) <= len(path) and all(
+        key in ("*", at) for key, at in zip(keys, path[: len(keys)], strict=True)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,7 +54,8 @@ class JourneyTraffic:
 class Traffic:
     """Counted over `days` days (`first_at` to `last_at`, ISO 8601 in UTC) and so many customers, of whom one
     in `one_in` was played; to `changed` of them something happens differently. `journeys`: those for which
-    anything differs, first those that the change is `about`; `messages` (by channel) and `cost`: of all
+    anything differs, first those that the change is `about`; `learned`: facts that go by what all customers
+    do, and here by those of the sample alone; `messages` (by channel) and `cost`: of all
     journeys together. `competition`: of those that the change is about."""
 
     days: int
@@ -68,6 +69,7 @@ class Traffic:
     messages: dict[str, DailyCount]
     cost: DailyCost
     competition: tuple[CapCompetition, ...]
+    learned: tuple[str, ...] = ()
 
     @property
     def jumps(self) -> tuple[JourneyTraffic, ...]:
@@ -94,6 +96,7 @@ def traffic(comparison: ReplayComparison, about: Collection[str]) -> Traffic:
             _cost((each.cost_after for each in compared), days),
         ),
         tuple(comparison.competition),
+        tuple(comparison.learned),
     )  # fmt: skip
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import shutil
@@ -116,6 +117,13 @@ def change(shop: Shop, *edits: tuple[str, str]) -> None:
     shop.write("journeys/thanks.yaml", head)
 
 
+class _Terminal(io.StringIO):
+    """Somebody who types."""
+
+    def isatty(self) -> bool:
+        return True
+
+
 def test_people_by_place_and_what_becomes_of_them(shop: Shop, golden: Golden) -> None:
     change(
         shop,
@@ -126,6 +134,29 @@ def test_people_by_place_and_what_becomes_of_them(shop: Shop, golden: Golden) ->
     golden("golden/plan.txt", report(shop.run("plan")))
     golden("golden/plan.json.txt", report(shop.run("plan", "--format", "json")))
     golden("golden/deploy_planned.txt", report(shop.run("deploy")))
+
+
+def test_deploy_tells_what_is_sent_a_day_where_it_asks_and_where_it_is_wished(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    change(shop, ("again: always", "who: {tickets: at least 10}\nagain: always"))
+    _, _, rest = shop.run("plan").out.partition("What is sent a day, ")
+    sent = rest.partition("journey thanks: changes")[0]
+    assert "thanks: starts" in sent
+    with monkeypatch.context() as terminal:
+        terminal.setattr("sys.stdin", _Terminal("n\nn\n"))
+        assert sent in shop.run("deploy").out, "a person who is asked reads what plan says"
+        assert "What is sent a day" not in shop.run("deploy", "--no-replay").out
+    wished = json.loads(shop.run("deploy", "--replay", "--format", "json").out)
+    assert wished["number"] == 2
+    assert wished["traffic"]["journeys"][0]["journey"] == "thanks"
+
+
+def test_a_script_that_deploys_waits_for_no_replay(shop: Shop) -> None:
+    change(shop, ("again: always", "who: {tickets: at least 10}\nagain: always"))
+    said = shop.run("deploy", "--yes").out
+    assert "journey thanks: changes" in said
+    assert "What is sent a day" not in said
 
 
 def test_who_would_enter_no_longer_is_counted_over_what_is_recorded(shop: Shop, golden: Golden) -> None:

@@ -106,6 +106,23 @@ def test_a_report_is_refused_with_what_to_write(shop: Shop, golden: Golden) -> N
     golden("golden/report_refused.txt", "\n".join(report(shop.run("report", *words)) for words in wrong))
 
 
+@pytest.mark.parametrize(
+    ("words", "why"),
+    [
+        (("jurneys",), "there is no report"), (("journey",), "needs the name of one"),
+        (("channels", "--from", "yesterday"), "is not a date"),
+        (("channels", "--size", "2%"), "--size is of"),
+        (("experiments", "--size", "much"), "--size"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_word_is_told_before_a_store_that_is_not_there(
+    small_shop: Shop, words: tuple[str, ...], why: str
+) -> None:
+    said = small_shop.run("report", *words)
+    assert said.code == 2
+    assert why in said.err
+
+
 HELD = """
 journey: held
 start:

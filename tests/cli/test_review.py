@@ -67,6 +67,18 @@ def test_people_inside_are_in_it_and_a_failing_story_ends_with_1(shop: Shop) -> 
     assert "**failed**" in said.out
 
 
+def test_programs_hear_what_becomes_of_people_and_what_is_sent_a_day(shop: Shop) -> None:
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
+    file = str(shop.folder / "snapshot.jsonl.gz")
+    told = json.loads(shop.run("review", "--snapshot", file, "--format", "json").out)
+    planned = json.loads(shop.run("plan", "--snapshot", file, "--format", "json").out)
+    assert told["traffic"]["cost"].keys() == {"before", "after"}
+    assert told["traffic"] == planned["traffic"]
+    assert told["people"] == planned["people"]
+    told = json.loads(shop.run("review", "--format", "json").out)
+    assert (told["people"], told["traffic"]) == (None, None)
+
+
 def test_what_a_deployment_would_refuse_is_said_with_what_to_type(shop: Shop) -> None:
     welcome = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8").partition("\ntests:")[0]
     shop.write("journeys/welcome.yaml", welcome.replace("id: before_reminder", "id: another"))

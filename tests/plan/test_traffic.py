@@ -10,7 +10,8 @@ from typing import Any
 
 import pytest
 
-from engine.cli.changes.traffic import daily_rows
+from engine.cli.changes.replay_comparison import cost_line, digits_apart
+from engine.cli.changes.traffic import cannot_know, daily_rows
 from engine.core.timing.frequency_caps import window_start
 from engine.plan.traffic import Traffic, traffic
 from engine.project import Project
@@ -219,5 +220,40 @@ def test_a_small_difference_in_cost_is_told_with_as_many_digits_as_show_it(
     assert day.cost.before - day.cost.after < Decimal("0.005")
     *_, cost = daily_rows(day, "EUR")
     assert cost[0] == "all journeys: cost in EUR"
+    told = cost_line(next(each for each in found.journeys if each.journey == "cart"), "EUR")
+    assert told is not None
+    assert Decimal(told[3]) < 0, "of one journey too"
     assert Decimal(cost[1]) > Decimal(cost[2])
     assert Decimal(cost[3]) < 0
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "digits"),
+    [(1.0, 1.0, 1), (1.0, 2.0, 1), (0.04, 0.06, 2), (1.0001, 1.0002, 4), (1.0, 1.0 + 1e-9, 6)],
+)
+def test_two_numbers_and_their_difference_have_as_many_digits_as_show_them(
+    before: float, after: float, digits: int
+) -> None:
+    assert digits_apart(before, after, 1) == digits
+
+
+def test_a_sample_says_which_facts_it_found_by_itself(tmp_path: Path, events: Path) -> None:
+    """When the next one is due goes by all customers of the shop."""
+    customer = FILES["schemas/customer.yaml"] + "  due_at: next cart_updated\n"
+    before, after = (
+        write_project(
+            tmp_path / name,
+            {
+                **FILES, "schemas/customer.yaml": customer, "config.yaml": PAID,
+                "journeys/cart.yaml": CART.replace("again: always", "again: always\n" + who),
+            },
+        )
+        for name, who in (("before", ""), ("after", "who: {due_at: is not set}"))
+    )  # fmt: skip
+    for one_in, learned in ((1, ()), (2, ("due_at",))):
+        with of_file(events, one_in) as sample:
+            found = play_both(before, after, sample, ["cart"])
+        assert found is not None
+        day = traffic(found, ["cart"])
+        assert day.learned == learned
+        assert any("due_at" in sentence for sentence in cannot_know(day)) is bool(learned)

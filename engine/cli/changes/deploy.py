@@ -44,12 +44,20 @@ def deploy(
     rollback: Annotated[
         bool, typer.Option("--rollback", help="publish again what was published before the last deployment")
     ] = False,
+    replay: Annotated[
+        bool | None,
+        typer.Option(
+            "--replay/--no-replay",
+            help="with or without the recorded events of the last weeks; without either, where it asks",
+        ),
+    ] = None,
 ) -> None:
     """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
     new files, then these count."""
     from engine.cli.changes.compared_versions import compare
     from engine.cli.changes.diff import tell_diff
     from engine.cli.changes.plan import tell_plan
+    from engine.cli.changes.traffic import is_worth_playing, recorded_traffic, tell_traffic
     from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import Approval
@@ -57,6 +65,7 @@ def deploy(
     from engine.runtime.publish.last_published import project_before
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.pool_files import import_pool_files
+    from engine.runtime.publish.recent_events import of_store
     from engine.values import zone
 
     session = Session.of(context)
@@ -69,10 +78,18 @@ def deploy(
             # a folder with mistakes does not keep from going back
             project = project_before(conn, session.folder) if rollback else load(session.folder)
             coming = plan_deployment(conn, project, now, said)
-        if coming.number and form is Format.text:
+        # It takes seconds: who is asked decides by it, a script or a reviewed plan has decided
+        plays = replay if replay is not None else not certain and form is Format.text
+        sent = None
+        if coming.number and (plays or form is Format.text):
             differences = compare(coming.published, coming.project, now)
-            if differences.subjects or coming.plan.journeys:
-                tell_plan(coming.plan, zone(project.config.timezone))
+            if plays and is_worth_playing(differences):
+                with store.read() as conn, of_store(conn, now) as events:
+                    sent = recorded_traffic(coming, events, differences)
+            if form is Format.text and (differences.subjects or coming.plan.journeys):
+                tell_plan(coming.plan, zone(project.config.timezone), sent)
+                if sent is not None:
+                    tell_traffic(sent, project.config.currency)
                 tell_diff(differences, f"deployment {coming.number}")
                 if not certain:
                     said |= _asked(coming.plan)
@@ -90,6 +107,7 @@ def deploy(
                 "happened": done.happened,
                 "counted": list(done.counted),
                 "codes": filled,
+                "traffic": sent,
                 "daemon": taken,
             }
         )

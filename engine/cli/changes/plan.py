@@ -20,7 +20,6 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from engine.errors import AuthorError
-    from engine.plan.difference import ProjectDiff
     from engine.plan.in_flight import (
         DeploymentPlan,
         FactPlan,
@@ -91,9 +90,8 @@ def plan(
     words. Changes nothing."""
     from engine.cli.changes.compared_versions import compare
     from engine.cli.changes.diff import tell_diff
-    from engine.cli.changes.traffic import tell_traffic
+    from engine.cli.changes.traffic import is_worth_playing, recorded_traffic, tell_traffic
     from engine.cli.stores import look_into_store
-    from engine.plan.difference import Affected
     from engine.plan.reviewed import ReviewedPlan, written
     from engine.problem import to_json
     from engine.project import load
@@ -120,8 +118,8 @@ def plan(
             raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
         differences = compare(coming.published, coming.project, now)
         sent = None
-        if replay and not is_empty and any(who is not Affected.NOTHING for who in differences.affects):
-            sent = _traffic(coming, opened.enter_context(recent), differences)
+        if replay and not is_empty and is_worth_playing(differences):
+            sent = recorded_traffic(coming, opened.enter_context(recent), differences)
     if form is Format.json:
         say_json({
             "against": coming.number, "affects": differences.affects, "risks": coming.plan.risks,
@@ -157,27 +155,6 @@ def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> tuple
     if counted.without_events:
         remark(f"not played: {no_events(counted, zone(project.config.timezone))}")
     return plan_from_snapshot(counted, files, project, gone), counted.without_events
-
-
-def _traffic(coming: ComingDeployment, events: RecentEvents, differences: ProjectDiff) -> Traffic | None:
-    from engine.plan.traffic import traffic
-    from engine.project import load_published
-    from engine.runtime.publish.recent_events import play_both
-
-    former = load_published(coming.published)
-    about = changed_journeys(differences)
-    compared = play_both(former, coming.project, events, about)
-    return traffic(compared, about) if compared is not None else None
-
-
-def changed_journeys(differences: ProjectDiff) -> list[str]:
-    """Those that are new or do something else than before."""
-    from engine.plan.difference import Affected
-
-    return [
-        subject.name for subject in differences.subjects
-        if subject.kind == "journey" and subject.affects != (Affected.NOTHING,)
-    ]  # fmt: skip
 
 
 def tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None = None) -> None:

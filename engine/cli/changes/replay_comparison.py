@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from engine.cli.output import counted, say, say_head, say_plain, say_rows
 from engine.invocation import command
@@ -20,6 +20,11 @@ if TYPE_CHECKING:
         ReplayComparison,
         TimelineEvent,
     )
+
+Number = TypeVar("Number", float, Decimal)
+
+MOST_DIGITS = 6
+"""Behind the point of a cost."""
 
 MOST_EVENTS, LEADING = 12, 4
 """Lines of a story, and how many of them come before the first that differs; the others are counted."""
@@ -112,7 +117,21 @@ def cost_line(journey: JourneyComparison, currency: str) -> tuple[str, str, str,
     before, after = Decimal(journey.cost_before), Decimal(journey.cost_after)
     if not before and not after:
         return None
-    return f"cost in {currency}", f"{before:,.2f}", f"{after:,.2f}", f"{after - before:+,.2f}"
+    digits = digits_apart(before, after, 2)
+    amounts = f"{before:,.{digits}f}", f"{after:,.{digits}f}", f"{after - before:+,.{digits}f}"
+    return f"cost in {currency}", *amounts
+
+
+def digits_apart(before: Number, after: Number, least: int) -> int:
+    """So many digits behind the point, no more than a cost has, that two numbers that differ read
+    differently, and their difference is not told as nothing."""
+    digits, difference = least, after - before
+    while digits < MOST_DIGITS and before != after:
+        shown, then = f"{before:.{digits}f}", f"{after:.{digits}f}"
+        if shown != then and round(difference, digits):
+            break
+        digits += 1
+    return digits
 
 
 def count_lines(journey: JourneyComparison) -> Iterator[tuple[str, ComparedCount]]:

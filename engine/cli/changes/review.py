@@ -123,6 +123,8 @@ def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
                     "labels": change.labels,
                     "passes": not change.is_refused,
                     "problems": [to_json(problem) for problem in change.annotations],
+                    "people": change.plan,
+                    "traffic": change.daily,
                     "stories": {"passed": change.stories.passed, "failed": change.stories.failed},
                     **({"pictures": change.made} if change.made is not None else {}),
                     "comment": text,
@@ -135,7 +137,6 @@ def _change(
 ) -> ReviewedChange:
     from engine.cli.changes.compared_versions import compare_versions
     from engine.cli.changes.diff import base_commit
-    from engine.cli.changes.plan import changed_journeys
     from engine.cli.changes.review_comment import ReviewedChange
     from engine.cli.changes.snapshot import no_events
     from engine.cli.reports.drawn import picture_of_change
@@ -172,7 +173,7 @@ def _change(
         if not project.has_errors and not counted.without_events:
             former = load_published(before, commit)
             with of_file(snapshot, one_in) as events:
-                comparison = play_both(former, project, events, changed_journeys(differences))
+                comparison = play_both(former, project, events, differences.changed_journeys)
     later = renamed(_journeys(before), project.files, project.world.segments)
     judged = judge(later, project.acceptances)
     found = [*project.problems, *judged.open]

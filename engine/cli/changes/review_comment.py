@@ -18,11 +18,10 @@ from engine.cli.changes.plan import (
     ONLY_STORE,
     RISKS,
     asking_words,
-    changed_journeys,
     place_words,
     policy_words,
 )
-from engine.cli.changes.traffic import CANNOT_KNOW, SAMPLE, competitions, daily_rows, entries, jump, over
+from engine.cli.changes.traffic import SAMPLE, cannot_know, competitions, daily_rows, entries, jump, over
 from engine.cli.output import counted
 from engine.errors import PerennialError
 from engine.plan.difference import with_rules
@@ -99,6 +98,13 @@ class ReviewedChange:
     made: PicturesMade | None = None
     refusals: Sequence[Problem] = ()
     not_played: str = ""
+
+    @property
+    def daily(self) -> Traffic | None:
+        """What is sent a day; None where nothing was played."""
+        if self.comparison is None:
+            return None
+        return traffic(self.comparison, self.differences.changed_journeys)
 
     @property
     def is_refused(self) -> bool:
@@ -217,7 +223,7 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
     if change.not_played:
         yield f"### What would be sent\n\nNot played: {_safe(change.not_played)}.\n"
     if change.comparison is not None:
-        yield from _replayed(change.comparison, changed_journeys(change.differences), change.currency)
+        yield from _replayed(change.comparison, change.differences.changed_journeys, change.currency)
 
 
 def _pictures(made: PicturesMade) -> str:
@@ -338,7 +344,7 @@ def _replayed(answer: ReplayComparison, about: Sequence[str], currency: str) -> 
         f"### What would be sent, {over(sent)}\n\n"
         f"{counted(answer.customers, 'customer')}; something happens differently to **{answer.changed:,}**. "
         + (f"{SAMPLE.format(answer.one_in).capitalize()}. " if answer.one_in > 1 else "")
-        + f"{' '.join(CANNOT_KNOW)}\n"
+        + f"{' '.join(map(_safe, cannot_know(sent)))}\n"
     )
     told = _told(sent)
     more = "\n" + _cut(told, MOST_SENTENCES, "in a fold") if told else ""
@@ -366,7 +372,8 @@ def _counts(journey: JourneyComparison, currency: str) -> Iterator[tuple[str, ..
     for words, pair in count_lines(journey):
         if pair.before != pair.after:
             yield f"{journey.journey}: {words}", *counts(pair)
-    if (cost := cost_line(journey, currency)) is not None and cost[3].strip("+-0.") != "":
+    is_dearer = journey.cost_before != journey.cost_after
+    if is_dearer and (cost := cost_line(journey, currency)) is not None:
         yield f"{journey.journey}: {cost[0]}", *cost[1:]
 
 
@@ -405,7 +412,7 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
     if change.stories.journeys:
         yield f"Tests: {change.stories.passed} passed, {change.stories.failed} failed", _tests(change.stories)
     if change.comparison is not None:
-        about = changed_journeys(change.differences)
+        about = change.differences.changed_journeys
         yield from _sent_a_day(change.comparison, about, change.currency)
     if change.comparison is not None and change.comparison.timelines:
         yield "Customers whose story changes", _fenced(_timelines(change), "diff")

@@ -1,18 +1,19 @@
-"""How `plan` and `review` say what a change does to starts, messages and cost of a day, and who competes for
-the same caps."""
+"""How `plan`, `deploy` and `review` say what a change does to starts, messages and cost of a day, and who
+competes for the same caps."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.cli.changes.replay_comparison import aligned
+from engine.cli.changes.replay_comparison import aligned, digits_apart
 from engine.cli.output import counted, say_head, say_plain, say_rows
 
 if TYPE_CHECKING:
-    from decimal import Decimal
-
+    from engine.plan.difference import ProjectDiff
     from engine.plan.traffic import DailyCost, DailyCount, JourneyTraffic, Traffic
+    from engine.runtime.publish.planning import ComingDeployment
+    from engine.runtime.publish.recent_events import RecentEvents
     from engine.simulate.replay.competition import CapCompetition
 
 MOST_NAMES = 3
@@ -21,15 +22,34 @@ MOST_NAMES = 3
 _SHOWN = 0.05
 """What is less is 0.0 in one decimal."""
 
-_MOST_DIGITS = 6
-"""Behind the point; a cost has no more."""
-
-CANNOT_KNOW = (
+_CANNOT_KNOW = (
     "This is what would have been sent, not what people would have done: recorded orders and visits stay.",
     "What happened before the first recorded event is not known.",
 )
 
 SAMPLE = "one in {} customers was played; ± is how far a difference may be off, in 95 of 100 samples"
+
+
+def is_worth_playing(differences: ProjectDiff) -> bool:
+    """Whether a change may do anything to what is sent."""
+    from engine.plan.difference import Affected
+
+    return any(who is not Affected.NOTHING for who in differences.affects)
+
+
+def recorded_traffic(
+    coming: ComingDeployment, events: RecentEvents, differences: ProjectDiff
+) -> Traffic | None:
+    """What is sent a day, over recorded events that are played with what is published and with the folder.
+    None where one of both has mistakes or nothing is recorded."""
+    from engine.plan.traffic import traffic
+    from engine.project import load_published
+    from engine.runtime.publish.recent_events import play_both
+
+    former = load_published(coming.published)
+    about = differences.changed_journeys
+    compared = play_both(former, coming.project, events, about)
+    return traffic(compared, about) if compared is not None else None
 
 
 def tell_traffic(traffic: Traffic, currency: str) -> None:
@@ -42,7 +62,7 @@ def tell_traffic(traffic: Traffic, currency: str) -> None:
         say_rows(aligned([("", "before", "now", "difference"), *rows]))
     else:
         say_plain("  nothing starts, and nothing is sent, more or less often")
-    for sentence in (*entries(traffic), *competitions(traffic), *CANNOT_KNOW):
+    for sentence in (*entries(traffic), *competitions(traffic), *cannot_know(traffic)):
         say_plain(f"  {sentence}")
 
 
@@ -80,6 +100,14 @@ def competitions(traffic: Traffic) -> Iterator[str]:
     for each in traffic.competition:
         if each.people:
             yield _competition(each, traffic)
+
+
+def cannot_know(traffic: Traffic) -> Iterator[str]:
+    """What the counts do not tell."""
+    yield from _CANNOT_KNOW
+    if traffic.learned:
+        named = _some(list(traffic.learned))
+        yield f"{named}: found from the customers of the sample alone, where the shop goes by everybody."
 
 
 def jump(journey: JourneyTraffic) -> str:
@@ -121,7 +149,7 @@ def _some(names: list[str]) -> str:
 
 def _differing(words: str, count: DailyCount) -> Iterator[tuple[str, str, str, str]]:
     if count.before != count.after:
-        digits = _digits(count.before, count.after, 1)
+        digits = digits_apart(count.before, count.after, 1)
         margin = f" ± {count.margin:,.{digits}f}" if count.margin else ""
         yield (
             words, f"{count.before:,.{digits}f}", f"{count.after:,.{digits}f}",
@@ -131,13 +159,5 @@ def _differing(words: str, count: DailyCount) -> Iterator[tuple[str, str, str, s
 
 def _cost(words: str, cost: DailyCost) -> Iterator[tuple[str, str, str, str]]:
     if cost.before != cost.after:
-        before, after, digits = cost.before, cost.after, _digits(cost.before, cost.after, 2)
+        before, after, digits = cost.before, cost.after, digits_apart(cost.before, cost.after, 2)
         yield words, f"{before:,.{digits}f}", f"{after:,.{digits}f}", f"{after - before:+,.{digits}f}"
-
-
-def _digits(before: float | Decimal, after: float | Decimal, least: int) -> int:
-    """So many digits behind the point that two numbers that differ read differently."""
-    digits = least
-    while digits < _MOST_DIGITS and f"{before:.{digits}f}" == f"{after:.{digits}f}":
-        digits += 1
-    return digits

@@ -69,6 +69,7 @@ def report(
     from engine.figures.asking import AskedReport
     from engine.project import load_config
     from engine.store import meta
+    from engine.values import local_date, zone
 
     session = Session.of(context)
     if name == "forecast":
@@ -89,8 +90,11 @@ def report(
             "config.yaml names nobody who gets reports by mail:",
             "write  reports: {mail: [owner@shop.example]}",
         )
+    asked = AskedReport(name, of, first, last, length, by)
+    # Before the store is looked for: who mistyped a word hears of it, and not of a store that is not there
+    _check_words(asked, size, local_date(session.clock.now(), zone(config.timezone)))
     with look_into_store(session.folder, needed=True) as conn:
-        answer = _made(session, conn, config, AskedReport(name, of, first, last, length, by), size, as_of)
+        answer = _made(session, conn, config, asked, size, as_of)
         secret = meta.secret(conn)
     if mail:
         _mail(session, config, secret, answer)
@@ -216,13 +220,30 @@ def _past_day(text: str, session: Session, timezone: str) -> dt.date:
     return day
 
 
+def _check_words(asked: AskedReport, size: str, today: dt.date) -> None:
+    from engine.errors import UsageError
+    from engine.figures.asking import check_words
+    from engine.figures.experiments.sizing import asked_share
+    from engine.figures.reports import by_name as reports
+
+    if not size:
+        check_words(asked, today)
+        return
+    if asked.name != reports.EXPERIMENTS or asked.of or asked.last or asked.length or asked.by:
+        raise UsageError(
+            "--size is of experiments, with --from alone:", command("report experiments --size 2% --from 8%")
+        )
+    asked_share(size, "--size")
+    if asked.first:
+        asked_share(asked.first, "--from")
+
+
 def _made(
     session: Session, conn: Connection, config: Config, asked: AskedReport, size: str, as_of: str
 ) -> FiguresReport:
     from dataclasses import replace
 
     from engine.cli.stores import journeys_of
-    from engine.errors import UsageError
     from engine.figures import period
     from engine.figures.asking import understood
     from engine.figures.experiments.sizing import asked_share
@@ -237,10 +258,6 @@ def _made(
             day = _past_day(as_of, session, journeys.timezone)
             wanted = replace(wanted, forecasts=tuple(forecasting.as_if(conn, journeys, day)))
         return reports.report(conn, wanted, journeys, now)
-    if asked.name != reports.EXPERIMENTS or asked.of or asked.last or asked.length or asked.by:
-        raise UsageError(
-            "--size is of experiments, with --from alone:", command("report experiments --size 2% --from 8%")
-        )
     usual = period.asked(reports.today(now, journeys))
     rise, base = asked_share(size, "--size"), asked_share(asked.first, "--from") if asked.first else None
     wanted = ReportRequest(asked.name, usual, rise=rise, base=base)

@@ -10,10 +10,12 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import msgspec
+from msgspec import structs
 from sqlalchemy import Connection
 
 from engine.project import Project
 from engine.simulate.replay.comparison import ReplayComparison, compare_replays
+from engine.simulate.replay.inside import only_needed
 from engine.simulate.replay.replay import ReplayOptions
 from engine.simulate.replay.stream import raw_lines, share_of
 from engine.store.customers import batches
@@ -55,6 +57,10 @@ def play_both(
     versions = [(each.journeys, each.world) for each in (former, project)]
     options = ReplayOptions(strict=True, one_in=events.one_in, since=events.since)
     found, _ = compare_replays(versions[0], versions[1], [events.file], None, options, competing)
+    if events.one_in > 1:
+        asked = {rule.name: rule for journeys, _ in versions for rule in only_needed(journeys).facts}
+        learned = sorted(name for name, rule in asked.items() if rule.how in ("rfm", "next"))
+        found = structs.replace(found, learned=learned)
     return found if found.customers else None
 
 

@@ -134,7 +134,8 @@ class ReplayComparison(msgspec.Struct, frozen=True):
     """The whole answer. `one_in`: only one of so many customers was played, and counts are multiplied by it.
     `changed`: customers to whom anything happens differently. `first_at`, `last_at`: the stretch that is
     counted, from the first event that may start something, ISO 8601 in UTC; None: there was no event.
-    `competition`: of the journeys that were asked for."""
+    `competition`: of the journeys that were asked for. `learned`: facts that go by what all customers do, and
+    here by the customers of the sample alone."""
 
     customers: int
     one_in: int
@@ -144,6 +145,7 @@ class ReplayComparison(msgspec.Struct, frozen=True):
     journeys: list[JourneyComparison]
     timelines: list[ChangedTimeline]
     competition: list[CapCompetition]
+    learned: list[str] = []
 
     @property
     def days(self) -> int:

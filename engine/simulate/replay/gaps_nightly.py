@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 from bisect import bisect_left, insort
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from itertools import pairwise
 
@@ -17,28 +17,31 @@ from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.simulate.decider import Decider
 from engine.simulate.replay.customers import Customers
+from engine.simulate.replay.inside import Mine, everybody, fields_of
 from engine.values import Instant, Value, at_local, local_date, zone
 
 
 class NightlyGaps:
     """What everybody's moments are made from, and the next midnight. `events`: names that `hear` has to be
-    told of; none, if no journey asks for a `next` fact. It hears of everybody; `is_mine` says whose moment is
-    written here."""
+    told of, with these `fields`; none, if no journey asks for a `next` fact. It hears of everybody; `is_mine`
+    says whose moment is written here."""
 
     def __init__(
         self,
         journeys: Journeys,
         customers: Customers,
         decider: Decider,
-        is_mine: Callable[[str], bool] = lambda _: True,
+        is_mine: Mine = everybody,
     ) -> None:
-        self._mine = is_mine
         self._customers = customers
         self._decider = decider
         self._zone = zone(journeys.timezone)
-        self._boards = [GapBoard(rule) for rule in journeys.facts if rule.how == "next" and rule.is_kept]
+        self._boards = [
+            GapBoard(rule, is_mine) for rule in journeys.facts if rule.how == "next" and rule.is_kept
+        ]
         self._is_expected = False
         self.events = frozenset(name for board in self._boards for name in board.rule.events)
+        self.fields = fields_of(board.rule for board in self._boards)
 
     def hear(self, customer: str, event: Event, now: Instant) -> None:
         """An event that a moment depends on."""
@@ -58,10 +61,9 @@ class NightlyGaps:
             # Before the customers: whose event comes from now on is told by what was learned now
             self._customers.go_by(replace(journeys, learned=replace(journeys.learned, gaps=gaps)))
         for name, each in found:
-            if self._mine(each.customer):
-                number, values = self._decider.next_number(), {name: each.moment}
-                change = ProfileChanged(number, now, values, starts=each.starts)
-                self._customers.happen(each.customer, change, now)
+            number, values = self._decider.next_number(), {name: each.moment}
+            change = ProfileChanged(number, now, values, starts=each.starts)
+            self._customers.happen(each.customer, change, now)
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,10 +78,11 @@ class ChangedMoment:
 
 @dataclass(slots=True)
 class GapBoard:
-    """One fact: the moments of everybody, and the gaps that its medians are made of. `typical`: what the last
-    night learned; None: there was none."""
+    """One fact: the moments of everybody, and the gaps that its medians are made of. `mine`: whose moments
+    are found; `typical`: what the last night learned; None: there was none."""
 
     rule: FactRule
+    mine: Mine = everybody
     typical: TypicalGaps | None = None
     _facts: dict[str, Facts] = field(default_factory=dict)
     _counted: dict[str, list[Instant]] = field(default_factory=dict)  # the first moments that the gaps are of
@@ -87,7 +90,7 @@ class GapBoard:
     _gaps: tuple[list[int], list[int], list[int]] = field(default_factory=lambda: ([], [], []))  # sorted
     _few: tuple[set[str], set[str], set[str]] = field(
         default_factory=lambda: (set(), set(), set())
-    )  # who has one, two, or three
+    )  # who of mine has one, two, or three
 
     def add(self, customer: str, event: Event) -> None:
         """One more event."""
@@ -97,7 +100,7 @@ class GapBoard:
             self._asked.add(customer)
 
     def learn(self) -> list[ChangedMoment]:
-        """Learns what is usual now; everybody whose moment is another one by it."""
+        """Learns what is usual now; everybody of mine whose moment is another one by it."""
         for customer in self._asked:
             self._count_anew(customer)
         self._asked.clear()
@@ -128,6 +131,8 @@ class GapBoard:
         for gaps, gap in self._parts(moments):
             insort(gaps, gap)
         self._counted[customer] = moments
+        if not self.mine(customer):
+            return
         for size, few in enumerate(self._few, 1):
             (few.add if len(moments) == size else few.discard)(customer)
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Callable, Iterable
 
 from engine.compiler.inside import inside
 from engine.core.conditions.condition import Did, InSegment, Ref
+from engine.core.facts.rule import FactRule
 from engine.core.journey import EventTrigger, ProductTrigger, SegmentTrigger
 from engine.core.journeys import Journeys
 
@@ -18,12 +20,26 @@ def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
     for ref in inside(compiled, Ref):
         if ref.source in ("event", "trigger"):
             names.add(ref.name.partition(".")[0])
-    names.update(field.partition(".")[0] for rule in journeys.facts for _, field in rule.reads())
+    names |= fields_of(journeys.facts)
     for journey in journeys.by_name.values():
         for start in journey.starts:
             if isinstance(start, EventTrigger | ProductTrigger) and start.per is not None:
                 names.add(start.per)
     return frozenset(names)
+
+
+Mine = Callable[[str], bool]
+"""Whether a customer is one of those of whom something is written here."""
+
+
+def everybody(_customer: str) -> bool:
+    """All of them."""
+    return True
+
+
+def fields_of(facts: Iterable[FactRule]) -> frozenset[str]:
+    """The fields of events that facts are made from, by the first part of their path."""
+    return frozenset(field.partition(".")[0] for rule in facts for _, field in rule.reads())
 
 
 def only_needed(journeys: Journeys) -> Journeys:

@@ -68,7 +68,10 @@ class ReplayRunner:
             NightlyGaps(journeys, self.customers, self.decider, self._is_mine),
         )
         self.nights = [night for night in nights if night.events]
-        self.elsewhere = Translator(project.catalogue, mapping, needed, self.currency, codes)
+        # Of what others do no field is read but those that count at night: most lines are theirs
+        counted = frozenset(name for night in self.nights for name in night.fields)
+        self.elsewhere = Translator(project.catalogue, mapping, counted, self.currency, codes)
+        self.heard_elsewhere: dict[str, tuple[Target, ...]] = {}
         self.observed = journeys.index.observed_events
         self.remembered = remembered(journeys)
         self.watch = journeys.watch
@@ -132,11 +135,12 @@ class ReplayRunner:
 
     def _overhear(self, record: Record, now: Instant) -> None:
         """What customers of other shares do counts for what is found among all."""
-        heard = [
-            target
-            for target in self.elsewhere.prepared(record.name)
-            if any(target.name in night.events for night in self.nights)
-        ]
+        heard = self.heard_elsewhere.get(record.name)
+        if heard is None:
+            targets = self.elsewhere.prepared(record.name)
+            heard = self.heard_elsewhere[record.name] = tuple(
+                target for target in targets if any(target.name in night.events for night in self.nights)
+            )
         if not heard or record.customer is None or self._is_double(record):
             return
         self._catch_up(now)

@@ -12,7 +12,7 @@ import datetime as dt
 import heapq
 import math
 from bisect import bisect_right
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from decimal import Decimal
 from typing import cast
@@ -25,6 +25,7 @@ from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.simulate.decider import Decider
 from engine.simulate.replay.customers import Customers
+from engine.simulate.replay.inside import Mine, everybody, fields_of
 from engine.values import Instant, Money, at_local, local_date, zone
 
 Ranked = list[tuple[Decimal, str]]
@@ -36,24 +37,25 @@ _DAY_0 = 0
 
 
 class NightlyScores:
-    """What was spent, and the next midnight. `events`: names that `hear` has to be told of; none, if no
-    journey asks for a group. It hears of everybody; `mine` says whose group is written here."""
+    """What was spent, and the next midnight. `events`: names that `hear` has to be told of, with these
+    `fields`; none, if no journey asks for a group. It hears of everybody; `is_mine` says whose group is
+    written here."""
 
     def __init__(
         self,
         journeys: Journeys,
         customers: Customers,
         decider: Decider,
-        is_mine: Callable[[str], bool] = lambda _: True,
+        is_mine: Mine = everybody,
     ) -> None:
-        self._mine = is_mine
         self._customers = customers
         self._decider = decider
         self._zone = zone(journeys.timezone)
         self._currency = journeys.currency
-        self._boards = [ScoreBoard(rule) for rule in journeys.facts if rule.how == "rfm"]
+        self._boards = [ScoreBoard(rule, is_mine) for rule in journeys.facts if rule.how == "rfm"]
         self._next: Instant | None = None
         self.events = frozenset(board.rule.event for board in self._boards)
+        self.fields = fields_of(board.rule for board in self._boards)
 
     def hear(self, customer: str, event: Event, now: Instant) -> None:
         """An event that a group may depend on."""
@@ -79,8 +81,6 @@ class NightlyScores:
         for board in self._boards:
             starts = board.cuts is not None  # who is found first was there from the beginning
             for customer, group in board.changes(now, today):
-                if not self._mine(customer):
-                    continue
                 values = {board.rule.name: group}
                 change = ProfileChanged(self._decider.next_number(), now, values, starts=starts)
                 self._customers.happen(customer, change, now)
@@ -96,9 +96,11 @@ class NightlyScores:
 
 @dataclass(slots=True)
 class ScoreBoard:
-    """One fact: what everybody spent, who is to be scored again, and the group of each customer."""
+    """One fact: what everybody spent, who is to be scored again, and the group of each customer who is
+    `mine`: the others are only ranked among."""
 
     rule: FactRule
+    mine: Mine = everybody
     cuts: Cuts | None = None
     _spent: dict[str, Spending] = field(default_factory=dict)
     _asked: set[str] = field(default_factory=set)
@@ -129,8 +131,8 @@ class ScoreBoard:
         return self._crossing[0][0] if self._crossing else None
 
     def changes(self, now: Instant, today: int) -> Iterator[tuple[str, str | None]]:
-        """(customer, group) of everybody whose group is another one than in the last night. `today`: the day
-        that begins (an ordinal)."""
+        """(customer, group) of everybody of mine whose group is another one than in the last night. `today`:
+        the day that begins (an ordinal)."""
         # What has left the stretch of time that is looked at is no longer spent
         while self._leaving and self._leaving[0][0] <= now:
             _, customer, amount = heapq.heappop(self._leaving)
@@ -156,7 +158,7 @@ class ScoreBoard:
         table = self.rule.groups or DEFAULT
         # Borders are days; quintiles of recency were made from the day 0 on, as the values in `_ranked`.
         day = today if self.rule.borders.recency is not None else _DAY_0
-        for customer in sorted(asked):
+        for customer in sorted(filter(self.mine, asked)):
             spending = self._spent.get(customer)
             scores = self.cuts.scores(spending, day) if spending and self.cuts else None
             group = table.group_of(scores) if scores else None

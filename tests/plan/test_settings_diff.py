@@ -1,0 +1,48 @@
+"""What a change of config.yaml means: whom it affects, and where it stands."""
+
+from __future__ import annotations
+
+import pytest
+
+from engine.plan.difference import Affected, Difference, Sign, SubjectDiff
+from engine.plan.project_diff import project_diff
+
+CONFIG = """currency: EUR
+shop: {name: Bean There}
+channels:
+  email: {via: smtp, from: hello@shop.example, price: 0.0004 EUR}
+http: {listen: "127.0.0.1:8080", public_url: https://news.shop.example}
+deliver_only: ["@shop.example"]
+retention: {events: 3 years}
+"""
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "affected"),
+    [
+        ("from: hello@shop.example", "from: hi@shop.example", Affected.MESSAGES),
+        ("price: 0.0004 EUR", "price: 0.0005 EUR", Affected.POLICY),
+        ("currency: EUR", "currency: USD", Affected.MESSAGES),
+        ("public_url: https://news", "public_url: https://letters", Affected.MESSAGES),
+        ("127.0.0.1:8080", "127.0.0.1:8081", Affected.NOTHING),
+        ('"@shop.example"', '"@other.example"', Affected.POLICY),
+        ("3 years", "2 years", Affected.NOTHING),
+    ],
+)
+def test_a_changed_setting_says_whom_it_affects(old: str, new: str, affected: Affected) -> None:
+    found = project_diff({"config.yaml": CONFIG}, {"config.yaml": CONFIG.replace(old, new)})
+    (subject,) = found.subjects
+    (change,) = subject.changes
+    assert change.affected is affected
+    # A line without a rule says to nobody what it does
+    assert bool(change.rule) is (affected is not Affected.NOTHING)
+
+
+def test_the_setting_stands_before_the_messages_that_it_changes() -> None:
+    message = SubjectDiff(
+        "message", "hello", "templates/hello.email.mjml", (Affected.MESSAGES,),
+        (Difference(Sign.CHANGED, "email en: hi@shop.example", Affected.MESSAGES),),
+    )  # fmt: skip
+    now = CONFIG.replace("from: hello", "from: hi")
+    found = project_diff({"config.yaml": CONFIG}, {"config.yaml": now}, [message])
+    assert [subject.kind for subject in found.subjects] == ["settings", "message"]
