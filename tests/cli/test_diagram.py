@@ -69,12 +69,37 @@ def test_a_run_is_drawn_with_its_moments(shop: Shop, golden: Golden) -> None:
     assert ":::passed" in said
 
 
-def test_what_a_run_did_at_a_step_that_the_file_lacks_is_told(shop: Shop) -> None:
-    text = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+def test_a_run_is_drawn_over_the_version_that_it_went_by(shop: Shop) -> None:
+    """What was published since, or stands in the folder alone, was nothing to a run that had ended."""
+    text = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8").partition("\ntests:")[0]
+
+    def drawn_of(customer: str) -> str:
+        return " ".join(shop.run("diagram", "welcome", "--run", customer).out.replace("│", "").split())
+
+    assert "drawn as" not in drawn_of("c01")
+    shop.write("journeys/welcome.yaml", text.replace("wait: 2 days", "wait: 5 days"))
+    drawn = drawn_of("c01")
+    assert "drawn as deployment 1 had it" in drawn
+    assert "5 days" not in drawn
+    shop.go_to("2026-11-23T13:00:00+00:00")
+    assert shop.run("deploy").code == 0
+    assert drawn_of("c01") == drawn
+    (shop.folder / "journeys/welcome.yaml").unlink()
+    assert drawn_of("c01") == drawn
+    # Who is inside goes by what is published now
+    inside = drawn_of("c07")
+    assert "5 days" in inside
+    assert "the last of 2 versions that it went by" in inside
+
+
+def test_what_a_run_did_at_a_step_that_its_last_version_lacks_is_told(shop: Shop) -> None:
+    text = (shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8").partition("\ntests:")[0]
     name = re.search(r"id: (\w+)", text)
     assert name is not None
     shop.write("journeys/welcome.yaml", text.replace(f"id: {name[1]}", "id: of_today"))
-    said = shop.run("diagram", "welcome", "--run", "c01").out
+    shop.go_to("2026-11-23T13:00:00+00:00")
+    assert shop.run("deploy", "--gone", f"welcome.{name[1]}").code == 0
+    said = shop.run("diagram", "welcome", "--run", "c07").out
     assert f"at {name[1]}, which is not in this picture" in said
 
 

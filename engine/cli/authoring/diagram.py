@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -75,10 +76,11 @@ def diagram(
         raise UsageError("the people are those of the store or of a snapshot:", "leave one of both away")
     session = Session.of(context)
     project = load(session.folder)
-    drawn, file = _drawn(project, journey, against)
-    drawn = _overlaid(drawn, file, session, people, snapshot)
     if run:
-        drawn = _with_run(drawn, file.name.value, session, run, on)
+        drawn, file = _run_drawn(project, session, Path(journey).stem, run, on)
+    else:
+        drawn, file = _drawn(project, journey, against)
+    drawn = _overlaid(drawn, file, session, people, snapshot)
     endings = {".svg": DiagramFormat.svg, ".mmd": DiagramFormat.mermaid, ".json": DiagramFormat.json}
     form = output or (endings.get(out.suffix, DiagramFormat.text) if out else DiagramFormat.text)
     match form:
@@ -169,15 +171,26 @@ def _overlaid(
     return with_people(drawn, inside.people, inside.holdout, inside.steps)
 
 
-def _with_run(drawn: Flowchart, journey: str, session: Session, customer: str, on: str) -> Flowchart:
-    from engine.cli.reports.drawn import path_of, run_of, runs_of
+def _run_drawn(
+    project: Project, session: Session, journey: str, customer: str, on: str
+) -> tuple[Flowchart, JourneyFile]:
+    """The way of a run over the version by which it was decided last, which may not be that of the folder."""
+    from engine.cli.reports.drawn import path_of, run_of, runs_of, version_of
     from engine.cli.stores import known_person, look_into_store
+    from engine.diagram.flowchart import flowchart
     from engine.diagram.overlays import with_run
 
     with look_into_store(session.folder, needed=True) as conn:
         person = known_person(conn, customer, session)
         run = run_of(runs_of(conn, person), person, journey, on)
-        return with_run(drawn, path_of(conn, person, run))
+        path = path_of(conn, person, run)
+        version = version_of(conn, run, person.now)
+    if version is None:
+        file = _one(project, journey)
+    else:
+        file = version.file
+        path = replace(path, words=path.words + version.beside(project.sources.get(file.span.file, "")))
+    return with_run(flowchart(file), path), file
 
 
 def _json(value: object) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
@@ -21,11 +22,11 @@ from engine.errors import UsageError
 from engine.invocation import command
 from engine.language.syntax import JourneyFile
 from engine.plan.changed_flowchart import changed_flowchart
-from engine.plan.project_diff import ReadJourneys
+from engine.plan.project_diff import ReadJourneys, journeys_of
 from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import enrollments
 from engine.store.customers.enrollments import Inside
-from engine.store.journeys import traces
+from engine.store.journeys import deployments, traces
 from engine.store.meta import bucket_of
 from engine.store.streams.snapshot import Snapshot
 from engine.values import Instant, iso, local_date
@@ -100,6 +101,40 @@ def run_of(everything: Sequence[Enrollment], person: KnownCustomer, journey: str
 def day_of(run: Enrollment, person: KnownCustomer) -> dt.date:
     """The day on which a run began, where the customer lives."""
     return local_date(run.started_at, person.zone)
+
+
+@dataclass(frozen=True, slots=True)
+class RunVersion:
+    """The published version of a journey by which a run was decided last. `versions`: how many different ones
+    it went through, this one among them."""
+
+    number: int
+    text: str
+    file: JourneyFile
+    versions: int
+
+    def beside(self, here: str) -> str:
+        """What a picture of it has to say, where the file of the folder has the text `here`."""
+        words = ""
+        if here.strip() != self.text.strip():
+            words += f"; drawn as deployment {self.number} had it, the file here is another one"
+        if self.versions > 1:
+            words += f"; the last of {self.versions} versions that it went by"
+        return words
+
+
+def version_of(conn: Connection, run: Enrollment, now: Instant) -> RunVersion | None:
+    """None where the journey cannot be read in that deployment."""
+    held = deployments.between(conn, run.started_at, run.ended_at if run.ended_at is not None else now)
+    if not held:
+        return None
+    number = held[-1][0]
+    files = deployments.files(conn, number)
+    file = journeys_of(files).by_name.get(run.journey)
+    if file is None:
+        return None
+    hashes = {journeys.get(run.journey) for _, journeys in held} - {None}
+    return RunVersion(number, files[file.span.file], file, max(1, len(hashes)))
 
 
 def path_of(conn: Connection, person: KnownCustomer, run: Enrollment) -> RunPath:

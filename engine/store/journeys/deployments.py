@@ -52,6 +52,16 @@ def latest(conn: Connection, limit: int) -> list[DeploymentRecord]:
     ]
 
 
+def between(conn: Connection, first: Instant, last: Instant) -> list[tuple[int, Mapping[str, str]]]:
+    """The publications that held at some moment of a stretch of time, the oldest first: number, and the hash
+    of each journey."""
+    sql = (
+        "SELECT number, CAST(journeys AS TEXT) FROM deployment WHERE at <= ? AND number >="
+        " coalesce((SELECT max(number) FROM deployment WHERE at <= ?), 0) ORDER BY number"
+    )
+    return [(number, load(journeys)) for number, journeys in rows(conn, sql, (last, first))]
+
+
 def files(conn: Connection, number: int) -> dict[str, str]:
     """The files of a publication: path in the project -> text."""
     found = rows(conn, "SELECT CAST(files AS TEXT) FROM deployment WHERE number = ?", (number,))
