@@ -8,7 +8,12 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from engine.core.reasons import SkipReason
-from engine.simulate.replay.comparison import ComparedCount, JourneyComparison, ReplayComparison
+from engine.simulate.replay.comparison import (
+    ComparedCount,
+    JourneyComparison,
+    ReplayComparison,
+    SegmentComparison,
+)
 from engine.simulate.replay.competition import CapCompetition
 
 
@@ -54,9 +59,9 @@ class JourneyTraffic:
 class Traffic:
     """Counted over `days` days (`first_at` to `last_at`, ISO 8601 in UTC) and so many customers, of whom one
     in `one_in` was played; to `changed` of them something happens differently. `journeys`: those for which
-    anything differs, first those that the change is `about`; `learned`: facts that go by what all customers
-    do, and here by those of the sample alone; `messages` (by channel) and `cost`: of all
-    journeys together. `competition`: of those that the change is about."""
+    anything differs, first those that the change is `about`; `messages` (by channel) and `cost`: of all
+    journeys together. `competition`: of those that the change is about. `learned`: facts that go by what all
+    customers do, and here by those of the sample alone. `segments`: those that become other ones."""
 
     days: int
     first_at: str | None
@@ -70,6 +75,7 @@ class Traffic:
     cost: DailyCost
     competition: tuple[CapCompetition, ...]
     learned: tuple[str, ...] = ()
+    segments: tuple[SegmentComparison, ...] = ()
 
     @property
     def jumps(self) -> tuple[JourneyTraffic, ...]:
@@ -97,6 +103,7 @@ def traffic(comparison: ReplayComparison, about: Collection[str]) -> Traffic:
         ),
         tuple(comparison.competition),
         tuple(comparison.learned),
+        tuple(comparison.segments),
     )  # fmt: skip
 
 

@@ -140,9 +140,8 @@ def test_what_only_the_store_can_say_of_segments_stands_in_the_comment(shop: Sho
     shop.write("journeys/segments/buyers.yaml", segment)
     git(shop.folder, "add", "journeys")
     said = shop.run("review", "--snapshot", str(shop.folder / "early.jsonl.gz")).out
-    assert (
-        "how segments change, only the store can say: ask `plan` beside it" in said.partition("<details>")[0]
-    )
+    only = "how segments change beyond the recorded events: ask `plan` beside it"
+    assert only in said.partition("<details>")[0]
 
 
 def test_days_without_events_are_not_played_and_the_days_with_some_are_named(shop: Shop) -> None:

@@ -135,7 +135,35 @@ def test_a_plan_by_it_says_what_becomes_of_people_as_one_beside_the_store(shop: 
     assert said.code == 0, said.err
     assert json.loads(said.out) == beside
     assert beside["people"]["journeys"][0]["people"] == 11
-    assert "only the store can say" in said.err
+    assert "only the store can say who leaves" in said.err
+
+
+def test_a_plan_by_it_counts_who_comes_into_a_changed_segment_and_who_goes(shop: Shop) -> None:
+    """Through a changed fact too; over days inside the recorded ones as beside the store."""
+    recent = "segment: recent\nabout: Lately here.\nwho:\n  did: {subscribed: in last 20 days}\n"
+    ever = "segment: ever\nabout: Ever here.\nwho:\n  orders_count: at most 0\n"
+    shop.write("journeys/segments/recent.yaml", recent)
+    shop.write("journeys/segments/ever.yaml", ever)
+    assert shop.run("deploy").code == 0
+    shop.play()
+    snapshot(shop)
+    shop.write("journeys/segments/recent.yaml", recent.replace("20 days", "1 hour"))
+    counted = "orders_count: count of order_placed"
+    replace(shop, "schemas/customer.yaml", counted, "orders_count: count of subscribed")
+    file = str(shop.folder / "snapshot.jsonl")
+    planned = json.loads(shop.run("plan", "--format", "json", "--snapshot", file).out)
+    told = {each["segment"]: each for each in planned["traffic"]["segments"]}
+    beside = json.loads(shop.run("plan", "--format", "json").out)
+    (by_definition,) = (each for each in beside["people"]["segments"] if each["segment"] == "recent")
+    assert (told["recent"]["leaves"], told["recent"]["enters"]) == (by_definition["leaves"], 0)
+    assert told["ever"]["leaves"] == 11
+    assert told["ever"]["limits"] == ["orders_count"]
+    of_store = {each["segment"]: each for each in beside["traffic"]["segments"]}
+    assert of_store["ever"]["leaves"] == 11
+    assert of_store["ever"]["limits"] == [], "all that is recorded was played"
+    said = shop.run("plan", "--snapshot", file).out
+    assert "segment ever: of those who were played" in said
+    assert "orders_count: only what is recorded counts" in said
 
 
 def test_what_is_no_snapshot_is_refused(shop: Shop, golden: Golden) -> None:

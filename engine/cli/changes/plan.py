@@ -58,7 +58,8 @@ RISKS = {
 MOST_NAMES = 8
 """Journeys of a policy that are named."""
 ONLY_STORE = (
-    "who leaves at once by a changed goal or exit_if, and how segments change, only the store can say"
+    "only the store can say who leaves at once by a changed goal or exit_if, and how segments change"
+    " beyond the recorded events"
 )
 PENDING = 4
 """Exit code with `--exit-code` where a deployment would change something."""

@@ -21,7 +21,16 @@ from engine.cli.changes.plan import (
     place_words,
     policy_words,
 )
-from engine.cli.changes.traffic import SAMPLE, cannot_know, competitions, daily_rows, entries, jump, over
+from engine.cli.changes.traffic import (
+    SAMPLE,
+    cannot_know,
+    competitions,
+    daily_rows,
+    entries,
+    jump,
+    members,
+    over,
+)
 from engine.cli.output import counted
 from engine.errors import PerennialError
 from engine.plan.difference import with_rules
@@ -361,7 +370,12 @@ def _replayed(answer: ReplayComparison, about: Sequence[str], currency: str) -> 
 
 def _told(sent: Traffic) -> list[str]:
     """Sentences about entries and caps, what is to be looked at first before the others."""
-    told = (*(f"{each.journey} {jump(each)}" for each in sent.jumps), *entries(sent), *competitions(sent))
+    told = (
+        *(f"{each.journey} {jump(each)}" for each in sent.jumps),
+        *entries(sent),
+        *members(sent),
+        *competitions(sent),
+    )
     # in parts: a long sentence of ours is not cut as one of an author
     return [f"- {'; '.join(map(_safe, each.split('; ')))}" for each in told]
 

@@ -62,7 +62,7 @@ def tell_traffic(traffic: Traffic, currency: str) -> None:
         say_rows(aligned([("", "before", "now", "difference"), *rows]))
     else:
         say_plain("  nothing starts, and nothing is sent, more or less often")
-    for sentence in (*entries(traffic), *competitions(traffic), *cannot_know(traffic)):
+    for sentence in (*entries(traffic), *members(traffic), *competitions(traffic), *cannot_know(traffic)):
         say_plain(f"  {sentence}")
 
 
@@ -93,6 +93,15 @@ def entries(traffic: Traffic) -> Iterator[str]:
                 f"{each.journey}: {counted(each.enter, 'customer')} would newly enter in these days, "
                 f"{each.enter_no_more:,} no longer"
             )
+
+
+def members(traffic: Traffic) -> Iterator[str]:
+    """Who is in changed segments at the end of what was played, by the definition before and by this one."""
+    for each in traffic.segments:
+        margin = f" (± {each.margin:,})" if each.margin else ""
+        limits = f"; {_some(each.limits)}: only what is recorded counts" if each.limits else ""
+        then = f"{each.after:,} then ({each.enters:,} more, {each.leaves:,} fewer){margin}"
+        yield f"segment {each.segment}: of those who were played {each.before:,} now, {then}{limits}"
 
 
 def competitions(traffic: Traffic) -> Iterator[str]:

@@ -14,6 +14,7 @@ from msgspec import structs
 from sqlalchemy import Connection
 
 from engine.project import Project
+from engine.runtime.publish.segment_meaning import changed_segments
 from engine.simulate.replay.comparison import ReplayComparison, compare_replays
 from engine.simulate.replay.inside import only_needed
 from engine.simulate.replay.replay import ReplayOptions
@@ -40,11 +41,13 @@ MOST_CUSTOMERS = 4_000
 @dataclass(frozen=True, slots=True)
 class RecentEvents:
     """The last weeks as a stream in a file. `one_in`: of so many customers one is played, always the same;
-    `since`: what comes before is not counted."""
+    `since`: what comes before is not counted. `is_whole`:
+    nothing that happened before is missing."""
 
     file: Path
     one_in: int = 1
     since: Instant | None = None
+    is_whole: bool = False
 
 
 def play_both(
@@ -55,8 +58,17 @@ def play_both(
     if former.has_errors or project.has_errors:
         return None
     versions = [(each.journeys, each.world) for each in (former, project)]
-    options = ReplayOptions(strict=True, one_in=events.one_in, since=events.since)
+    changed = changed_segments(former.journeys, project.journeys)
+    options = ReplayOptions(
+        strict=True, one_in=events.one_in, since=events.since, segments=frozenset(changed)
+    )
     found, _ = compare_replays(versions[0], versions[1], [events.file], None, options, competing)
+    if not events.is_whole:
+        limited = [
+            structs.replace(each, limits=changed[each.segment].limits(found.days * DAY))
+            for each in found.segments
+        ]
+        found = structs.replace(found, segments=limited)
     if events.one_in > 1:
         asked = {rule.name: rule for journeys, _ in versions for rule in only_needed(journeys).facts}
         learned = sorted(name for name, rule in asked.items() if rule.how in ("rfm", "next"))
@@ -80,10 +92,12 @@ def of_store(conn: Connection, now: Instant, one_in: int | None = None) -> Itera
         share = one_in or _rounded_up(batches.count(conn), MOST_CUSTOMERS)
         customers = _sample(conn, share)
         lines = _write(conn, file, StreamBounds(customers=customers))
+        is_whole = _sample_of(lines) == 1
         if _sample_of(lines) > 1:
             lines = _write(conn, file, StreamBounds(Instant(now - COUNTED - LEAD_IN), None, customers))
         more = 1 if one_in is not None else _sample_of(lines)
-        yield RecentEvents(_sampled(file, share * more, folder), share * more, Instant(now - COUNTED))
+        sampled = _sampled(file, share * more, folder)
+        yield RecentEvents(sampled, share * more, Instant(now - COUNTED), is_whole)
 
 
 @contextmanager

@@ -130,6 +130,21 @@ class ChangedTimeline(msgspec.Struct, frozen=True):
     run: ChangedRun | None = None
 
 
+class SegmentComparison(msgspec.Struct, frozen=True):
+    """Who is in a segment at the end with either version, among those who were played: customers. `enters`:
+    with the second alone; `leaves`: with the first alone. `margin`: with a sample, how far either may be off,
+    in 95 of 100 samples; None: everybody was played. `limits`: facts and events that it counts from before
+    the first recorded event, which nobody knows."""
+
+    segment: str
+    before: int
+    after: int
+    enters: int
+    leaves: int
+    margin: int | None = None
+    limits: list[str] = []
+
+
 class ReplayComparison(msgspec.Struct, frozen=True):
     """The whole answer. `one_in`: only one of so many customers was played, and counts are multiplied by it.
     `changed`: customers to whom anything happens differently. `first_at`, `last_at`: the stretch that is
@@ -146,6 +161,7 @@ class ReplayComparison(msgspec.Struct, frozen=True):
     timelines: list[ChangedTimeline]
     competition: list[CapCompetition]
     learned: list[str] = []
+    segments: list[SegmentComparison] = []
 
     @property
     def days(self) -> int:
@@ -250,7 +266,18 @@ def _compared(
         ],
         timelines=_shown_timelines(folders, timelines.changed, one_in),
         competition=found,
+        segments=[_segment(name, (first, second), one_in) for name in sorted(options.segments)],
     )
+
+
+def _segment(name: str, results: tuple[ReplayResult, ReplayResult], one_in: int) -> SegmentComparison:
+    before, after = (result.members.get(name, set()) for result in results)
+    enters, leaves = len(after - before), len(before - after)
+    spread = math.sqrt((1 - 1 / one_in) * max(enters, leaves))
+    return SegmentComparison(
+        name, len(before) * one_in, len(after) * one_in, enters * one_in, leaves * one_in,
+        round(_CERTAIN * one_in * spread) if one_in > 1 else None,
+    )  # fmt: skip
 
 
 def _journey(

@@ -107,6 +107,10 @@ class Customers:
         state = self.decider.apply(self.state(customer, now), happening, now, journeys=journeys)
         self._keep(customer, state)
 
+    def members(self, segment: str) -> set[str]:
+        """Who is in a segment now."""
+        return {name for name, state in self.states.items() if segment in state.facts.segments}
+
     def at(self, moment: Instant, action: Callable[[Instant], None]) -> None:
         """Has `action` called when the clock reaches `moment`, in the order of moments, then of asking."""
         self._count += 1

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 
 from engine.compiler.inside import inside
 from engine.core.conditions.condition import Did, InSegment, Ref
@@ -42,10 +42,11 @@ def fields_of(facts: Iterable[FactRule]) -> frozenset[str]:
     return frozenset(field.partition(".")[0] for rule in facts for _, field in rule.reads())
 
 
-def only_needed(journeys: Journeys) -> Journeys:
-    """The same journeys without the segments and computed facts that none of them asks for."""
+def only_needed(journeys: Journeys, segments: Collection[str] = ()) -> Journeys:
+    """The same journeys without the segments and computed facts that none of them asks for, but for these
+    `segments`."""
     compiled = tuple(journeys.by_name.values())
-    names = {start.segment for start in inside(compiled, SegmentTrigger)}
+    names = {start.segment for start in inside(compiled, SegmentTrigger)} | {*segments}
     open_names = names | {name for form in inside(compiled, InSegment) for name in form.names}
     needed: set[str] = set()
     while open_names:

@@ -34,7 +34,7 @@ class ReplayOptions:
     """`strict`: nobody is taken to be reachable. `out`: the folder for every start, message and end. `jobs`:
     how many processes share the customers; None: as many as there are processors, if the stream is long.
     `one_in`: only one of so many customers, always the same. `since`: what comes before is played and not
-    counted; None: all counts."""
+    counted; None: all counts. `segments`: of which is told who is a member at the end."""
 
     strict: bool = False
     out: Path | None = None
@@ -42,6 +42,7 @@ class ReplayOptions:
     jobs: int | None = None
     one_in: int = 1
     since: Instant | None = None
+    segments: frozenset[str] = frozenset()
 
 
 def replay(
@@ -58,7 +59,7 @@ def replay(
     and what is made over all customers (the catalogue, the groups of `rfm`) every process makes for itself.
     """
     rules = with_own_products(mapping or StreamMapping(), project.catalogue)
-    needed = only_needed(replace(journeys, explain=False))
+    needed = only_needed(replace(journeys, explain=False), options.segments)
     shares = _shares(streams, options.jobs)
     reactions = read_reactions(streams, rules.form)
     if options.out is not None:
@@ -77,7 +78,9 @@ def replay(
         try:
             if options.out is not None:
                 runner.figures.write_to(row_files(options.out, share))
-            return runner.play(merged_lines(streams, rules.form, progress))
+            result = runner.play(merged_lines(streams, rules.form, progress))
+            result.members = {name: runner.customers.members(name) for name in options.segments}
+            return result
         finally:
             runner.figures.close()
             if was_on:

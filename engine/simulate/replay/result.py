@@ -206,6 +206,7 @@ def cost(messages: Counter[tuple[str, str, str]], price: Mapping[str, Decimal]) 
 class ReplayResult:
     """What became of the stream. `events` of ours, by name; `unknown` foreign names; `late`: lines earlier
     than one before them, taken as events that arrived late; `doubles`: equal within a second, dropped.
+    `members`: of the segments that were asked for, at the end.
     `starting_at`: when the first event came that may start something; imported history may not."""
 
     figures: Figures
@@ -224,6 +225,7 @@ class ReplayResult:
     first_at: Instant | None = None
     starting_at: Instant | None = None
     last_at: Instant | None = None
+    members: dict[str, set[str]] = field(default_factory=dict)
 
 
 def united(parts: Sequence[ReplayResult]) -> ReplayResult:
@@ -240,6 +242,8 @@ def united(parts: Sequence[ReplayResult]) -> ReplayResult:
         first.bad_lines += part.bad_lines
         first.late += part.late
         first.doubles += part.doubles
+        for name, members in part.members.items():
+            first.members[name] |= members
         lates = [line for line in (first.first_late, part.first_late) if line is not None]
         first.first_late = min(lates, default=None)
     first.bad_lines.sort(key=lambda bad: (bad.file, bad.number))

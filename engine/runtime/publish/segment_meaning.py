@@ -1,0 +1,49 @@
+"""What a segment asks, through the facts that it names: two versions are compared by it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from engine.core.conditions.condition import Did
+from engine.core.conditions.dependencies import dependencies_of, forms, refs
+from engine.core.definition import definition
+from engine.core.journey import SegmentRule
+from engine.core.journeys import Journeys
+
+
+@dataclass(frozen=True, slots=True)
+class SegmentMeaning:
+    """The condition as it is written, and the definitions of the facts in it. `looks_back`: how far it looks
+    for each fact and event that it counts, in milliseconds; None: to the beginning."""
+
+    written: str
+    facts: tuple[str, ...]
+    looks_back: tuple[tuple[str, int | None], ...]
+
+    @classmethod
+    def of(cls, rule: SegmentRule, journeys: Journeys) -> SegmentMeaning:
+        """Of a segment among what is published with it."""
+        condition, known = rule.question.condition, journeys.index.rules
+        names = (ref.name for ref in refs(condition) if ref.source == "customer")
+        facts = [known[name] for name in dict.fromkeys(names) if name in known]
+        looks: dict[str, int | None] = dict(dependencies_of(condition).history)
+        did = (form for form in forms(condition) if isinstance(form, Did))
+        looks |= {form.event: None for form in did if form.last is None}
+        looks |= {fact.name: fact.last for fact in facts}
+        return cls(
+            definition(condition),
+            tuple(f"{fact.name} {fact.fingerprint}" for fact in facts),
+            tuple(looks.items()),
+        )
+
+    def limits(self, length: int) -> list[str]:
+        """What it counts from before a stretch of this length in milliseconds, whose events are all that is
+        known."""
+        return [name for name, back in self.looks_back if back is None or back > length]
+
+
+def changed_segments(old: Journeys, new: Journeys) -> dict[str, SegmentMeaning]:
+    """Segments of the new version that are other ones than before, also through a fact, or were not there."""
+    former = {name: SegmentMeaning.of(rule, old) for name, rule in old.segments.items()}
+    present = {name: SegmentMeaning.of(rule, new) for name, rule in new.segments.items()}
+    return {name: meaning for name, meaning in present.items() if former.get(name) != meaning}
