@@ -24,14 +24,15 @@ LONGEST = 100
 def of_orders(conn: Connection, orders: Sequence[Event]) -> list[str]:
     """Of each order its categories, sorted, one a line."""
     named = [list(_named(order)) for order in orders]
-    asked = {
-        product for order, some in zip(orders, named, strict=True) if not some
-        for product in products_named(order.fields)
-    }  # fmt: skip
+    # asked for only where the order does not say it itself
+    products = [
+        () if some else products_named(order.fields) for order, some in zip(orders, named, strict=True)
+    ]
+    asked = set().union(*products)
     catalogue = _in_catalogue(conn, asked) if asked else {}
     found = []
-    for order, some in zip(orders, named, strict=True):
-        whole = some or [catalogue[one] for one in products_named(order.fields) if one in catalogue]
+    for some, of_order in zip(named, products, strict=True):
+        whole = some or [catalogue[one] for one in of_order if one in catalogue]
         found.append("\n".join(sorted({" ".join(name.split())[:LONGEST] for name in whole} - {""})[:MOST]))
     return found
 

@@ -97,6 +97,7 @@ def save_batch(
     moved: list[tuple[str, address_index.Addresses, address_index.Addresses]] = []
     entered: list[tuple[str, str]] = []
     left: list[tuple[str, str]] = []
+    oldest_day = iso(Instant(now - text.KEPT_DATES))[:10]
     for customer, state in after.items():
         before, known = batch.states[customer], batch.stored[customer]
         # nearly all who only wake: nothing is known of them that was not
@@ -107,7 +108,7 @@ def save_batch(
             and not _has_other_marks(before, state)
         ):
             continue
-        documents = _documents(before, state, known, now)
+        documents = _documents(before, state, known, now, oldest_day)
         facts = state.facts
         # Most that changes attributes touches no address; the reach need not be read for it.
         if _is_other(before.facts, facts, "reach") or (
@@ -192,10 +193,10 @@ def _state(row: Any, initial: Mapping[str, Any], journeys: Journeys) -> Customer
 
 
 def _documents(
-    before: CustomerState, after: CustomerState, known: StoredCustomer, now: Instant
+    before: CustomerState, after: CustomerState, known: StoredCustomer, now: Instant, oldest_day: str
 ) -> tuple[str, ...]:
     """The documents now; what is equal is not written anew. Decisions copy what they write, so that most of
-    it is the very same object."""
+    it is the very same object. `oldest_day`: whose fired dates are still kept."""
     attributes, twins, memory, seen, segments, reach, marks = known.documents
     old, new = before.facts, after.facts
     if known.created_at is None or _has_changed(old, new, "values"):
@@ -218,7 +219,6 @@ def _documents(
         or new.engagement is not old.engagement
         or _has_other_marks(before, after)
     ):
-        oldest = iso(Instant(now - text.KEPT_DATES))[:10]
         known_marks = text.CustomerMarks(
             after.last_starts,
             after.occurred,
@@ -229,7 +229,7 @@ def _documents(
             after.turns,
             after.points_due,
         )
-        marks = text.dump_marks(known_marks, oldest)
+        marks = text.dump_marks(known_marks, oldest_day)
     return attributes, twins, memory, seen, segments, reach, marks
 
 
@@ -253,10 +253,11 @@ def _is_other(old: Facts, new: Facts, name: str) -> bool:
 
 
 def _has_other_texts(old: Mapping[str, Value], new: Mapping[str, Value]) -> bool:
-    return any(
-        value is not new.get(name) and (type(value) is str or type(new.get(name)) is str)
-        for name, value in old.items()
-    ) or any(type(value) is str and name not in old for name, value in new.items())
+    for name in old.keys() | new.keys():
+        before, after = old.get(name), new.get(name)
+        if before is not after and (type(before) is str or type(after) is str):
+            return True
+    return False
 
 
 def _has_changed(old: Facts, new: Facts, name: str) -> bool:
