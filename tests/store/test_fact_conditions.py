@@ -25,7 +25,7 @@ from engine.store.customers import batches
 from engine.store.database import Store
 from engine.store.meta import bucket_of
 from engine.values import DAY, Instant, Value
-from tests.core.test_facts_from_scratch import CATALOGUE, NOW, RULES, eur
+from tests.core.facts.test_facts_from_scratch import CATALOGUE, NOW, RULES, eur
 
 CONDITIONS = (
     "kept_times: at least 1",

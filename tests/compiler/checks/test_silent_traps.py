@@ -12,8 +12,8 @@ from engine.problem import Problem, render_problems
 from engine.project import load
 from tests.conftest import Golden
 
-SHOP = Path(__file__).parent.parent / "cases" / "project"
-OUT = Path(__file__).parent.parent / "cases" / "err" / "whole"
+SHOP = Path(__file__).parents[2] / "cases" / "project"
+OUT = Path(__file__).parents[2] / "cases" / "err" / "whole"
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from engine.core.points.ledger import EXPIRED, MEMORY, Ledger, load
 from engine.core.points.settling import SettledLedger, settle
 from engine.store.customers.customer_codec import dump_fact_state, load_fact_state
 from engine.values import DAY, HOUR, Instant, Money, Value, parse_instant
-from tests.core.points_shop import PLAIN, Life, shop
+from tests.core.points.points_shop import PLAIN, Life, shop
 
 DAY_0 = parse_instant("2026-03-02T12:00:00") or Instant(0)
 JOURNEYS = shop(PLAIN)

@@ -24,7 +24,7 @@ from engine.core.happening import Event
 from engine.language.yaml.source import read
 from engine.values import DAY, Instant, Money, Value, instant
 
-DATA = Path(__file__).parents[2].parent / "shared" / "data"
+DATA = Path(__file__).parents[3].parent / "shared" / "data"
 
 pytestmark = [
     pytest.mark.data,

@@ -19,7 +19,7 @@ from engine.project import Project, load
 from tests.conftest import Golden
 from tests.strategies import ATTRIBUTES, CONDITIONS, DIDS, NOW, combined, customers, evenly, value_forms
 
-CASES = Path(__file__).parent.parent / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 WHOLE = CASES / "err/whole"
 COMPETING = ("W51", "W52", "W53")
 

@@ -12,7 +12,7 @@ from engine.project import load
 from engine.simulate.stories.story_report import run_stories
 from tests.conftest import Golden
 
-CASES = Path(__file__).parent.parent / "cases"
+CASES = Path(__file__).parents[2] / "cases"
 HEAD = "journey: welcome\nstart:\n  event: subscribed\nagain: never\ngoal:\n  event: order_placed\nsteps:\n"
 ONE, TWO = "  - send: welcome_hello\n", "  - send: welcome_our_story\n"
 SMS = "  - send: cart_reminder\n    via: sms\n    id: s{0}\n  - wait: 3 days\n    id: w{0}\n"

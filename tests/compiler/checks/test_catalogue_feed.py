@@ -9,11 +9,11 @@ import pytest
 
 from engine.problem import render_problems
 from engine.project import load
-from tests.compiler.test_public_pages import problems
+from tests.compiler.checks.test_public_pages import problems
 from tests.conftest import Golden
 from tests.http.web_shop import CONFIG, FILES
 
-OUT = Path(__file__).parent.parent / "cases" / "err" / "whole"
+OUT = Path(__file__).parents[2] / "cases" / "err" / "whole"
 PRODUCT = "product: {name: text, price: money, margin: text}\n"
 
 

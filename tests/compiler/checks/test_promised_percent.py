@@ -11,7 +11,7 @@ from engine.problem import Problem, render_problems
 from engine.project import load
 from tests.conftest import Golden
 
-SAMPLE = Path(__file__).parent.parent / "cases" / "project"
+SAMPLE = Path(__file__).parents[2] / "cases" / "project"
 POOL = 'WELCOME10: {kind: generated, pattern: "WELCOME-????-????"'
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from tests.compiler.test_public_pages import line, problems
+from tests.compiler.checks.test_public_pages import line, problems
 from tests.http.web_shop import CONFIG
 
 

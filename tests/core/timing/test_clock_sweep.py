@@ -27,7 +27,7 @@ from engine.core.timing.occurrence import next_occurrence
 from engine.core.timing.quiet_hours import quiet_end, quiet_start
 from engine.values import DAY, HOUR, MINUTE, SECOND, Birthday, Duration, Instant, Type
 from tests.core.builders import project, written
-from tests.core.test_local_time import clock_changes
+from tests.core.timing.test_local_time import clock_changes
 
 EPOCH = dt.datetime(1970, 1, 1)  # noqa: DTZ001 - a clock on the wall
 MILLISECOND = dt.timedelta(milliseconds=1)

@@ -12,7 +12,7 @@ from engine.core.points.compacting import compacted, earned_before
 from engine.core.points.ledger import MEMORY, load
 from engine.core.points.settling import settle
 from engine.values import DAY, HOUR, Instant, Value, parse_instant
-from tests.core.points_shop import EVENTS, POINTS, Life, money, shop
+from tests.core.points.points_shop import EVENTS, POINTS, Life, money, shop
 
 DAY_0 = parse_instant("2026-03-02T12:00:00") or Instant(0)
 
