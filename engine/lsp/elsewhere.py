@@ -43,22 +43,22 @@ class FixElsewhere:
     edits: tuple[FileEdit, ...]
 
 
-def find_fixes_elsewhere(
+def find_fix_elsewhere(
     problem: Problem,
     sources: Mapping[str, str],
     channels: Sequence[str],
     problems_with: Callable[[Mapping[str, str]], Sequence[Problem]],
     before: Sequence[Problem],
-) -> list[FixElsewhere]:
-    """The first of each kind that takes the problem away and makes no error. `sources`: the files of the
-    project by their path; `channels`: those that messages can be written for; `problems_with`: what is wrong
-    when some files have another text; `before`: what is wrong now."""
-    found: dict[str, FixElsewhere] = {}
-    for fix in () if problem.hidden else _candidates(problem, sources, channels):
-        kind = fix.title.partition(" for ")[0]
-        if kind not in found and _is_mended(problem, problems_with(_texts(fix, sources)), before):
-            found[kind] = fix
-    return list(found.values())
+) -> FixElsewhere | None:
+    """The first that takes the problem away and makes no error. `sources`: the files of the project by their
+    path; `channels`: those that messages can be written for; `problems_with`: what is wrong when some files
+    have another text; `before`: what is wrong now."""
+    if problem.hidden:
+        return None
+    tried = _candidates(problem, sources, channels)
+    return next(
+        (fix for fix in tried if _is_mended(problem, problems_with(_texts(fix, sources)), before)), None
+    )
 
 
 def _texts(fix: FixElsewhere, sources: Mapping[str, str]) -> dict[str, str]:
@@ -92,22 +92,21 @@ def _candidates(
         file, key, text = match["file"], match["key"], textwrap.dedent(match["text"]).strip("\n")
         if "..." not in text and "\n" not in text.strip():
             title = f"add {text} to {PurePosixPath(file).name}"
-            yield from (FixElsewhere(title, (edit,)) for edit in _added(file, key, text, sources.get(file)))
+            yield FixElsewhere(title, (_added(file, key, text, sources.get(file)),))
 
 
 def _new(file: str, text: str) -> FileEdit:
     return FileEdit(file, Edit(0, 0, 0, 0, text), is_new=True)
 
 
-def _added(file: str, key: str, typed: str, text: str | None) -> Iterator[FileEdit]:
+def _added(file: str, key: str, typed: str, text: str | None) -> FileEdit:
     """As the first line below a key, or below the key at the end of the file."""
     lines = split_lines(text or "")
     for row, line in enumerate(lines):
         if match := re.match(rf"( *){key}: *(?:#.*)?$", line):
             below = f"\n{match[1]}  {typed}"
-            yield FileEdit(file, Edit(row, len(line), row, len(line), below), is_new=text is None)
-            return
+            return FileEdit(file, Edit(row, len(line), row, len(line), below))
     last, width = len(lines) - 1, len(lines[-1])
     line_end = "\n" if lines[-1] else ""
     added = f"{line_end}{key}:\n  {typed}\n"
-    yield FileEdit(file, Edit(last, width, last, width, added), is_new=text is None)
+    return FileEdit(file, Edit(last, width, last, width, added), is_new=text is None)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from engine.clock import Clock
 from engine.lsp.analysis import Analysis, analyse, problems_with
-from engine.lsp.elsewhere import FixElsewhere, find_fixes_elsewhere
+from engine.lsp.elsewhere import FixElsewhere, find_fix_elsewhere
 from engine.lsp.fixes import Fix, find_fixes
 from engine.problem import Problem
 
@@ -85,8 +85,8 @@ class OpenProject:
                 project, before = analysis.project, analysis.problems
                 channels = list(project.config.channels)
                 here = find_fixes(problem, text, lambda other: problems_of({file: other}), before)
-                more = find_fixes_elsewhere(problem, project.sources, channels, problems_of, before)
-                return [*here, *more]
+                other = find_fix_elsewhere(problem, project.sources, channels, problems_of, before)
+                return [*here, other] if other is not None else [*here]
 
             found = await self.run(look)
             if changes != self._changes:

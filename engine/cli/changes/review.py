@@ -87,17 +87,21 @@ def review(
         raise
     text = comment(change, page_of_run(post) if post is not None else "")
     if out is not None:
-        try:
-            out.write_text(text, encoding="utf-8")
-        except OSError as wrong:
-            raise UsageError(f"{out} cannot be written: {wrong.strerror}.", "Name another file") from wrong
-        remark(f"the comment is in {out}")
+        _write(out, text)
     if post is not None:
         told = change.labels if labels else None
         post_review(post, request, text, told, tuple(ReviewLabel))
     if form is not ReviewFormat.text or (out is None and post is None):
         _say(change, text, form)
     raise typer.Exit(PROBLEMS if change.is_refused else FINE)
+
+
+def _write(out: Path, text: str) -> None:
+    try:
+        out.write_text(text, encoding="utf-8")
+    except OSError as wrong:
+        raise UsageError(f"{out} cannot be written: {wrong.strerror}.", "Name another file") from wrong
+    remark(f"the comment is in {out}")
 
 
 def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
