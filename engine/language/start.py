@@ -4,6 +4,7 @@ when somebody may come back."""
 from __future__ import annotations
 
 import datetime as dt
+import re
 from typing import Literal, cast
 
 from engine.language.conditions.condition import read_condition
@@ -228,14 +229,22 @@ def _day(reader: MapReader) -> int | None:
     # the 29th is no day of every month; the last day of one is written `last`
     if 1 <= number <= 28:
         return number
+    meant = re.fullmatch(r"(\d{1,2})(?:st|nd|rd|th|\.)", text.value.casefold(), re.ASCII)
+    day = meant[1].lstrip("0") if meant and 1 <= int(meant[1]) <= 28 else _DAYS.get(text.value.casefold(), "")
     reader.context.report(
         text.span,
         "E30",
         f"{quoted(text.value)} is not a day that every month has",
         "it can be 1 to 28, or last",
-        "write  day: last" if text.value.casefold() in ("end", "the end", "ultimo") else "write one of these",
+        f"write  day: {day}" if day else "write one of these",
     )
     return None
+
+
+_DAYS = {
+    "end": "last", "the end": "last", "ultimo": "last", "the last": "last", "last day": "last",
+    "the last day": "last", "first": "1", "the first": "1", "first day": "1", "the first day": "1",
+}  # fmt: skip
 
 
 def _product(reader: MapReader) -> ProductStart | None:

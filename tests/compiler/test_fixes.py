@@ -309,3 +309,17 @@ def test_two_limits_of_one_date_are_two_conditions() -> None:
         "write\n         all:\n           - last_order_at: more than 30 days ago"
         "\n           - last_order_at: less than 90 days ago"
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "proposed"), [("first", "1"), ("the last day", "last"), ("15th", "15"), ("1.", "1")]
+)
+def test_the_day_of_a_month_is_a_number_or_the_last(written: str, proposed: str) -> None:
+    text = (
+        f"journey: welcome\nstart: {{every: month, day: {written}, at: 10:00}}\nagain: always\ngoal:\n"
+        "  event: order_placed\nsteps:\n  - send: welcome_hello\n"
+    )
+    [problem] = problems_of(text)
+    assert texts_to_write(problem) == [f"day: {proposed}"]
+    corrected, _, _ = applied(text, problem, f"day: {proposed}")
+    assert problems_of(corrected) == []
