@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from functools import lru_cache
@@ -297,9 +298,13 @@ def _forecast_problems(opened: Folder, catalogue: Catalogue) -> list[Problem]:
 
 
 def _untestable(wrong: frozenset[str], files: Mapping[str, JourneyFile]) -> frozenset[str]:
-    """Where config.yaml or a schema has errors, no story runs in the world that its author wrote."""
-    all_of_them = (file.span.file for file in files.values())
-    return wrong.union(all_of_them) if any(map(is_foundation, wrong)) else wrong
+    """Where config.yaml or a schema has errors, no story runs in the world that its author wrote; where a
+    segment has some, none of a journey that names it."""
+    if any(map(is_foundation, wrong)):
+        return wrong.union(file.span.file for file in files.values())
+    segments = [Path(file).stem for file in wrong if file.startswith("journeys/segments/")]
+    named = re.compile(rf"\b(?:{'|'.join(map(re.escape, segments))})\b") if segments else None
+    return wrong.union(file.span.file for file in files.values() if named and named.search(file.source))
 
 
 def _root(folder: Path) -> Path:

@@ -48,7 +48,9 @@ def failures(report: StoriesReport) -> list[Problem]:
             result.story.name.span,
             "E59",
             f'the story "{result.story.name.value}" fails',
-            render_rows(result.story.name.value, result.rows) if result.rows else _said(result.problems),
+            render_rows(result.story.name.value, result.rows, result.notes)
+            if result.rows
+            else _said(result.problems),
             f"mend the journey, or the story where it is meant so; `{command('test')}` shows the same",
             topic="story",
         )

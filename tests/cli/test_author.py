@@ -78,6 +78,55 @@ def test_a_failing_story_is_shown_line_by_line(small_shop: Shop, golden: Golden)
     golden("golden/test_unknown_path.txt", report(small_shop.run("test", "welcom")))
 
 
+def test_a_story_that_fails_says_what_kept_somebody_out_and_what_a_question_found(
+    small_shop: Shop, golden: Golden
+) -> None:
+    (small_shop.folder / "schemas/customer.yaml").write_text(
+        "attributes: {open_complaints: number}\nfacts: {orders_count: count of order_placed}\n",
+        encoding="utf-8",
+    )
+    journey = (small_shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    head, _, tests = journey.partition("\ntests:")
+    asked = head.replace(
+        "  - send: welcome_hello\n    id: welcome_reminder",
+        "  - if: {open_complaints: less than 1}\n    then:\n      - send: welcome_hello\n"
+        "        id: welcome_reminder",
+    )
+    small_shop.write("journeys/welcome.yaml", f"{asked}\ntests:{tests}")
+    golden("golden/test_failing_question.txt", report(small_shop.run("test")))
+    kept_out = head.replace("again:", "who: {open_complaints: 0}\nagain:")
+    small_shop.write("journeys/welcome.yaml", f"{kept_out}\ntests:{tests}")
+    golden("golden/test_failing_who.txt", report(small_shop.run("test")))
+    small_shop.write(
+        "journeys/welcome.yaml", f"{head}\ntests:{tests}".replace("12:00: subscribed", "12:00: cart_updated")
+    )
+    golden("golden/test_failing_start.txt", report(small_shop.run("test")))
+
+
+def test_a_mistake_in_another_file_is_one_line_of_a_check_of_one_journey(small_shop: Shop) -> None:
+    config = small_shop.folder / "config.yaml"
+    config.write_text(config.read_text(encoding="utf-8") + "nonsense: 1\n", encoding="utf-8")
+    checked = small_shop.run("check", "welcome")
+    assert "1 error in other files, the first in config.yaml:" in report(checked)
+    assert checked.code == 0
+    assert "in other files" not in report(small_shop.run("check"))
+
+
+def test_a_segment_with_a_mistake_is_told_once_and_not_for_each_story_that_names_it(small_shop: Shop) -> None:
+    segment = "segment: regulars\nabout: They came\nwho:\n  last_order_at: more than 90 days ago\n"
+    small_shop.write("journeys/segments/regulars.yaml", segment)
+    journey = (small_shop.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    small_shop.write(
+        "journeys/welcome.yaml",
+        journey.replace("12:00: subscribed", "12:00: enters regulars").replace(
+            "event: subscribed", "segment: regulars", 1
+        ),
+    )
+    assert "0 errors, 0 warnings. Stories: 2 passed, 0 failed" in report(small_shop.run("check"))
+    small_shop.write("journeys/segments/regulars.yaml", segment.replace("more than 90 days ago", "90 days"))
+    assert "1 error, 0 warnings. Stories: 0 passed, 0 failed" in report(small_shop.run("check"))
+
+
 def test_a_file_of_the_project_is_meant_where_the_caller_has_one_of_its_name(
     small_shop: Shop, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:

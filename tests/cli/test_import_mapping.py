@@ -238,6 +238,24 @@ def test_amounts_are_read_as_the_mapping_says_and_never_guessed(
         assert f"{body[4]['total']['amount']} {body[4]['total']['currency']}" == amount
 
 
+def test_a_file_of_which_every_row_was_refused_comes_again_with_another_mapping(
+    shop: Shop, tmp_path: Path
+) -> None:
+    rows, mapping = tmp_path / "people.csv", tmp_path / "people.yaml"
+    rows.write_text("id;Email;Birthday\nc1;anna@example.com;12.03.1990\n", encoding="utf-8")
+    words = ("import", str(rows), "--refused", str(tmp_path / "refused.csv"), "--format", "json")
+    without = json.loads(shop.run(*words).out)
+    assert (without["taken"], without["refused"]) == (0, 1)
+    mapping.write_text(
+        'file: {delimiter: ";", dates: day.month.year}\n'
+        "customers:\n  id: id\n  fields: {email: email, birthday: birthday}\n",
+        encoding="utf-8",
+    )
+    found = json.loads(shop.run(*words, "--mapping", str(mapping)).out)
+    assert (found["taken"], found["refused"], found["imported_before"]) == (1, 0, False)
+    assert json.loads(shop.run(*words, "--mapping", str(mapping)).out)["imported_before"] is True
+
+
 def test_mistakes_of_a_mapping_are_told_with_their_place(shop: Shop, golden: Golden) -> None:
     shop.write("p.csv", "Nr\n7\n")
     shop.write(

@@ -208,6 +208,13 @@ def test_what_does_not_fit_is_told_and_nothing_begins(shop: Shop, words: tuple[s
     assert "One-off" not in shop.run("status").out
 
 
+def test_a_template_that_is_not_published_yet_is_told_apart_from_one_that_is_not_there(shop: Shop) -> None:
+    shop.run("new", "template", "spring_news")
+    answer = shop.run("send", "spring_news", "--to", "everybody")
+    assert 'the template "spring_news" is not published yet' in answer.err
+    assert "deploy" in answer.err
+
+
 def test_its_journey_is_written_as_an_author_would() -> None:
     wish = one_off.OneOffRequest(
         "spring", "vip", "marketing", "order_placed", ("email", "sms"), "4 hours", "2026-11-27 10:00"

@@ -12,6 +12,7 @@ import typer
 from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.authoring.selection import chosen
 from engine.cli.output import CheckFormat, say_block, say_json, say_plain
+from engine.invocation import command
 from engine.problem import Problem, render_github, render_problems, to_json
 
 if TYPE_CHECKING:
@@ -54,6 +55,7 @@ def check(
         found += told_in_vain(judged, OF_STORE.__contains__)
     problems = in_order(problem for problem in found if wanted(problem.span.file))
     accepted = [each for each in (*project.accepted, *judged.accepted) if wanted(each.problem.span.file)]
+    elsewhere = in_order(each for each in found if each.is_error and not wanted(each.span.file))
     report = run_sound_stories(project, found, wanted)
     journeys = sum(is_journey(file) and wanted(file) for file in project.sources)
     learned = _learned(project, wanted)
@@ -62,7 +64,7 @@ def check(
         for problem in (*problems, *failures(report)):
             say_plain(render_github(placed(problem, within)))
     else:
-        _print(form, problems, accepted, project.sources, report, journeys, learned)
+        _print(form, problems, accepted, project.sources, report, journeys, learned, elsewhere)
     if any(problem.is_error for problem in problems) or report.failed:
         raise typer.Exit(PROBLEMS)
 
@@ -96,6 +98,7 @@ def _print(
     report: StoriesReport,
     journeys: int,
     learned: Sequence[LearnedValue],
+    elsewhere: Sequence[Problem],
 ) -> None:
     from engine.simulate.stories.story_report import render_failures, to_data
 
@@ -110,6 +113,8 @@ def _print(
                 {"file": value.file, "line": value.line, "found": value.found, "why": value.why}
                 for value in learned
             ]
+        if elsewhere:
+            data["elsewhere"] = [to_json(problem) for problem in elsewhere]
         say_json(data)
         return
     for block in (render_problems(problems, sources), render_failures(report, sources)):
@@ -120,6 +125,13 @@ def _print(
     # W50 is about such a comment itself
     if code := next((each.code for each in problems if not each.is_error and each.code != "W50"), None):
         say_plain(f"A warning that is meant so takes a comment above its line:  # accepted {code}: why")
+    if elsewhere:
+        # what was asked about may depend on it, and some stories could not run for it
+        first = elsewhere[0]
+        say_plain(
+            f"{_count(len(elsewhere), 'error')} in other files, the first in "
+            f"{first.span.file}:{first.span.line}: {first.what}. `{command('check')}` shows all"
+        )
     say_block(summary(problems, report, journeys, len(accepted)))
 
 

@@ -107,4 +107,5 @@ def _summary(done: _Done, *, check: bool) -> str:
     files = "1 file" if done.looked_at == 1 else f"{done.looked_at} files"
     if not done.changed:
         return f"{files}, all in canonical form" if not done.unreadable else f"{files} looked at"
-    return f"{files}, {len(done.changed)} {'would change' if check else 'changed'}"
+    after = f"would change: `{command('fmt')}` writes them" if check else "changed"
+    return f"{files}, {len(done.changed)} {after}"

@@ -30,10 +30,12 @@ class ImportProgress:
     @classmethod
     def begun(cls, known: ImportProgress | None, now: Instant, *, again: bool) -> ImportProgress:
         """How far a file is done that is imported now: where the last import of it stopped, else not at all.
-        `again`: one that is done begins once more."""
+        `again`: one that is done begins once more, as does one of which every row was refused: nothing of it
+        counts yet, and the mapping or the options were wrong."""
         if known is None:
             return cls(now)
-        return cls(now, round=known.round + 1) if known.done and again else known
+        is_taken = known.taken + known.duplicates > 0
+        return cls(now, round=known.round + 1) if known.done and (again or not is_taken) else known
 
 
 def load_progress(conn: Connection, file_hash: str) -> ImportProgress | None:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import datetime as dt
+import glob
 import re
 import sys
 from dataclasses import replace
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -91,7 +93,7 @@ def send(
                 _length(next_after), _moment(at), code, _length(valid) if code else "", against,
                 share if against else 50, holdout,
             )  # fmt: skip
-            project, request, name, plan = _look(conn, wanted, now, again=again)
+            project, request, name, plan = _look(conn, wanted, now, session.folder, again=again)
         # shown with --yes, too
         if form is Format.json:
             say_json(_data(name, request, plan))
@@ -112,7 +114,7 @@ def send(
 
 
 def _look(
-    conn: Connection, request: OneOffRequest, now: Instant, *, again: bool
+    conn: Connection, request: OneOffRequest, now: Instant, folder: Path, *, again: bool
 ) -> tuple[Project, OneOffRequest, str, OneOffPlan]:
     """What would be sent; nothing is changed. Raises UsageError, AuthorError for what does not fit."""
     from engine.runtime.publish import one_off
@@ -134,6 +136,10 @@ def _look(
         ("code pool", request.code, [*project.config.codes, *project.config.offers]),
     ):
         if wanted and wanted not in there:
+            if what == "template" and any((folder / "templates").glob(f"{glob.escape(wanted)}.*")):
+                raise UsageError(
+                    f'the template "{wanted}" is not published yet:', f"publish it with  {command('deploy')}"
+                )
             raise UsageError(
                 f'there is no {what} "{wanted}" in what is published:',
                 did_you_mean(wanted, there, f"there are: {', '.join(sorted(there)) or 'none'}"),

@@ -34,7 +34,7 @@ from engine.language.wording import quoted
 from engine.problem import Problem, did_you_mean, in_order
 from engine.simulate.decider import Decider
 from engine.simulate.stories.ledger_rows import ledger_lines
-from engine.simulate.stories.story_lines import ComparedRow, TraceLine, compare, passed, words_for
+from engine.simulate.stories.story_lines import ComparedRow, TraceLine, compare, note_for, passed, words_for
 from engine.simulate.stories.story_setup import (
     StorySetup,
     build_setup,
@@ -52,18 +52,23 @@ meant."""
 AFTERWARDS = 90 * DAY
 """How long a story is watched after its last line."""
 
+MOST_NOTES = 10
+"""Lines that explain a story that fails; a journey with more questions is told by its first ones."""
+
 MOST_WAKES = 20_000
 """Journeys always move forward; one that does not is a defect of ours and must not hang the tests."""
 
 
 @dataclass(frozen=True, slots=True)
 class StoryResult:
-    """What became of one story. `reached`: ids of the steps that it walked through."""
+    """What became of one story. `reached`: ids of the steps that it walked through. `notes`: why somebody did
+    not enter, and what questions found, for one that failed."""
 
     story: Story
     rows: tuple[ComparedRow, ...]
     problems: tuple[Problem, ...]
     reached: frozenset[str]
+    notes: tuple[str, ...] = ()
 
     @property
     def passed(self) -> bool:
@@ -86,7 +91,18 @@ def run_story(
     if causes := [problem for problem in words.problems if problem.code not in _OF_MOMENTS]:
         return StoryResult(story, (), tuple(in_order(causes)), frozenset(teller.reached))
     rows = compare(expected, teller.happened, of_ledger=of_ledger)
-    return StoryResult(story, rows, tuple(in_order(words.problems)), frozenset(teller.reached))
+    return StoryResult(
+        story, rows, tuple(in_order(words.problems)), frozenset(teller.reached), _notes(teller, rows)
+    )
+
+
+def _notes(teller: _Teller, rows: tuple[ComparedRow, ...]) -> tuple[str, ...]:
+    """Only where something is missing: what came unasked says itself what it is."""
+    if all(row.mark != "-" for row in rows):
+        return ()
+    if not teller.happened and not teller.notes:
+        return ("nobody enters: no line of this story starts the journey",)
+    return tuple(dict.fromkeys(f"{note.label}: {note.text}" for note in teller.notes))[:MOST_NOTES]
 
 
 def _label(stage: StorySetup, at: Instant, text: str) -> TraceLine:
@@ -102,6 +118,7 @@ class _Teller:
     journeys: Journeys  # of the whole project
     project: ProjectContext
     happened: list[TraceLine] = field(default_factory=list)
+    notes: list[TraceLine] = field(default_factory=list)
     reached: set[str] = field(default_factory=set)
     sent: dict[str, tuple[str, str]] = field(default_factory=dict)  # template -> key, enrollment
     templates: dict[str, str] = field(default_factory=dict)  # key -> template
@@ -301,6 +318,8 @@ class _Teller:
             line = words_for(trace, self.stage.journey, self.stage.journeys.attributes)
             if line is not None:
                 self.happened.append(_label(self.stage, now, line))
+            elif trace.journey == self.stage.journey.name and (note := note_for(trace)) is not None:
+                self.notes.append(_label(self.stage, now, note))
         if run is None:
             return
         for parts in run.sent.values():

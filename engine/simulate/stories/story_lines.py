@@ -60,6 +60,21 @@ def words_for(trace: Trace, journey: Journey, attributes: Mapping[str, Type]) ->
     return (form.says_of_list if of_list else form.says).format(subject=trace.subject, detail=detail)
 
 
+def note_for(trace: Trace) -> str | None:
+    """What a story does not list and explains one that fails: why somebody did not enter, and what a question
+    found."""
+    read = ", ".join(f"{name} {value}" for name, value in trace.read)
+    behind = f" ({read})" if read else ""
+    match trace.kind:
+        case "ignored":
+            why = "`who` does not fit" if trace.detail == "who" else trace.detail
+            return f"does not enter: {why}{behind}"
+        case "asked":
+            return f"asked: {trace.subject} -> {trace.detail}{behind}"
+        case _:
+            return None
+
+
 Mark = Literal["=", "-", "+"]
 
 

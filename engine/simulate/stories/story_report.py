@@ -127,20 +127,22 @@ def _story(result: StoryResult, sources: Mapping[str, str]) -> str:
     name = result.story.name.value
     if result.passed:
         return f"ok    {name}"
-    lines = [render_rows(name, result.rows) if result.rows else f"ERROR {name}"]
+    lines = [render_rows(name, result.rows, result.notes) if result.rows else f"ERROR {name}"]
     if result.problems:
         lines.append(render_problems(result.problems, sources))
     return "\n".join(lines)
 
 
-def render_rows(name: str, rows: Sequence[ComparedRow]) -> str:
-    """The story in three columns: when, expected, happened; `-` did not happen, `+` was not expected."""
+def render_rows(name: str, rows: Sequence[ComparedRow], notes: Sequence[str] = ()) -> str:
+    """The story in three columns: when, expected, happened; `-` did not happen, `+` was not expected. Below
+    it what explains the difference."""
     when = max([len("when"), *(len(row.at.label) for row in rows)]) + 3
     wide = max([len("expected"), *(len(row.expected) for row in rows)]) + 4
     lines = [f"FAIL  {name}", f"     {'when':<{when}}{'expected':<{wide}}happened"]
     lines += [
         f"  {row.mark}  {row.at.label:<{when}}{row.expected:<{wide}}{row.happened}".rstrip() for row in rows
     ]
+    lines += [f"     {note}" for note in notes]
     return "\n".join(lines)
 
 
@@ -186,5 +188,6 @@ def _result(result: StoryResult) -> dict[str, Any]:
         "line": result.story.span.line,
         "passed": result.passed,
         "rows": rows,
+        "notes": list(result.notes),
         "problems": [to_json(problem) for problem in result.problems],
     }
