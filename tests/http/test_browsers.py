@@ -135,12 +135,12 @@ def test_with_the_proof_of_the_shops_server_visitor_and_customer_are_one(
 ) -> None:
     visitor, customer = str(uuid4()), f"c-{uuid4().hex}"
     page.post("/v1/track", json={"anonymousId": visitor, "event": "Site Visited"})
-    traits = {"email": f"{customer}@example.com", "consent": {"email": "given"}}
+    traits = {"email": f"{customer}@example.com", "consent": {"email": "given"}, "consent.email": "given"}
     call = {
         "userId": customer, "anonymousId": visitor, "traits": traits, "context": {"proof": proof(customer)},
     }  # fmt: skip
     answer = page.post("/v1/identify", json=call).json()
-    assert [item["field"] for item in answer["refused"]] == ["traits.consent"]
+    assert [item["field"] for item in answer["refused"]] == ["traits.consent", "traits.consent.email"]
     wait_for(daemon, customer, "site_visited")
     with daemon.store() as store, store.read() as conn:
         assert addressees.find(conn, 0, [customer])[customer].addresses["email"] == f"{customer}@example.com"

@@ -119,6 +119,10 @@ def test_a_wrong_field_takes_neither_the_withdrawal_nor_the_other_fields_along(
         {"email": False},
         {"email": "unsubscribed", "push": "what"},
         "withdrawn",
+        {"E-Mail": "withdrawn"},
+        {"email": {"marketing": "withdrawn", "stories": 5}},
+        {"email": {"stories": "given", "marketing": {"state": "opted out", "when": 5}}},
+        {"email.marketing": "withdrawn"},
     ],
 )
 @pytest.mark.parametrize("beside", [{}, {"email": "no address", "tier": 5, "x\x07y": 1, "a": "\x00"}])
@@ -134,6 +138,26 @@ def test_a_withdrawal_counts_whatever_else_is_wrong(
     with shop.store.read() as conn:
         for who in ("anna", "berta"):
             assert consents.current(conn, who)["email", "marketing"] == "withdrawn"
+
+
+@pytest.mark.parametrize("name", ["consent.email", "consent.email.marketing", "consent.e-mail"])
+def test_a_withdrawal_counts_under_one_level_of_names(shop: WebShop, sender: Sender, name: str) -> None:
+    sender.put("/customers/anna", {"tier": "silver", name: "withdrawn"})
+    sender.batch({"type": "identify", "userId": "berta", "traits": {"tier": "silver", name: "unsubscribed"}})
+    shop.shop.run()
+    with shop.store.read() as conn:
+        for who in ("anna", "berta"):
+            assert consents.current(conn, who)["email", "marketing"] == "withdrawn"
+            assert name not in addressees.find(conn, 0, [who])[who].values
+
+
+def test_a_consent_of_each_purpose_is_read_by_itself(shop: WebShop, sender: Sender) -> None:
+    answer = sender.put(
+        "/customers/anna", {"consent": {"email": {"marketing": "given", "stories": "asked", "x": "given"}}}
+    )
+    assert places(answer) == [(0, "consent.email.purpose")]
+    (change,) = waiting(shop, "anna")
+    assert change.consents == {("email", "marketing"): "given", ("email", "stories"): "asked"}
 
 
 def test_a_yes_that_nobody_can_read_is_no_yes(shop: WebShop, sender: Sender) -> None:

@@ -144,10 +144,12 @@ def date(raw: object) -> dt.date:
 def _written_day(raw: object) -> dt.date | None:
     """The day that stands in a date or a moment, whatever its offset: who writes a birthday as
     `1990-03-12T00:00:00+02:00` means the twelfth."""
-    if type(raw) is not str or not _MOMENT.fullmatch(raw):
+    # A form or a spreadsheet leaves blanks around it.
+    written = raw.strip() if type(raw) is str else ""
+    if not _MOMENT.fullmatch(written):
         return None
     try:
-        return dt.date.fromisoformat(raw[:10])
+        return dt.date.fromisoformat(written[:10])
     except ValueError:
         return None
 
@@ -155,6 +157,7 @@ def _written_day(raw: object) -> dt.date | None:
 def time(raw: object) -> int:
     """ISO 8601 with its offset (none: UTC), or seconds or milliseconds since 1970, as a number or its
     digits."""
+    raw = raw.strip() if type(raw) is str else raw
     if type(raw) is str and _MOMENT.fullmatch(raw):
         moment = parse_instant(raw.replace(",", ".").replace(" UTC", "Z"))
         if moment is None:
@@ -172,9 +175,10 @@ def birthday(raw: object) -> Birthday:
     written = _written_day(raw)
     if written is not None:
         return Birthday(written.month, written.day, written.year)
-    if isinstance(raw, str) and _BIRTHDAY.fullmatch(raw):
-        year = raw[:4] if len(raw) == 10 else ""
-        month, day = int(raw[-5:-3]), int(raw[-2:])
+    said = raw.strip() if isinstance(raw, str) else ""
+    if _BIRTHDAY.fullmatch(said):
+        year = said[:4] if len(said) == 10 else ""
+        month, day = int(said[-5:-3]), int(said[-2:])
         try:
             dt.date(int(year) if year else 2000, month, day)
         except ValueError as wrong:

@@ -119,11 +119,13 @@ def _without_claims(
     )
     traits, context = call.get("traits"), call.get("context")
     if isinstance(traits, Mapping):
-        call["traits"] = {name: value for name, value in traits.items() if name.casefold() not in not_said}
+        # What stands before the dot: `consent.email` is said of a consent too.
+        claims = {name for name in traits if name.casefold().partition(".")[0] in not_said}
+        call["traits"] = {name: value for name, value in traits.items() if name not in claims}
         left_out += [
             RefusedItem(place, f"traits.{name}"[:200], "a browser may not say this; the shop's server may")
             for name in traits
-            if name.casefold() in not_said
+            if name in claims
         ]
     if isinstance(context, Mapping):
         # The proof is not kept; a push token is an address.

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.http.intake.strict_json import MAX_NODES, unstorable, without_unstorable
+from engine.runtime.intake.consent_reading import take_consent
 from engine.runtime.intake.items import (
     CustomerItem,
     EventItem,
@@ -122,7 +123,7 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] |
     # ids are no attributes
     for name in _VISITOR:
         attributes.pop(name, None)
-    addresses, consent = attributes.pop("addresses", None) or {}, attributes.pop("consent", None)
+    addresses, consent = attributes.pop("addresses", None) or {}, take_consent(attributes)
     if not isinstance(addresses, dict):
         dropped.append(_wrong_addresses("addresses"))
         addresses = {}

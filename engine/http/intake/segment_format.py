@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.http.intake.strict_json import without_unstorable
+from engine.runtime.intake.consent_reading import take_consent
 from engine.runtime.intake.items import (
     AliasItem,
     CustomerItem,
@@ -193,7 +194,7 @@ def _identify(
     call: dict[str, Any], who: str, item: int, skew: int, history: bool, dropped: tuple[RefusedItem, ...]
 ) -> list[Item] | RefusedItem:
     traits = dict(call.get("traits") or {})
-    consent = traits.pop("consent", None)
+    consent = take_consent(traits)
     attributes = {
         # A name that nobody can see is refused under the name that it has.
         _TRAITS.get(name, name if name.islower() or not name.isprintable() else normal_name(name)): value

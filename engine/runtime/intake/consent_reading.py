@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from engine.runtime.intake.contact import channels_of
@@ -16,8 +16,22 @@ _NO = frozenset(
 """Other words for a withdrawal. There are none for `given`: a yes that was guessed is a letter to somebody
 who did not ask for it, a no that was guessed costs a letter."""
 
+_FLAT = "consent."
+"""Before the channel, where a sender has one level of names: `consent.email`."""
+
 _LONGEST = 2_000
 _PROOF = ("when", "where", "text")
+_ABOUT = frozenset(("state", "purpose", *_PROOF))
+
+
+def take_consent(values: dict[str, Any]) -> Any:
+    """Takes what is said of consents out of the values of a customer: as one object, or as `consent.email`
+    beside them."""
+    said = values.pop("consent", None)
+    flat = {name[len(_FLAT) :]: values.pop(name) for name in list(values) if name.startswith(_FLAT)}
+    if not flat or _state(said) == "withdrawn":
+        return said
+    return {**flat, **said} if isinstance(said, dict) else flat
 
 
 def read_consents(
@@ -47,9 +61,15 @@ def read_consents(
 def _of_channel(
     name: str, said: Any, item: int, channels: Collection[str], purposes: Collection[str]
 ) -> Iterator[ConsentGiven | RefusedItem]:
-    proof: Mapping[str, Any] = said if isinstance(said, dict) else {"state": said}
+    by_purpose = _by_purpose(name, said, channels)
+    if by_purpose:
+        for channel, purpose, word in by_purpose:
+            proof = word if isinstance(word, dict) else {"state": word}
+            yield from _of_channel(channel, {**proof, "purpose": purpose}, item, channels, purposes)
+        return
+    proof = said if isinstance(said, dict) else {"state": said}
     path, state = f"consent.{name}", _state(proof.get("state"))
-    own = name.strip().casefold()
+    own = _channel(name)
     reached = [own] if own in channels else channels_of(own, channels)
     # `phone` is a number and not a channel: who takes back a consent for it means all that ring there
     if not reached or (own not in channels and state != "withdrawn"):
@@ -68,6 +88,20 @@ def _of_channel(
     for channel in reached:
         for purpose in named:
             yield ConsentGiven(channel, state, purpose, **words)
+
+
+def _by_purpose(name: str, said: Any, channels: Collection[str]) -> list[tuple[str, str, Any]]:
+    """Channel, purpose and word, where each purpose has a word of its own (`{"email": {"news": "withdrawn"}}`
+    or `consent.email.news`). Empty: it has one for all."""
+    if isinstance(said, dict) and "state" not in said:
+        return [(name, str(purpose), word) for purpose, word in said.items() if purpose not in _ABOUT]
+    channel, dot, purpose = name.partition(".")
+    return [(channel, purpose, said)] if dot and _channel(channel) in channels else []
+
+
+def _channel(name: str) -> str:
+    own = name.strip().casefold()
+    return "email" if own == "e-mail" else own
 
 
 def _state(said: Any) -> str | None:
