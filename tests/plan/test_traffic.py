@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.changes.replay_comparison import cost_line, digits_apart
+from engine.cli.changes.replay_comparison import cost_line, told_apart
 from engine.cli.changes.traffic import cannot_know, daily_rows
 from engine.core.timing.frequency_caps import window_start
 from engine.plan.traffic import Traffic, traffic
@@ -228,13 +228,23 @@ def test_a_small_difference_in_cost_is_told_with_as_many_digits_as_show_it(
 
 
 @pytest.mark.parametrize(
-    ("before", "after", "digits"),
-    [(1.0, 1.0, 1), (1.0, 2.0, 1), (0.04, 0.06, 2), (1.0001, 1.0002, 4), (1.0, 1.0 + 1e-9, 6)],
+    ("before", "after", "told"),
+    [
+        ("1", "1", "1.0 1.0 +0.0"),
+        ("1", "2", "1.0 2.0 +1.0"),
+        ("0.04", "0.06", "0.04 0.06 +0.02"),
+        ("1.0001", "1.0002", "1.0001 1.0002 +0.0001"),
+        ("0.049", "0.051", "0.049 0.051 +0.002"),
+        ("1", "1.000000001", "1.000000 1.000000 +0.000000"),
+        ("1234.44", "1236.46", "1,234.4 1,236.5 +2.1"),
+        ("0.36", "0.14", "0.4 0.1 -0.3"),
+    ],
 )
-def test_two_numbers_and_their_difference_have_as_many_digits_as_show_them(
-    before: float, after: float, digits: int
-) -> None:
-    assert digits_apart(before, after, 1) == digits
+def test_a_difference_is_that_of_the_numbers_that_are_shown(before: str, after: str, told: str) -> None:
+    """With as many digits as show it, and no rest that somebody who counts it out has to look for."""
+    for number in (float, Decimal):
+        row = told_apart(number(before), number(after), 1)
+        assert f"{row.before} {row.after} {row.difference}" == told
 
 
 def test_a_sample_says_which_facts_it_found_by_itself(tmp_path: Path, events: Path) -> None:

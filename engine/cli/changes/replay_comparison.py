@@ -7,7 +7,7 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import TYPE_CHECKING, TypeVar
+from typing import TYPE_CHECKING
 
 from engine.cli.output import counted, say, say_head, say_plain, say_rows
 from engine.invocation import command
@@ -20,8 +20,6 @@ if TYPE_CHECKING:
         ReplayComparison,
         TimelineEvent,
     )
-
-Number = TypeVar("Number", float, Decimal)
 
 MOST_DIGITS = 6
 """Behind the point of a cost."""
@@ -117,21 +115,31 @@ def cost_line(journey: JourneyComparison, currency: str) -> tuple[str, str, str,
     before, after = Decimal(journey.cost_before), Decimal(journey.cost_after)
     if not before and not after:
         return None
-    digits = digits_apart(before, after, 2)
-    amounts = f"{before:,.{digits}f}", f"{after:,.{digits}f}", f"{after - before:+,.{digits}f}"
-    return f"cost in {currency}", *amounts
+    told = told_apart(before, after, 2)
+    return f"cost in {currency}", told.before, told.after, told.difference
 
 
-def digits_apart(before: Number, after: Number, least: int) -> int:
-    """So many digits behind the point, no more than a cost has, that two numbers that differ read
-    differently, and their difference is not told as nothing."""
-    digits, difference = least, after - before
-    while digits < MOST_DIGITS and before != after:
-        shown, then = f"{before:.{digits}f}", f"{after:.{digits}f}"
-        if shown != then and round(difference, digits):
-            break
+@dataclass(frozen=True, slots=True)
+class ToldApart:
+    """Two numbers in a row of a table, and their difference, each with so many `digits` behind the point."""
+
+    before: str
+    after: str
+    difference: str
+    digits: int
+
+
+def told_apart(before: float | Decimal, after: float | Decimal, least: int) -> ToldApart:
+    """With so many digits behind the point, no more than a cost has, that two numbers that differ read
+    differently, and their difference is not told as nothing. The difference is that of the numbers as they
+    are shown: whoever counts it out finds the same."""
+    first, second, digits = Decimal(str(before)), Decimal(str(after)), least
+    while True:
+        was, is_now = round(first, digits), round(second, digits)
+        if digits == MOST_DIGITS or first == second or (was != is_now and round(second - first, digits)):
+            difference = f"{is_now - was:+,.{digits}f}"
+            return ToldApart(f"{was:,.{digits}f}", f"{is_now:,.{digits}f}", difference, digits)
         digits += 1
-    return digits
 
 
 def count_lines(journey: JourneyComparison) -> Iterator[tuple[str, ComparedCount]]:

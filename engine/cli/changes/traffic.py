@@ -6,12 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.cli.changes.replay_comparison import aligned, digits_apart
+from engine.cli.changes.replay_comparison import aligned, told_apart
 from engine.cli.output import counted, say_head, say_plain, say_rows
 
 if TYPE_CHECKING:
     from engine.plan.difference import ProjectDiff
-    from engine.plan.traffic import DailyCost, DailyCount, JourneyTraffic, Traffic
+    from engine.plan.traffic import DailyCount, JourneyTraffic, Traffic
     from engine.runtime.publish.planning import ComingDeployment
     from engine.runtime.publish.recent_events import RecentEvents
     from engine.simulate.replay.competition import CapCompetition
@@ -82,7 +82,10 @@ def daily_rows(traffic: Traffic, currency: str) -> Iterator[tuple[str, str, str,
                 yield from _differing(f"{journey.journey}: {what}", count)
     for channel, count in traffic.messages.items():
         yield from _differing(f"all journeys: {channel}", count)
-    yield from _cost(f"all journeys: cost in {currency}", traffic.cost)
+    cost = traffic.cost
+    if cost.before != cost.after:
+        told = told_apart(cost.before, cost.after, 2)
+        yield f"all journeys: cost in {currency}", told.before, told.after, told.difference
 
 
 def entries(traffic: Traffic) -> Iterator[str]:
@@ -158,15 +161,6 @@ def _some(names: list[str]) -> str:
 
 def _differing(words: str, count: DailyCount) -> Iterator[tuple[str, str, str, str]]:
     if count.before != count.after:
-        digits = digits_apart(count.before, count.after, 1)
-        margin = f" ± {count.margin:,.{digits}f}" if count.margin else ""
-        yield (
-            words, f"{count.before:,.{digits}f}", f"{count.after:,.{digits}f}",
-            f"{count.after - count.before:+,.{digits}f}{margin}",
-        )  # fmt: skip
-
-
-def _cost(words: str, cost: DailyCost) -> Iterator[tuple[str, str, str, str]]:
-    if cost.before != cost.after:
-        before, after, digits = cost.before, cost.after, digits_apart(cost.before, cost.after, 2)
-        yield words, f"{before:,.{digits}f}", f"{after:,.{digits}f}", f"{after - before:+,.{digits}f}"
+        told = told_apart(count.before, count.after, 1)
+        margin = f" ± {count.margin:,.{told.digits}f}" if count.margin else ""
+        yield words, told.before, told.after, f"{told.difference}{margin}"
