@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from itertools import groupby
 from typing import NamedTuple
@@ -72,6 +72,33 @@ class SubjectDiff:
     affects: tuple[Affected, ...]
     changes: tuple[Difference, ...]
     folded: tuple[Difference, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class AlikeSubjects:
+    """Subjects of one kind that differ in the same words: the first, and the names of all of them."""
+
+    first: SubjectDiff
+    names: tuple[str, ...]
+
+    def words(self, most: int) -> str:
+        """`message hello, thanks and 41 more`, with so many names."""
+        more = f" and {len(self.names) - most} more" if len(self.names) > most else ""
+        return f"{self.first.kind} {', '.join(self.names[:most])}{more}"
+
+
+def alike(subjects: Iterable[SubjectDiff]) -> list[AlikeSubjects]:
+    """Subjects with those beside them that differ in the same way, in the order of the first ones: what a
+    setting changes in every message is told once."""
+    groups: dict[object, list[SubjectDiff]] = {}
+    for subject in subjects:
+        # Where a difference stands is another place in each file
+        changes, folded = (
+            tuple(replace(each, place=None) for each in differences)
+            for differences in (subject.changes, subject.folded)
+        )
+        groups.setdefault((subject.kind, changes, folded), []).append(subject)
+    return [AlikeSubjects(group[0], tuple(each.name for each in group)) for group in groups.values()]
 
 
 def subject_diff(

@@ -28,23 +28,28 @@ def message_diffs(
     templates = sorted({written.template for written in (*before, *now)})
     for template in templates:
         mine = sorted({written for written in (*before, *now) if written.template == template})
-        changes = (
-            change for written in mine for change in _changes(written, before.get(written), now.get(written))
-        )
+        changes: list[Difference] = []
+        # What changes in the same way in several languages, as the sender does, is told once
+        languages: dict[tuple[str, str, tuple[ChangedLine, ...]], list[str]] = {}
+        for written in mine:
+            was, is_now = before.get(written), now.get(written)
+            if was is not None and is_now is not None:
+                lines = tuple(changed_lines(was, is_now))
+                languages.setdefault((written.channel, written.variant, lines), []).append(written.language)
+                continue
+            which = f"{written.channel} {written.language}{written.variant}"
+            if was is None:
+                changes.append(Difference(Sign.ADDED, f"{which} is written", Affected.MESSAGES, _RULE))
+            else:
+                words = f"{which} is not written any more"
+                changes.append(Difference(Sign.REMOVED, words, Affected.MESSAGES))
+        changes += [
+            Difference(sign, f"{channel} {', '.join(some)}{variant}: {line}", Affected.MESSAGES, _RULE)
+            for (channel, variant, lines), some in languages.items()
+            for sign, line in lines
+        ]
         if (diff := subject_diff("message", template, files.get(mine[0], ""), changes)) is not None:
             yield diff
-
-
-def _changes(written: Written, before: str | None, now: str | None) -> Iterator[Difference]:
-    which = f"{written.channel} {written.language}{written.variant}"
-    if before is None or now is None:
-        sign, words = (
-            (Sign.ADDED, "is written") if now is not None else (Sign.REMOVED, "is not written any more")
-        )
-        yield Difference(sign, f"{which} {words}", Affected.MESSAGES, _RULE if now is not None else "")
-        return
-    for sign, line in changed_lines(before, now):
-        yield Difference(sign, f"{which}: {line}", Affected.MESSAGES, _RULE)
 
 
 class ChangedLine(NamedTuple):

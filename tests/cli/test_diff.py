@@ -162,6 +162,27 @@ def test_a_code_that_is_chosen_by_a_fact_that_is_gone_ends_no_comparison(shop: S
     assert "facts.total_spent" in said.out
 
 
+def test_what_a_setting_changes_in_every_message_is_told_once(shop: Shop) -> None:
+    mail = (shop.folder / "templates/welcome_hello.email.mjml").read_text(encoding="utf-8")
+    for name in ("news.email", "news.email.de", *(f"note_{number:02}.email" for number in range(14))):
+        shop.write(f"templates/{name}.mjml", mail)
+    git(shop.folder, "add", ".")
+    git(shop.folder, "commit", "-m", "more messages")
+    replace(shop, "config.yaml", "hello@shop.example", "hi@shop.example")
+    said = shop.run("diff", "HEAD").out
+    assert said.count("hi@shop.example") == 3, "the setting, messages in one language, messages in two"
+    assert "message news: changes messages\n  - email de, en: My Shop <hello@" in said
+    twelve = ", ".join(f"note_{number:02}" for number in range(12))
+    assert f"message {twelve} and 3 more: changes messages\n  - email en: My Shop <hello@" in said
+    told = json.loads(shop.run("diff", "HEAD", "--format", "json").out)["subjects"]
+    assert [each["name"] for each in told if each["kind"] == "message"][-1] == "welcome_hello"
+    assert len(told) == 17, "programs hear of each by itself"
+    comment = shop.run("review").out
+    before, _, folds = comment.partition("<details>")
+    assert "**message note\\_00, note\\_01, note\\_02 and 12 more** (messages)\n\n- `-` email en: " in before
+    assert "note\\_13, welcome\\_hello** (messages)" in folds, "all names stand in the fold"
+
+
 def test_a_setting_that_no_message_shows_changes_none(shop: Shop) -> None:
     with_code(shop)
     replace(shop, "config.yaml", "quiet: 21:00-09:00", "quiet: 22:00-08:00")

@@ -15,6 +15,9 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from engine.plan.difference import Affected, Difference, ProjectDiff
 
+MOST_NAMES = 12
+"""Of things that change in the same way."""
+
 _COLOURS = {"+": "green", "-": "red", "~": "yellow", ">": "cyan"}
 
 
@@ -93,11 +96,14 @@ def base_commit(folder: Path, revision: str) -> str:
 
 def tell_diff(answer: ProjectDiff, against: str) -> None:
     """The differences for people. `against`: the version that they are compared with."""
+    from engine.plan.difference import alike
+
     if not answer.subjects and not answer.unread:
         say_plain(f"nothing changes against {against}")
         return
-    for subject in answer.subjects:
-        say_head(f"{subject.kind} {subject.name}: {_affects(subject.affects)}")
+    for group in alike(answer.subjects):
+        subject = group.first
+        say_head(f"{group.words(MOST_NAMES)}: {_affects(subject.affects)}")
         _lines(subject.changes)
         if subject.folded:
             say("  [dim]moved or renamed[/]")

@@ -33,7 +33,7 @@ from engine.cli.changes.traffic import (
 )
 from engine.cli.output import counted
 from engine.errors import PerennialError
-from engine.plan.difference import with_rules
+from engine.plan.difference import alike, with_rules
 from engine.plan.traffic import about_first, traffic
 from engine.problem import in_order, plain_fix
 from engine.values import parse_instant
@@ -42,7 +42,7 @@ from engine.visible import visible
 if TYPE_CHECKING:
     from engine.cli.changes.pictures.folder import PicturesMade
     from engine.language.acceptance import AcceptedWarning
-    from engine.plan.difference import Difference, ProjectDiff, SubjectDiff
+    from engine.plan.difference import AlikeSubjects, Difference, ProjectDiff, SubjectDiff
     from engine.plan.in_flight import DeploymentPlan
     from engine.plan.traffic import Traffic
     from engine.problem import Problem
@@ -55,8 +55,9 @@ LARGEST = 65_000
 MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES, MOST_SETTINGS = 14, 3, 6, 9, 4, 3
 """Lines of a part before the folds, so that they are at most 60 in all."""
 
-MANY_SUBJECTS, MOST_NAMES = 4, 12
-"""Of more journeys and the like than these the names come first, so many of those that affect one group."""
+MANY_SUBJECTS, MOST_NAMES, MOST_ALIKE = 4, 12, 3
+"""Of more journeys and the like than these the names come first, so many of those that affect one group; and
+so many names of what changes in the same way."""
 
 PLACE_HEAD = ("people", "journey", "rest at", "what becomes of them")
 
@@ -210,7 +211,7 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
     yield mark(change.within)
     yield f"**{_safe(verdict(change))}**\n"
     subjects = change.differences.subjects
-    lines = [line for subject in subjects for line in _subject(subject)]
+    lines = [line for group in alike(subjects) for line in _alike(group, MOST_ALIKE)]
     lines += [
         f"- `{_code(each.file)}` cannot be compared: {_safe(each.why)}" for each in change.differences.unread
     ]
@@ -243,9 +244,11 @@ def _pictures(made: PicturesMade) -> str:
     return f"{many[0]} and {many[1]} side by side in `{_code(place)}`"
 
 
-def _subject(subject: SubjectDiff) -> Iterator[str]:
+def _alike(group: AlikeSubjects, most: int) -> Iterator[str]:
+    """What changes in the same way, with so many names."""
+    subject = group.first
     affects = ", ".join(str(who) for who in subject.affects)
-    yield f"**{_safe(f'{subject.kind} {subject.name}')}** ({_safe(affects)})"
+    yield f"**{', '.join(map(_safe, group.words(most).split(', ')))}** ({_safe(affects)})"
     for change, rule in with_rules(subject.changes):
         yield _change(change, rule)
     if subject.folded:
@@ -401,8 +404,10 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 
 
 def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
-    lines = [line for subject in change.differences.subjects for line in _subject(subject)]
-    if (whole := _cut(lines, None, "")) != _cut(lines, MOST_CHANGES, ""):
+    groups = alike(change.differences.subjects)
+    every = [line for group in groups for line in _alike(group, len(group.names))]
+    first = [line for group in groups for line in _alike(group, MOST_ALIKE)]
+    if (whole := _cut(every, None, "")) != _cut(first, MOST_CHANGES, ""):
         yield "All that changes", _fitting(whole.splitlines(keepends=True))
     if change.plan is not None and len(places := _places(change.plan, change.zone)) > MOST_PLACES:
         yield "All people inside", _fitting(_table(PLACE_HEAD, places).splitlines(keepends=True))
