@@ -24,6 +24,7 @@ from urllib.parse import SplitResult, urlsplit
 import httpx2
 
 from engine import faults
+from engine.channels.answer_heads import BoundedTransport
 from engine.errors import WorldError
 from engine.values import Instant
 
@@ -209,7 +210,7 @@ class Egress:
         origin = f"{parts.scheme}://{host}:{port}"
         if origin not in self._clients:
             self._clients[origin] = httpx2.AsyncClient(
-                verify=_trusted(),
+                transport=BoundedTransport(_trusted()),
                 trust_env=False,
                 timeout=httpx2.Timeout(None, connect=_CONNECTING),
                 headers={"User-Agent": "Perennial"},

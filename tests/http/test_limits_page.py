@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.channels import answer_heads, egress
 from engine.config import Signup
 from engine.core.decision import causes
 from engine.core.facts import fold, taking_back, tally
@@ -51,6 +52,9 @@ LIMITS = [
     ("requests that wait for the store", context.MOST_WAITING, ""),
     ("bytes of all bodies", body.MOST_BYTES / KB / KB, " MB"),
     ("bytes of all other bodies", body.MOST_BYTES_OF_STRANGERS / KB / KB, " MB"),
+    ("informational answers", answer_heads.MOST_INFORMATIONAL, ""),
+    ("bytes of an answer that", answer_heads.PIECE / KB, " KB"),
+    ("body of an answer", egress.LARGEST_ANSWER / KB, " KB"),
     ("wrong keys of one address", keys.GUESSES, " a minute"),
     ("time until a revoked key ends", keys.REMEMBERED, " seconds"),
     ("sign-ups of one network", Signup().per_network, " an hour"),
