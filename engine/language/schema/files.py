@@ -375,6 +375,7 @@ _RULES: dict[str, Schema] = {
 
 # --- stories -----------------------------------------------------------------------------------
 
+_AGO: Schema = {"type": "string", "pattern": " ago$", "patternErrorMessage": "written  3 days ago"}
 GIVEN: Schema = {
     "type": "object",
     "minProperties": 1,
@@ -389,8 +390,8 @@ GIVEN: Schema = {
         "paths": {"type": "object"},
         "did": {"type": "object", "additionalProperties": one_or_list({
             "if": {"type": "object"},
-            "then": {"required": ["at"]},
-            "else": {"type": "string", "pattern": " ago$", "patternErrorMessage": "written  3 days ago"},
+            "then": {"required": ["at"], "properties": {"at": _AGO}},
+            "else": _AGO,
         })},
         "holdout": {"enum": [True, False, "true", "false"]},
     },

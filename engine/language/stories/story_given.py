@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
+
 from engine.language.map_reader import ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, part
-from engine.language.quantities import parse_length, zone_fix
+from engine.language.quantities import length_meant, parse_length, zone_fix
 from engine.language.stories.story_lines import parse_fields
 from engine.language.syntax import Given, GivenDid, Length, ListPair, Pair, Text
 from engine.language.wording import quoted, shown
@@ -14,6 +16,10 @@ from engine.values import zone
 SPECIAL = (
     "timezone", "segments", "inside", "did", "unreachable", "no_consent", "product", "paths", "holdout",
 )  # fmt: skip
+
+_COUNT = re.compile(r"(?:(?:at least|exactly) )?(\d{1,4})(?: times?)?", re.ASCII)
+_SHOWN = 4
+"""Moments that the example of a list has."""
 
 
 def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
@@ -95,30 +101,51 @@ def _did(context: ReadContext, entry: Entry | None) -> tuple[GivenDid, ...]:
 
 
 def _event(context: ReadContext, event: Text, node: Node) -> GivenDid | None:
+    name = shown(event.value)
     if isinstance(node, Scalar) and not is_empty(node):
-        ago = context.keep(_ago(event, node.whole()))
+        ago = context.keep(_ago(node.whole(), name))
         return None if ago is None else GivenDid(event, ago)
     at = node.get("at") if isinstance(node, Mapping) else None
     if not isinstance(node, Mapping) or not isinstance(at, Scalar):
-        context.problems.append(_wrong(event, node.span, "this event"))
+        fix = f"write  {name}: 3 days ago  or  {name}: {{at: 3 days ago, total: 40 EUR}}"
+        if isinstance(node, Mapping) and node.entries and at is None:
+            fix = "add  at: 3 days ago  to its fields"
+        context.problems.append(_wrong(node.span, "this event", fix))
         return None
-    ago = context.keep(_ago(event, at.whole()))
+    ago = context.keep(_ago(at.whole(), "at"))
     fields = parse_fields(context, [entry for entry in node.entries if entry.key.text != "at"])
     return None if ago is None else GivenDid(event, ago, fields)
 
 
-def _ago(event: Text, text: Text) -> Length | Problem:
-    if not text.value.endswith(" ago"):
-        return _wrong(event, text.span, quoted(text.value))
-    return parse_length(part(text, 0, len(text.value[:-4].rstrip())))
+def _ago(text: Text, key: str) -> Length | Problem:
+    """How long ago the value of `key` says it was: the name of the event, or its `at`."""
+    if text.value.endswith(" ago"):
+        return parse_length(part(text, 0, len(text.value[:-4].rstrip())))
+    fix = f"write  {key}: 3 days ago"
+    if number := _COUNT.fullmatch(text.value):
+        fix = _counted(int(number[1]), key)
+    elif meant := length_meant(text.value):
+        fix = f"write  {key}: {' ago  or  '.join(re.split(' +or +', meant))} ago"
+    return _wrong(text.span, quoted(text.value), fix)
 
 
-def _wrong(event: Text, span: Span, what: str) -> Problem:
+def _counted(count: int, key: str) -> str:
+    """A number without a unit is one of days, or of events as in conditions: both readings keep it."""
+    if count == 0:
+        return "remove it: what  did  does not name has not happened"
+    days = f"{key}: {count} {'day' if count == 1 else 'days'} ago"
+    if count == 1 or key == "at":
+        return f"write  {days}"
+    moments = ", ".join(f"{number} days ago" for number in range(3, 3 + min(count, _SHOWN)))
+    listed = "the list" if count <= _SHOWN else f"a list of {count} that begins as"
+    return f"write  {days}  or, if it happened {count} times, {listed}  {key}: [{moments}]"
+
+
+def _wrong(span: Span, what: str, fix: str) -> Problem:
     return Problem(
         span,
         "E57",
         f"{what} does not say how long ago it was",
         "what happened before the story is counted back from its first line",
-        f"write  {shown(event.value)}: 3 days ago  or  {shown(event.value)}: {{at: 3 days ago, total: 40 "
-        f"EUR}}",
+        fix,
     )
