@@ -15,7 +15,7 @@ from engine.core.decide import decide, next_due
 from engine.core.decision.effects import Send
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CustomerState
-from engine.core.handlers.joining import merge_enrollments
+from engine.core.handlers.joining import behind, merge_enrollments
 from engine.core.happening import Event, Happening, HistoryHalf, Joined
 from engine.core.journeys import Journeys
 from engine.values import HOUR, MINUTE, Instant
@@ -112,6 +112,9 @@ def join(theirs: Half, ours: Half, number: int, now: Instant) -> int:
         {name: journey.again for name, journey in ours.journeys.by_name.items()}, BERLIN, now,
     )  # fmt: skip
     assert cancelled == []
+    shared = {event.occurred_at for event in ours.events}
+    last_number = number + len(theirs.events)
+    runs = [behind(run, last_number, shared) if run.id in theirs.runs else run for run in runs]
     starts = dict(ours.state.last_starts)
     for key, start in theirs.state.last_starts.items():
         if key not in starts or starts[key].at < start.at:
@@ -206,6 +209,41 @@ def test_where_it_does_not_hold_yet(events: Happened, joined_at: int) -> None:
     for template, count in ours.sent.items():
         still = max(one.sent[template] - one_before[template], one.sent[template] - before[template])
         assert count - before[template] <= still, template
+
+
+RETURNING = project(
+    written(
+        "- wait: 1 hour\n  id: pause\n  for: site_visited\n  then:\n    - exit: back\n- send: back",
+        name="returning", start=VISITED, again="never", goal=VISITED, policy="free",
+    ),
+    written("- wait: 1 hour\n  id: pause\n- send: unpaid", start=CARTED, goal=ORDERED, policy="free"),
+)  # fmt: skip
+
+
+def two_joined(first: tuple[str, Instant], second: tuple[str, Instant], *, is_second_ours: bool) -> Half:
+    """An id to which one event happened, joined with one to which another one did; a day later."""
+    halves = (Half("first", RETURNING), Half("second", RETURNING))
+    for number, (half, (name, at)) in enumerate(zip(halves, (first, second), strict=True), 1):
+        half.take(at, Event(number, f"e{number}", name, at, at))
+    theirs, ours = halves if is_second_ours else halves[::-1]
+    join(theirs, ours, 2, Instant(START + 2 * MINUTE))
+    ours.until(Instant(START + 24 * HOUR))
+    return ours
+
+
+@pytest.mark.parametrize("is_second_ours", [True, False])
+def test_the_event_that_began_a_run_is_neither_its_goal_nor_awaited(is_second_ours: bool) -> None:
+    """Though it is received again, under a number behind the start."""
+    later = Instant(START + MINUTE)
+    person = two_joined(("site_visited", START), ("subscribed", later), is_second_ours=is_second_ours)
+    assert person.sent == {"back": 1}
+
+
+@pytest.mark.parametrize("is_second_ours", [True, False])
+def test_a_goal_of_the_other_id_in_the_moment_of_the_start_is_the_goal(is_second_ours: bool) -> None:
+    person = two_joined(("cart_updated", START), ("order_placed", START), is_second_ours=is_second_ours)
+    assert person.sent == {}
+    assert [run.outcome for run in person.runs.values()] == ["goal"]
 
 
 def lived(

@@ -74,6 +74,19 @@ steps:
       - exit: busy
   - send: review
 """,
+    "coming_back": """
+start: {event: site_visited}
+again: restart
+goal: {event: site_visited}
+policy: service
+steps:
+  - wait: 1 hour
+    id: pause
+    for: site_visited
+    then:
+      - exit: back
+  - send: back
+""",
     "asking": """
 start: {event: cart_updated}
 again: always
@@ -90,7 +103,7 @@ steps:
 """,
 }
 TEMPLATES = (
-    "hello", "often", "seldom", "reminder", "last_call", "visit", "review", "came", "missed",
+    "back", "hello", "often", "seldom", "reminder", "last_call", "visit", "review", "came", "missed",
 )  # fmt: skip
 SHOP_FILES = {
     name: text for name, text in FILES.items() if name.startswith("schemas/")
@@ -319,3 +332,14 @@ def test_an_id_that_belongs_to_a_customer_is_not_given_to_another_one(world: Wor
     assert join(world.shop, world.name("a"), world.name("b")) == ""
     assert join(world.shop, world.name("a"), world.name("c")) == "this id belongs to another customer already"
     assert world.own("c") == world.name("c")
+
+
+def test_what_began_a_run_under_the_other_id_is_neither_its_goal_nor_awaited(world: World) -> None:
+    """Though it is received again, behind the start."""
+    happen(world, ("a", "site_visited"))
+    world.do("decide", "", "")
+    world.shop.later(MINUTE)
+    happen(world, ("b", "subscribed"))
+    world.do("decide", "", "")
+    world.do("alias", "a", "b")
+    assert Counter(got(world))["back"] == 1

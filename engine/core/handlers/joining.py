@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from zoneinfo import ZoneInfo
 
+from msgspec.structs import replace
+
 from engine.core.conditions.dependencies import Dependencies, dependencies_of
 from engine.core.conditions.scope import Scope
 from engine.core.decision import loyalty
@@ -77,6 +79,27 @@ def merge_enrollments(
         merged += runs
         cancelled += taken_back
     return merged, cancelled
+
+
+def behind(run: Enrollment, last_number: int, shared: Collection[Instant]) -> Enrollment:
+    """A run of the other id whose events are received again, under numbers up to `last_number`: with its
+    start and its windows behind them, so that the event that began it is neither its goal nor awaited.
+
+    `shared`: moments at which something happened under the id that stays, too. There the order of receipt
+    says whether that came after the start, and nothing changes: a goal that is taken too early sends
+    nothing, one that is lost sends what nobody wants.
+    """
+    if not run.is_open and run.watch_until is None:
+        return run
+    moved = run.fork()
+    if run.started_at not in shared:
+        moved.started_number = max(run.started_number, last_number)
+    if run.window_at not in shared:
+        moved.window_number = max(run.window_number, last_number)
+    state = run.state
+    if isinstance(state, Waiting) and state.opened_at not in shared:
+        moved.state = replace(state, opened_number=max(state.opened_number, last_number))
+    return moved
 
 
 def _merge(

@@ -104,6 +104,12 @@ def of_customer(conn: Connection, bucket: int, customer: str) -> list[Event]:
     return [_event(row, plain=True) for row in rows(conn, sql, (bucket, customer))]
 
 
+def moments(conn: Connection, bucket: int, customer: str) -> set[Instant]:
+    """When something happened to a customer; `$...` names are no events of the shop."""
+    sql = "SELECT DISTINCT occurred_at FROM event WHERE bucket = ? AND customer = ? AND name NOT LIKE '$%'"
+    return {at for (at,) in rows(conn, sql, (bucket, customer))}
+
+
 def count(conn: Connection) -> dict[str, int]:
     """How many there are, by name."""
     return dict(rows(conn, "SELECT name, count(*) FROM event GROUP BY name ORDER BY name"))

@@ -75,6 +75,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
     change(conn, "INSERT INTO alias (alias, customer, at) VALUES (?, ?, ?)", (previous, customer, now))
     new = bucket_of(conn, customer)
     ours, theirs = _row(conn, new, customer), _row(conn, old, previous)
+    last_number = 0
     # Before the inbox is moved: what `previous` is told now moves with it.
     watching.rename(conn, old, previous, new, customer, now)
     change(conn, _MOVE_INBOX, (new, customer, old, previous))
@@ -89,17 +90,22 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
         memberships.rename(conn, old, previous, new, customer)
         new_ids.follow(conn, new, customer, journeys, now)
     elif theirs is not None and ours is not None:
+        is_anything_waiting = bool(rows(conn, _WAITING_EVENT, (new, customer)))
         # What is said of somebody comes before what they did, as in whatever else is received
         _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)
+        # What waited before may be a goal of the moment of a start, and came before what is received again
+        if not is_anything_waiting:
+            last_number = rows(conn, _LAST_EVENT, (new, customer))[0][0]
     again = {name: subscription.journey.again for name, subscription in journeys.index.subscriptions.items()}
     if theirs is not None and ours is not None:
         _unite_points(conn, (old, previous), (new, customer), ours, theirs, journeys)
     else:
         points.move(conn, old, previous, new, customer, ())
     runs, cancelled = merge.move(
-        conn, old, previous, new, customer, again, zone((ours or theirs or _NOBODY).zone), now
-    )
+        conn, old, previous, new, customer, again, zone((ours or theirs or _NOBODY).zone), now,
+        last_number=last_number,
+    )  # fmt: skip
     if theirs is not None and ours is not None:
         # After the runs: a message that was taken back there keeps no place under a cap
         _unite_marks(conn, new, customer, ours, theirs, cancelled)
@@ -282,6 +288,10 @@ def _receive_missing(
 
 
 _MOVE_INBOX = "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?"
+_WAITING_EVENT = "SELECT 1 FROM inbox WHERE bucket = ? AND customer = ? AND kind = 'event' LIMIT 1"
+_LAST_EVENT = (
+    "SELECT coalesce(max(number), 0) FROM inbox WHERE bucket = ? AND customer = ? AND kind = 'event'"
+)
 _TAKE_OVER = (
     "UPDATE customer SET bucket = ?, id = ? WHERE bucket = ? AND id = ?",
     "UPDATE event SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",

@@ -10,12 +10,12 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from engine.core.enrollment import awaited_keys
-from engine.core.handlers.joining import merge_enrollments
+from engine.core.handlers.joining import behind, merge_enrollments
 from engine.core.journey import Again
 from engine.store.counting import attribution, daily_counts
 from engine.store.counting.daily_counts import Counted
 from engine.store.counting.decided import count_ends
-from engine.store.customers import enrollments
+from engine.store.customers import enrollments, events
 from engine.store.inbox import due_queue
 from engine.store.messages import records
 from engine.store.messages.states import MessageState, Mover, Selection, transition
@@ -37,10 +37,13 @@ def move(
     again: Mapping[str, Again],
     zone: ZoneInfo,
     now: Instant,
+    *,
+    last_number: int,
 ) -> tuple[list[str], list[str]]:
     """Moves everything of `previous` but facts and history to `customer`. A message that was claimed is
-    planned again, so that nobody hands it over under an id that is no more. `again`: by journey. The ids of
-    the runs of `previous`, and the keys of messages that were taken back."""
+    planned again, so that nobody hands it over under an id that is no more. `again`: by journey.
+    `last_number`: the highest of the events of `previous` that are received again, 0 where none are. The ids
+    of the runs of `previous`, and the keys of messages that were taken back."""
     cancelled: list[str] = []
     theirs = enrollments.of_customer(conn, old, previous)
     if theirs:
@@ -52,6 +55,10 @@ def move(
             for key in records.handed_among(conn, bucket, awaited_keys(half))
         }
         united, cancelled = merge_enrollments(ours, theirs, under_way, again, zone, now)
+        if last_number:
+            # After they are united: of two runs of one moment, the first numbers say which is the older
+            moved, shared = {run.id for run in theirs}, events.moments(conn, new, customer)
+            united = [behind(run, last_number, shared) if run.id in moved else run for run in united]
         for bucket in {old, new}:
             records.cancel(conn, bucket, dict.fromkeys(cancelled, "joined"), now)
         # The fence grows without a claim: the worker that holds one knows the message under the id that
