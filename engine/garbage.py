@@ -7,17 +7,25 @@ import gc
 from collections.abc import Iterator
 from contextlib import contextmanager
 
+_inside: list[None] = []
+"""One for each block of `no_collections` that is open, in whatever thread."""
+
 
 @contextmanager
 def no_collections() -> Iterator[None]:
     """Inside the block nothing is collected: for work that makes very many objects and no circles of them.
-    For the whole process; what forms circles meanwhile is collected a moment later."""
-    was_on = gc.isenabled()
-    gc.disable()
+    For the whole process; what forms circles meanwhile is collected when the last such block of all threads
+    ends."""
+    # Counted before it is put off, and off the count before it is put on: whatever another thread does in
+    # between, the last one to leave puts it on. Were it remembered whether it was on, a thread that looked
+    # while another one was inside could leave it off for good.
+    _inside.append(None)
     try:
+        gc.disable()
         yield
     finally:
-        if was_on:
+        _inside.pop()
+        if not _inside:
             gc.enable()
 
 

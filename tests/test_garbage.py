@@ -35,6 +35,15 @@ def test_what_a_deployment_held_goes_with_the_next_one() -> None:
     assert known() is None
 
 
+def test_collections_go_on_when_the_last_block_of_all_threads_ends() -> None:
+    first, second = no_collections(), no_collections()
+    with first:
+        second.__enter__()
+    assert not gc.isenabled()  # the second one has begun inside the first, and lasts longer
+    second.__exit__(None, None, None)
+    assert gc.isenabled()
+
+
 def test_collections_go_on_after_what_makes_no_garbage() -> None:
     with no_collections():
         with no_collections():

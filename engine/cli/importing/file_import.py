@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import groupby, islice
@@ -17,6 +16,7 @@ from engine.cli.importing.rows import RefusedRows, SourceRow
 from engine.cli.importing.whose import with_customers
 from engine.cli.output import progress
 from engine.clock import Clock
+from engine.garbage import no_collections
 from engine.runtime.intake.intake import Intake, IntakeResult
 from engine.runtime.intake.items import RefusedItem
 from engine.runtime.intake.quarantine import SentItem
@@ -46,11 +46,8 @@ class FileImport:
             )
             while chunk := list(islice(rows, self.batch)):
                 # A batch makes many small objects and no cycles, as a batch of the advancer does
-                gc.disable()
-                try:
+                with no_collections():
                     self._take_batch(chunk)
-                finally:
-                    gc.enable()
                 bar.update(task, completed=self.progress.line)
         self.progress = done = replace(self.progress, done=True)
         self.store.write(lambda conn: save_progress(conn, self.source.hash, done))

@@ -4,7 +4,6 @@ transaction."""
 from __future__ import annotations
 
 import dataclasses
-import gc
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from collections.abc import Set as AbstractSet
@@ -18,6 +17,7 @@ from engine.core.decide import Decided, decide, next_due
 from engine.core.facts.backfill import Backfill
 from engine.core.happening import Happening
 from engine.core.journeys import Journeys
+from engine.garbage import no_collections
 from engine.runtime.advance.definitions import in_use, put_in_place
 from engine.runtime.advance.draws import without_doubles
 from engine.runtime.workers.standing import ALONE, Standing
@@ -157,26 +157,21 @@ class Advancer:
             _decide_and_write(conn, work, of_customers, journeys, now, self._codes_of(conn, journeys))
 
     def _advance_bucket(self, publication: Publication, bucket: int) -> AdvanceProgress:
-        # The collector of cycles is off while one batch lasts (about `AIM`). A batch makes a million
-        # small objects, all of which reference counting frees at its end; the collector would walk them
-        # again and again and find nothing. Off is off for the whole process, the event loop too. That is
-        # safe: memory in cycles is only freed a moment later, and `finally` puts the collector on again
-        # whatever the batch raises
-        gc.disable()
-        try:
-            progress = self._store.write(
-                lambda conn: self._batch(conn, publication, bucket, self.limit), shared=True, patient=True
-            )
-        except Exception as failure:
-            # a store that refuses would refuse every customer of the batch: nobody may be quarantined for it
-            if is_refusal(failure):
-                raise
-            # somebody in this batch cannot be applied: find out who, let the others go on
-            progress = self._store.write(
-                lambda conn: self._one_by_one(conn, publication, bucket), patient=True
-            )
-        finally:
-            gc.enable()
+        # A batch (about `AIM`) makes a million small objects, all of which reference counting frees at its
+        # end; the collector would walk them again and again and find nothing
+        with no_collections():
+            try:
+                progress = self._store.write(
+                    lambda conn: self._batch(conn, publication, bucket, self.limit), shared=True, patient=True
+                )
+            except Exception as failure:
+                # a store that refuses would refuse every customer: nobody may be quarantined for it
+                if is_refusal(failure):
+                    raise
+                # somebody in this batch cannot be applied: find out who, let the others go on
+                progress = self._store.write(
+                    lambda conn: self._one_by_one(conn, publication, bucket), patient=True
+                )
         # Of a batch that was not full nothing can be learned but that it was too large.
         took = time.monotonic() - self._began
         if progress.more or took > AIM:

@@ -10,7 +10,6 @@ then on nobody is decided by the old value, and pages put the new one in its pla
 from __future__ import annotations
 
 import asyncio
-import gc
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
@@ -19,6 +18,7 @@ from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.core.facts.backfill import Backfill
+from engine.garbage import no_collections
 from engine.runtime.advance.advancer import Publication
 from engine.runtime.advance.definitions import FactsInUse, in_use, notice, put_in_place
 from engine.runtime.workers.fenced_store import LeadLostError
@@ -100,13 +100,9 @@ def fill_page(
 ) -> PageOutcome:
     """One page of so many customers. Does nothing when another deployment is the current one."""
     # As in a batch of decisions: a page makes many small objects, none of them in a cycle
-    gc.disable()
-    try:
-        with store.read() as conn:
-            # read beside the writer: everybody waits for that one
-            work = _next(conn, publication, size)
-    finally:
-        gc.enable()
+    with no_collections(), store.read() as conn:
+        # read beside the writer: everybody waits for that one
+        work = _next(conn, publication, size)
     if work is None:
         return PageOutcome(more=False)
     is_told = store.write(partial(_write, work=work, publication=publication, now=now, size=size))

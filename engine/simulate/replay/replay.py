@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 from engine.compiler.project_context import ProjectContext
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
+from engine.garbage import no_collections
 from engine.simulate.replay.inside import only_needed
 from engine.simulate.replay.mapping import StreamMapping, with_own_products
 from engine.simulate.replay.reactions import read_reactions
@@ -73,18 +74,13 @@ def replay(
         runner.figures.since = options.since or Instant(0)
         if options.one_in > 1:
             runner.figures.of_customers = Counter()
-        was_on = gc.isenabled()
-        gc.disable()  # states live to the end and hold no circles: collecting finds nothing and costs a third
-        try:
+        # States live to the end and hold no circles: collecting finds nothing and costs a third
+        with no_collections(), closing(runner.figures):
             if options.out is not None:
                 runner.figures.write_to(row_files(options.out, share))
             result = runner.play(merged_lines(streams, rules.form, progress))
             result.members = {name: runner.customers.members(name) for name in options.segments}
             return result
-        finally:
-            runner.figures.close()
-            if was_on:
-                gc.enable()
 
     if shares == 1:
         result = play(0, options.progress)
