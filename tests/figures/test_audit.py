@@ -6,6 +6,7 @@ import datetime as dt
 from collections import Counter
 from collections.abc import Iterator
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -24,7 +25,9 @@ from engine.store.audience import base_groups
 from engine.store.customers.customer_codec import dump_reach
 from engine.store.database import Store
 from engine.store.sql import change_many, insert_many
-from engine.values import DAY, instant
+from engine.values import DAY, Instant, instant
+from tests.runtime.shop import Shop
+from tests.runtime.test_counting import FILES
 from tests.stores import new_store
 
 NOW = instant(dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC))
@@ -182,3 +185,14 @@ def test_what_is_worth_something_has_an_interval_of_the_shop_itself(store: Store
     assert float(line["audit_conversion_low"]) == pytest.approx(0.107136, abs=1e-6)
     assert float(line["audit_conversion_high"]) == pytest.approx(0.206056, abs=1e-6)
     assert not any("ASSUMPTION" in note for note in report.notes)
+
+
+def test_of_a_shop_that_sends_events_since_a_week_nobody_counts_in_two_months(tmp_path: Path) -> None:
+    with closing(Shop(tmp_path, FILES)) as shop:
+        for pause in (6 * DAY, 2 * DAY):
+            shop.event("a", "subscribed")
+            shop.later(pause)
+        now = shop.clock.now()
+        with shop.store.read() as conn:
+            told = base_groups.event_counts(conn, Instant(now - 365 * DAY), now, 30 * DAY)
+    assert [(each.name, each.lately, each.lately_monthly) for each in told] == [("subscribed", 2, 1)]

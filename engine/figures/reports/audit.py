@@ -158,7 +158,7 @@ def audit(scope: ReportScope) -> ReportContent:
         nobody = Table("audit_base", "Who is there", "customers", BASE, ())
         return ReportContent((nobody,), ("Nobody is known yet: import customers and their events first.",))
     since = Instant(scope.now - LATELY * DAY)
-    events = {one.name: one for one in base_groups.event_counts(conn, since, int(MONTH) * DAY)}
+    events = {one.name: one for one in base_groups.event_counts(conn, since, scope.now, int(MONTH) * DAY)}
     observed = _observed(scope)
     tables = (
         _base(groups, everybody),

@@ -105,18 +105,19 @@ class EventCount:
     lately_monthly: int
 
 
-def event_counts(conn: Connection, since: Instant, month: int) -> list[EventCount]:
+def event_counts(conn: Connection, since: Instant, now: Instant, month: int) -> list[EventCount]:
     """Every event that is known of anybody, by name; it looks at all of them. `month`: so many milliseconds.
     Events are stored by customer and name, so that those of one customer are counted where they stand."""
+    # Months are cut backward from now: of a shop that sends events since a week, nobody counts in two
     found = rows(
         conn,
         "SELECT name, sum(n), count(*), min(first_at), max(last_at), sum(lately), sum(months) FROM ("
         "SELECT bucket, customer, name, count(*) AS n, min(occurred_at) AS first_at,"
         " max(occurred_at) AS last_at, sum(CASE WHEN occurred_at >= ? THEN 1 ELSE 0 END) AS lately,"
-        " count(DISTINCT CASE WHEN occurred_at >= ? THEN (occurred_at - ?) / ? END) AS months"
+        " count(DISTINCT CASE WHEN occurred_at >= ? THEN (? - occurred_at) / ? END) AS months"
         " FROM event WHERE substr(name, 1, 1) <> '$' GROUP BY bucket, customer, name) AS e"
         " GROUP BY name ORDER BY name",
-        (since, since, since, month),
+        (since, since, now, month),
     )
     return [
         EventCount(name, int(n), int(people), Instant(first), Instant(last), int(lately), int(months))
