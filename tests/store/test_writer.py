@@ -9,11 +9,12 @@ from pathlib import Path
 
 import pytest
 from sqlalchemy import Connection, event
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import IntegrityError, OperationalError
 
 from engine.store import meta
 from engine.store.database import Store, open_store
 from engine.store.journeys import pauses
+from engine.store.sql import change
 from engine.values import Instant
 
 Job = Callable[[Connection], None]
@@ -72,6 +73,22 @@ def test_a_job_that_fails_is_rolled_back_alone(store: Store) -> None:
     first.result(10)
     last.result(10)
     with pytest.raises(ValueError, match="no"):
+        wrong.result(10)
+    assert written(store) == {"first", "last"}
+
+
+def test_what_the_database_refuses_is_rolled_back_alone(store: Store) -> None:
+    """On PostgreSQL nothing else is answered until the savepoint is gone back to."""
+
+    def twice(conn: Connection) -> None:
+        meta.put(conn, "half", "x")
+        for _ in range(2):
+            change(conn, "INSERT INTO meta (name, value) VALUES ('twice', 'x')")
+
+    first, wrong, last = while_busy(store, note("first"), twice, note("last"))
+    first.result(10)
+    last.result(10)
+    with pytest.raises(IntegrityError):
         wrong.result(10)
     assert written(store) == {"first", "last"}
 
