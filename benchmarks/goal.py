@@ -155,6 +155,14 @@ def _apply(conn: sqlite3.Connection, now: Instant) -> int:
     conn.executemany(
         "INSERT INTO trace (bucket, customer, at, \"commit\", lines) VALUES (0, ?, ?, '', ?)", traces
     )
+    _count(conn, orders, day)
+    conn.executemany("DELETE FROM inbox WHERE number = ?", [row[:1] for row in waiting])
+    conn.execute("COMMIT")
+    return len(waiting)
+
+
+def _count(conn: sqlite3.Connection, orders: list[tuple[str, Instant, str, int]], day: dt.date) -> None:
+    """The orders among those that reports are made of, and what they add to the counts of their day."""
     conn.executemany(
         "INSERT INTO credit VALUES (0, ?, ?, ?, ?, 'EUR', '', '', '', '', 0, '', '', 0, 0)", orders
     )
@@ -169,9 +177,6 @@ def _apply(conn: sqlite3.Connection, now: Instant) -> int:
         " n = n + excluded.n, money = money + excluded.money",
         [((day - EPOCH).days, *line) for line in lines],
     )
-    conn.executemany("DELETE FROM inbox WHERE number = ?", [row[:1] for row in waiting])
-    conn.execute("COMMIT")
-    return len(waiting)
 
 
 def _text(document: Any) -> str:

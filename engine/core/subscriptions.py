@@ -192,9 +192,9 @@ def index_of(
     )
 
 
-def _by_event(changed: Iterable[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
+def _by_event(pairs: Iterable[tuple[str, T]]) -> dict[str, tuple[T, ...]]:
     by_event: dict[str, tuple[T, ...]] = {}
-    for event, what in changed:
+    for event, what in pairs:
         by_event[event] = (*by_event.get(event, ()), what)
     return by_event
 

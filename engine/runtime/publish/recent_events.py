@@ -41,8 +41,7 @@ MOST_CUSTOMERS = 4_000
 @dataclass(frozen=True, slots=True)
 class RecentEvents:
     """The last weeks as a stream in a file. `one_in`: of so many customers one is played, always the same;
-    `since`: what comes before is not counted. `is_whole`:
-    nothing that happened before is missing."""
+    `since`: what comes before is not counted. `is_whole`: nothing that happened before is missing."""
 
     file: Path
     one_in: int = 1

@@ -66,17 +66,17 @@ def count_new(conn: Connection, bucket: int, new: Iterable[tuple[str, Instant, s
         place = first_two.index(after[0]) + 1 if after[0] in first_two else 3
         # Counted as they are now, and taken off as they were without the new ones
         before = [order for order in after if _key(order) not in added[customer]]
-        _count(conn, after, shop, first_two[0], place)
+        _count(conn, after, shop, first_two[0], place=place)
         if before:
             first = first_two[0] if place > 1 else before[0]
-            _count(conn, before, shop, first, place, -1)
+            _count(conn, before, shop, first, place=place, n=-1)
 
 
 def count_all(conn: Connection, bucket: int, customers: Iterable[str], n: int = 1) -> None:
     """Counts all orders of customers, of whom none is counted yet. `n`: -1 takes them back."""
     shop = daily_counts.shop(conn)
     for orders in _by_customer(rows(conn, _ALL, (ids(customers), bucket))).values():
-        _count(conn, orders, shop, orders[0], 1, n)
+        _count(conn, orders, shop, orders[0], place=1, n=n)
 
 
 def count_all_if_counted(conn: Connection, bucket: int, customer: str, n: int) -> None:
@@ -90,6 +90,7 @@ def _count(
     orders: Sequence[PlacedOrder],
     shop: ShopFacts,
     first: PlacedOrder,
+    *,
     place: int,
     n: int = 1,
 ) -> None:
