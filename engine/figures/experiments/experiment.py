@@ -12,7 +12,7 @@ from engine.language.steps.split import CONTROLS
 from engine.statistics.sequences import PLANNED
 from engine.store.counting.arms import HELD_OUT, TREATED, ArmSource
 from engine.store.counting.experiment_log import ArmShare, ExperimentNote, ExperimentPhase
-from engine.values import Duration, Instant
+from engine.values import DAY, Duration, Instant
 
 GLOBAL = "all journeys"
 """What the holdout of the whole shop is an experiment of."""
@@ -124,10 +124,16 @@ def _control_first(step: SplitStep) -> tuple[ArmShare, ...]:
 def sources_of(found: Sequence[Experiment]) -> list[ArmSource]:
     """What is read for them; the number of an experiment is its place."""
     return [
-        source._replace(experiment=place)
+        source._replace(experiment=place, longest=_longest(experiment.within))
         for place, experiment in enumerate(found)
         for source in experiment.sources
     ]
+
+
+def _longest(length: Duration) -> int:
+    """No fewer milliseconds than the length has in any zone: a month has at most 31 days, and a clock that is
+    changed, even across the date line, adds less than two days."""
+    return (length.months * 31 + length.days + 2) * DAY + length.elapsed
 
 
 def notes_of(found: Iterable[Experiment]) -> list[ExperimentNote]:

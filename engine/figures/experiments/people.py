@@ -7,10 +7,9 @@ not count yet. So what counts at a moment is known at that moment, and later day
 from __future__ import annotations
 
 import datetime as dt
-from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
 
+import msgspec
 from sqlalchemy import Connection
 
 from engine.core.journey import DecisionMoment
@@ -22,12 +21,11 @@ from engine.statistics.means import MoneySample
 from engine.statistics.proportions import Proportion
 from engine.store.amounts import MONEY
 from engine.store.counting import arms
-from engine.store.counting.arms import HELD_OUT, TREATED, ArmMember
+from engine.store.counting.arms import HELD_OUT, TREATED, ArmMember, ArmOrder
 from engine.values import Instant, at_local, plus, zone
 
 
-@dataclass(frozen=True, slots=True)
-class Participant:
+class Participant(msgspec.Struct, frozen=True, gc=False):
     """One person. `over_at`: when their time ends; `spent`: within it, in the currency of the shop."""
 
     arm: str
@@ -41,25 +39,25 @@ def people_of(
     conn: Connection, experiments: Sequence[Experiment], journeys: Journeys, currency: str
 ) -> list[list[Participant]]:
     """Everybody who ever came into each experiment, also along paths that are no more."""
-    sources = sources_of(experiments)
-    bought: defaultdict[tuple[int, str], list[tuple[Instant, int]]] = defaultdict(list)
-    for order in arms.orders(conn, sources, currency):
-        bought[order.experiment, order.customer].append((order.at, order.amount))
     found: list[list[Participant]] = [[] for _ in experiments]
-    for member in arms.members(conn, sources):
+    for member in arms.members(conn, sources_of(experiments), currency):
         experiment = experiments[member.experiment]
         arm = _arm(member, experiment, journeys) if not experiment.split else member.arm
         if arm is None:
             continue
         over_at = plus(member.at, experiment.within, zone(member.zone))
-        orders = bought.get((member.experiment, member.customer), ())
-        inside = [amount for at, amount in orders if at <= over_at]
+        orders = _ORDERS.decode(member.orders) if member.orders is not None else ()
+        # the statement knows how long the longest time is, but not when the local day of each person ends
+        inside = [order.amount for order in orders if order.at <= over_at]
         has_goal = (
             bool(inside) if experiment.is_global else member.goal_at is not None and member.goal_at <= over_at
         )
         spent = sum(inside) / MONEY
         found[member.experiment].append(Participant(arm, member.at, over_at, has_goal, spent))
     return found
+
+
+_ORDERS = msgspec.json.Decoder(list[ArmOrder])
 
 
 def _arm(member: ArmMember, experiment: Experiment, journeys: Journeys) -> str | None:
