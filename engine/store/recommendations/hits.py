@@ -40,14 +40,16 @@ def between(
     """Of messages that were rendered from a moment until before another one, by list and by its sources.
     `order`: the event that is an order; `within`: so many milliseconds behind the message one counts."""
     found: defaultdict[RecommendationOrigin, RecommendationSums] = defaultdict(RecommendationSums)
-    for name, source, shown in rows(conn, _SHOWN, (begin, end)):
-        for origin in (RecommendationOrigin(name), RecommendationOrigin(name, source)):
-            found[origin].shown += shown
-    # a message with two sources of a list is one message of the list
-    for statement in (_MESSAGES_OF_LIST, _MESSAGES_OF_SOURCE):
-        for name, source, messages, clicked in rows(conn, statement, (begin, end)):
-            sums = found[RecommendationOrigin(name, source)]
-            sums.messages, sums.clicked = messages, int(clicked)
+    for name, text, messages, clicked in rows(conn, _messages(conn.dialect.name), (_BETWEEN, begin, end)):
+        sources = text.split(_BETWEEN)
+        # a message with two sources of a list is one message of the list
+        products = {RecommendationOrigin(name): len(sources)}
+        products |= {RecommendationOrigin(name, source): sources.count(source) for source in sources}
+        for origin, number in products.items():
+            sums = found[origin]
+            sums.shown += number * messages
+            sums.messages += messages
+            sums.clicked += int(clicked)
     for name, source in _bought(conn, begin, end, order, within):
         for origin in (RecommendationOrigin(name), RecommendationOrigin(name, source)):
             found[origin].bought += 1
@@ -68,19 +70,22 @@ def _bought(
             yield str(shown[-2]), str(source)
 
 
-_SHOWN = "SELECT name, source, count(*) FROM shown_product WHERE at >= ? AND at < ? GROUP BY name, source"
+_BETWEEN = "\n"
+"""Between the sources of the products of a message, of which none has it in its name."""
 
 
-def _messages(source: str) -> str:
+def _messages(dialect: str) -> str:
+    """Messages with a list, and those of them that were clicked, by the sources of all the products in it: of
+    those there are few kinds, however many messages. Grouped as the table is sorted, so that SQLite reads it
+    once and sorts nothing."""
+    joined = "group_concat(source, ?)" if dialect == "sqlite" else "string_agg(source, ?)"
     return (
-        f"SELECT m.name, {source}, count(*), sum(CASE WHEN EXISTS (SELECT 1 FROM reaction r"  # noqa: S608
+        "SELECT m.name, m.sources, count(*), sum(CASE WHEN EXISTS (SELECT 1 FROM reaction r"  # noqa: S608
         " WHERE r.bucket = m.bucket AND r.send_key = m.send_key AND r.who = 'human' AND r.kind = 'clicked')"
-        " THEN 1 ELSE 0 END) FROM (SELECT DISTINCT bucket, send_key, name, source FROM (SELECT bucket,"
-        f" send_key, name, {source} AS source FROM shown_product WHERE at >= ? AND at < ?) s) m GROUP BY 1, 2"
+        f" THEN 1 ELSE 0 END) FROM (SELECT bucket, send_key, name, {joined} AS sources FROM shown_product"
+        " WHERE at >= ? AND at < ? GROUP BY bucket, customer, send_key, name) m GROUP BY m.name, m.sources"
     )
 
-
-_MESSAGES_OF_LIST, _MESSAGES_OF_SOURCE = _messages("''"), _messages("source")
 
 # Sorted as the table is: the orders behind one product stand together.
 _ORDERED = (
