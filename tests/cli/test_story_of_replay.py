@@ -85,6 +85,22 @@ def test_each_customer_whose_story_changes_leads_to_a_test_that_passes_and_holds
     assert {pasted(shop, told) for told in gone} == {"ok"}
 
 
+def test_a_run_whose_event_stands_behind_later_ones_is_found_by_the_moment_that_the_replay_tells(
+    shop: Shop,
+) -> None:
+    lines = [
+        {"event": "subscribed", "customer_id": who, "at": f"2026-03-0{at}:00Z", "properties": {}}
+        for who, at in (("c2", "2T10:05"), ("c1", "2T10:00"), ("c3", "7T10:00"))
+    ]
+    Path("events.jsonl").write_text("\n".join(map(json.dumps, lines)), encoding="utf-8")
+    said = shop.run("replay", "--events", "events.jsonl", "--against", "main").out
+    words = shlex.split(said.partition("as a test:")[2].partition("\n")[0])
+    assert {"c1", "2026-03-02T10:05:00Z"} < {*words}
+    answer = shop.run(*words[words.index("story") :])
+    assert answer.code == 0, answer.err
+    assert "day 0 11:00: subscribed" in answer.out, "in Berlin"
+
+
 def test_what_it_says(shop: Shop, stream: str, golden: Golden) -> None:
     of_stream = ("--events", stream)
     said = [

@@ -137,8 +137,10 @@ def _of_replay(
     tried = tried_story(told, _under_test(project, compiled), name, later, is_kept=False)
     say_block(tried.story.text.rstrip("\n"))
     if tried.differs:
-        remark("among the other journeys (caps, who is inside) the replay did otherwise, with this one alone")
-        remark("it comes to what the story expects:")
+        remark(
+            "among the other journeys (caps, who is inside), or by what came late, the replay did otherwise;"
+        )
+        remark("with this one alone, and all in time, it comes to what the story expects:")
         _tell_rows(tried.differs)
     if tried.passes:
         if revision:
@@ -163,7 +165,7 @@ def _played_run(played: PlayedCustomer, wanted: _Wanted) -> Enrollment:
         return runs[-1]
     at = parse_instant(wanted.on)
     days = {run.id: local_date(run.started_at, played.zones[run.id]).isoformat() for run in runs}
-    found = [run for run in runs if run.started_at == at or days[run.id] == wanted.on]
+    found = [run for run in runs if at in (run.started_at, played.begun[run.id]) or days[run.id] == wanted.on]
     if not found:
         began = ", ".join(dict.fromkeys(iso(run.started_at) for run in runs))
         raise UsageError(f"no run of {wanted.journey} began on {wanted.on}:", f"they began {began}")

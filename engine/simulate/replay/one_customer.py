@@ -37,11 +37,13 @@ _ALONE = 1 << 32
 @dataclass(frozen=True, slots=True)
 class PlayedCustomer:
     """What a replay comes to for one customer. `timeline.runs` are theirs, in the order in which they began;
-    `zones`: where the customer lived when each began, by its id; `until`: the moment of the last line, None
-    where the stream has no event."""
+    `zones`: where the customer lived when each began, by its id; `begun`: when the stream came to that, which
+    is after the start of the run where its event stands behind later ones, and what a replay tells of it;
+    `until`: the moment of the last line, None where the stream has no event."""
 
     timeline: RecordedTimeline
     zones: Mapping[str, ZoneInfo]
+    begun: Mapping[str, Instant]
     until: Instant | None
 
 
@@ -70,7 +72,7 @@ def play_customer(
         state.facts.values if state is not None else {}, tuple(recorder.runs.values()), recorder.products,
         assumed_reach=not strict,
     )  # fmt: skip
-    return PlayedCustomer(timeline, recorder.zones, result.last_at)
+    return PlayedCustomer(timeline, recorder.zones, recorder.begun, result.last_at)
 
 
 @dataclass(slots=True)
@@ -86,6 +88,7 @@ class _Recorder:
     products: list[SeenProduct] = field(default_factory=list)
     runs: dict[str, Enrollment] = field(default_factory=dict)  # by id, as they are now
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
+    begun: dict[str, Instant] = field(default_factory=dict)
     members: frozenset[str] | None = None  # None: never heard of
 
     def hear(
@@ -122,6 +125,7 @@ class _Recorder:
             if run is None:
                 continue
             if run.id not in self.runs:
+                self.begun[run.id] = now
                 self._begin(run, after)
             self.runs[run.id] = run
 
