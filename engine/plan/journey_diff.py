@@ -47,7 +47,10 @@ def segment_diff(before: syntax.SegmentFile | None, now: syntax.SegmentFile | No
     file = now or before
     assert file is not None
     changes: list[Difference] = []
-    rule = "whom the new words hold was in it from the beginning: nobody enters a journey by the change alone"
+    rule = (
+        "whom the new words hold was in it from the beginning: no journey starts for them by the change,"
+        " now or later, until they have left it and come back"
+    )
     if before is None or now is None:
         sign = Sign.ADDED if now else Sign.REMOVED
         words = condition_text(file.who) if file.who is not None else "everybody"

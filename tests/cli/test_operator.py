@@ -114,7 +114,7 @@ def test_deploy_says_that_a_changed_segment_starts_nobody(busy: Shop) -> None:
     busy.write("journeys/segments/lapsed_90.yaml", segment.replace("90 days", "80 days"))
     answer = busy.run("deploy")
     assert "segment lapsed_90: 0 now, 0 then (0 more, 0 fewer)" in answer.out
-    assert "nobody enters a journey by the change alone" in answer.out
+    assert "no journey starts for those more, now or later" in answer.out
 
 
 def test_a_key_is_shown_once(small_shop: Shop, golden: Golden) -> None:

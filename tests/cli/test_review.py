@@ -190,6 +190,30 @@ def test_a_large_change_stays_readable_and_fits(shop: Shop) -> None:
     assert "Too long for a comment" in said
 
 
+def test_each_of_a_few_things_is_told_before_the_folds_however_long_its_stories_are(shop: Shop) -> None:
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
+    for number in range(12):
+        told = (
+            f"  - test: nobody comes {number}\n    when: [day 0 12:00: order_placed]\n    expect: nothing\n"
+        )
+        path = "journeys/welcome.yaml"
+        shop.write(path, (shop.folder / path).read_text(encoding="utf-8").rstrip("\n") + "\n" + told)
+    for country in ("AT", "BG", "DE", "FR"):
+        text = f"segment: from_{country.lower()}\nwho:\n  country: {country}\n"
+        shop.write(f"journeys/segments/from_{country.lower()}.yaml", text)
+    git(shop.folder, "add", "journeys")
+    said = shop.run("review").out
+    before, _, folds = said.partition("<details>")
+    assert "5 things change" in before
+    assert "(people in flight): `~` wait before\\_reminder: length 2 days -&gt; 1 day _" in before
+    assert "; 12 lines of tests and words for readers\n" in before
+    for country in ("AT", "BG", "DE", "FR"):
+        assert f"`+` country: {country} _" in before
+    assert "nobody comes 11" not in before
+    assert "nobody comes 11" in folds
+    assert "changes people in flight, newcomers." in before
+
+
 def test_annotations_of_github_stand_at_their_lines_and_those_too_many_are_counted(
     files: Shop, golden: Golden
 ) -> None:

@@ -39,7 +39,7 @@ MOVED = {
     "stays": "stay",
     "keeps_moment": "stay and keep the moment they were promised",
     "new_moment": "stay and get the new moment",
-    "planned_anew": "stay; what is not handed over is planned anew",
+    "planned_anew": "stay; what has not left yet is planned anew",
     "goes_on": "go on",
     "finishes": "have come to the end",
     "leaves": "leave now",
@@ -187,7 +187,8 @@ def tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None = Non
             f" ({segment.enters:,} more, {segment.leaves:,} fewer)"
         )
         say_plain(
-            "  they were in it, or not, from the beginning: nobody enters a journey by the change alone"
+            "  they were in it, or not, from the beginning: no journey starts for those more, now or later,"
+            " until they have left it and come back"
         )
     for fact in coming.facts:
         _tell_fact(fact)

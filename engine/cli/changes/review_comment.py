@@ -9,6 +9,7 @@ import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
@@ -42,7 +43,7 @@ from engine.visible import visible
 if TYPE_CHECKING:
     from engine.cli.changes.pictures.folder import PicturesMade
     from engine.language.acceptance import AcceptedWarning
-    from engine.plan.difference import AlikeSubjects, Difference, ProjectDiff, SubjectDiff
+    from engine.plan.difference import Affected, AlikeSubjects, Difference, ProjectDiff, SubjectDiff
     from engine.plan.in_flight import DeploymentPlan
     from engine.plan.traffic import Traffic
     from engine.problem import Problem
@@ -56,8 +57,12 @@ MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES, MOST_SETTING
 """Lines of a part before the folds, so that they are at most 60 in all."""
 
 MANY_SUBJECTS, MOST_NAMES, MOST_ALIKE = 4, 12, 3
-"""Of more journeys and the like than these the names come first, so many of those that affect one group; and
-so many names of what changes in the same way."""
+"""Of more journeys and the like than `MANY_SUBJECTS` each has one line; of more than `MOST_CHANGES` lines the
+names come first, so many of those that affect one group. `MOST_ALIKE`: names of what changes in the same
+way."""
+
+MOST_OF_ONE = 4
+"""Changes of one journey or the like in its one line."""
 
 PLACE_HEAD = ("people", "journey", "rest at", "what becomes of them")
 
@@ -178,7 +183,7 @@ def verdict(change: ReviewedChange) -> str:
     refused = "A deployment would refuse it. " if change.refusals else ""
     names = [subject.name for subject in change.differences.subjects]
     some = ", ".join(names[:3]) + (f" and {len(names) - 3} more" if len(names) > 3 else "")
-    affects = [str(who) for who in change.differences.affects if str(who) != "nobody"]
+    affects = _affected_words(change.differences.affects)
     is_same = not names and not change.differences.unread
     parts = ["Nothing changes for customers"] if is_same else []
     if names:
@@ -207,19 +212,35 @@ def verdict(change: ReviewedChange) -> str:
     return refused + ". ".join(parts) + "."
 
 
+def _affected_words(affected: Sequence[Affected]) -> list[str]:
+    """Whom a whole change affects. Beside others newcomers are not the only ones."""
+    from engine.plan.difference import Affected
+
+    if affected == (Affected.NEWCOMERS,):
+        return [str(Affected.NEWCOMERS)]
+    told = [who for who in affected if who is not Affected.NOTHING]
+    return ["newcomers" if who is Affected.NEWCOMERS else str(who) for who in told]
+
+
 def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
     yield mark(change.within)
     yield f"**{_safe(verdict(change))}**\n"
     subjects = change.differences.subjects
-    lines = [line for group in alike(subjects) for line in _alike(group, MOST_ALIKE)]
-    lines += [
+    groups = alike(subjects)
+    lines = [line for group in groups for line in _alike(group, MOST_ALIKE, in_brief=True)]
+    unread = [
         f"- `{_code(each.file)}` cannot be compared: {_safe(each.why)}" for each in change.differences.unread
     ]
+    lines += unread
     if lines:
         overview, most = "", MOST_CHANGES
         if _cut(lines, None, "") != _cut(lines, MOST_CHANGES, "") and len(subjects) > MANY_SUBJECTS:
-            overview = _overview(subjects)
-            most -= overview.count("\n")
+            if len(groups) <= MOST_CHANGES:
+                overview = f"{len(subjects)} things change, by whom they affect most:\n\n"
+                lines = [*map(_in_one_line, groups), *unread]
+            else:
+                overview = _overview(subjects)
+                most -= overview.count("\n")
         yield f"### What changes\n\n{overview}{_cut(lines, most, 'all of it is in the first fold')}"
     if change.made is not None and (change.made.messages or change.made.journeys):
         where = f", among [the files of this run]({page})" if page else ""
@@ -244,19 +265,55 @@ def _pictures(made: PicturesMade) -> str:
     return f"{many[0]} and {many[1]} side by side in `{_code(place)}`"
 
 
-def _alike(group: AlikeSubjects, most: int) -> Iterator[str]:
-    """What changes in the same way, with so many names."""
+def _alike(group: AlikeSubjects, most: int, *, in_brief: bool = False) -> Iterator[str]:
+    """What changes in the same way, with so many names: a heading, and an item for each change. `in_brief`:
+    those that affect nobody beside others that do are only counted, since the expectations of a few tests are
+    longer than what a reviewer has to decide."""
     subject = group.first
-    affects = ", ".join(str(who) for who in subject.affects)
-    yield f"**{', '.join(map(_safe, group.words(most).split(', ')))}** ({_safe(affects)})"
-    for change, rule in with_rules(subject.changes):
-        yield _change(change, rule)
+    told, aside = _weighty(subject) if in_brief else (subject.changes, 0)
+    yield _heading(group, most)
+    for change, rule in with_rules(told):
+        yield f"- {_change(change, rule)}"
+    if aside:
+        yield f"- {_affects_nobody(aside)}"
     if subject.folded:
         yield f"- moved or renamed: {len(subject.folded)}"
 
 
+def _in_one_line(group: AlikeSubjects) -> str:
+    """An item: what changes of a journey or the like, as far as one line should hold it."""
+    subject = group.first
+    told, aside = _weighty(subject)
+    parts = []
+    for rule, row in groupby(told[:MOST_OF_ONE], key=lambda change: change.rule):
+        # behind all of them: in a line it would be read as that of the first alone
+        words = "; ".join(_change(change, "") for change in row)
+        parts.append(f"{words} _{_safe(rule)}_" if rule else words)
+    parts += [f"{len(told) - MOST_OF_ONE} more"] if len(told) > MOST_OF_ONE else []
+    parts += [_affects_nobody(aside)] if aside else []
+    parts += [f"moved or renamed: {len(subject.folded)}"] if subject.folded else []
+    return f"- {_heading(group, MOST_ALIKE)}: {'; '.join(parts)}"
+
+
+def _heading(group: AlikeSubjects, most: int) -> str:
+    affects = ", ".join(str(who) for who in group.first.affects)
+    return f"**{', '.join(map(_safe, group.words(most).split(', ')))}** ({_safe(affects)})"
+
+
+def _weighty(subject: SubjectDiff) -> tuple[Sequence[Difference], int]:
+    """The changes that affect somebody, and how many others stand beside them; all where none does."""
+    from engine.plan.difference import Affected
+
+    told = [change for change in subject.changes if change.affected is not Affected.NOTHING]
+    return (told, len(subject.changes) - len(told)) if told else (subject.changes, 0)
+
+
+def _affects_nobody(lines: int) -> str:
+    return f"{counted(lines, 'line')} of tests and words for readers"
+
+
 def _change(change: Difference, rule: str) -> str:
-    return f"- `{change.sign}` {_safe(change.words)}" + (f" _{_safe(rule)}_" if rule else "")
+    return f"`{change.sign}` {_safe(change.words)}" + (f" _{_safe(rule)}_" if rule else "")
 
 
 def _overview(subjects: Sequence[SubjectDiff]) -> str:
@@ -406,14 +463,14 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
     groups = alike(change.differences.subjects)
     every = [line for group in groups for line in _alike(group, len(group.names))]
-    first = [line for group in groups for line in _alike(group, MOST_ALIKE)]
-    if (whole := _cut(every, None, "")) != _cut(first, MOST_CHANGES, ""):
+    brief = [line for group in groups for line in _alike(group, MOST_ALIKE, in_brief=True)]
+    if (whole := _cut(every, None, "")) != _cut(brief, MOST_CHANGES, ""):
         yield "All that changes", _fitting(whole.splitlines(keepends=True))
     if change.plan is not None and len(places := _places(change.plan, change.zone)) > MOST_PLACES:
         yield "All people inside", _fitting(_table(PLACE_HEAD, places).splitlines(keepends=True))
     folded = [each for subject in change.differences.subjects for each in subject.folded]
     if folded:
-        moved = [f"{_change(each, rule)}\n" for each, rule in with_rules(folded)]
+        moved = [f"- {_change(each, rule)}\n" for each, rule in with_rules(folded)]
         yield "Moved or renamed", _fitting(moved)
     if change.problems or change.accepted:
         # errors first: warnings are what is left out of a long list

@@ -102,7 +102,11 @@ def members(traffic: Traffic) -> Iterator[str]:
     """Who is in changed segments at the end of what was played, by the definition before and by this one."""
     for each in traffic.segments:
         margin = f" (± {each.margin:,})" if each.margin else ""
-        limits = f"; {_some(each.limits)}: only what is recorded counts" if each.limits else ""
+        limits = (
+            f"; {_some(each.limits)}: only what is recorded counts, so the real numbers are others"
+            if each.limits
+            else ""
+        )
         then = f"{each.after:,} then ({each.enters:,} more, {each.leaves:,} fewer){margin}"
         yield f"segment {each.segment}: of those who were played {each.before:,} now, {then}{limits}"
 
@@ -129,7 +133,9 @@ def jump(journey: JourneyTraffic) -> str:
 
 def _competition(each: CapCompetition, traffic: Traffic) -> str:
     caps = ", ".join(place.cap for place in each.places)
-    words = f"{each.journey} goes by the caps of {each.policy} ({caps})"
+    # messages that are lost come first: the rest of the sentence says why
+    lost = _without_place(each.journey, traffic)
+    words = f"{each.journey}{f': {lost}; it' if lost else ''} goes by the caps of {each.policy} ({caps})"
     words += f" as {_some(each.also)} do" if each.also else ""
     people = counted(each.people, "customer")
     if not each.shared:
@@ -137,12 +143,11 @@ def _competition(each: CapCompetition, traffic: Traffic) -> str:
     rivals = _some([f"{name} {people:,}" for name, people in each.rivals.items()])
     words += f": {each.shared:,} of its {people} got others' messages while a cap counts them ({rivals})"
     held = [f"{place.others:.1f} of {place.cap}" for place in each.places if place.others >= _SHOWN]
-    words += f"; these hold {' and '.join(held)} when it sends" if held else ""
-    return words + _without_place(each.journey, traffic)
+    return words + (f"; these hold {' and '.join(held)} when it sends" if held else "")
 
 
 def _without_place(name: str, traffic: Traffic) -> str:
-    """Messages a day that are lost to caps: of a journey, and of all others."""
+    """Messages a day that are lost to caps: of a journey, and of all others; "" where nothing differs."""
     words = []
     for whose, capped in (
         ("its own", [each.capped for each in traffic.journeys if each.journey == name]),
@@ -151,7 +156,7 @@ def _without_place(name: str, traffic: Traffic) -> str:
         before, after = sum(count.before for count in capped), sum(count.after for count in capped)
         if abs(after - before) >= _SHOWN:
             words.append(f"{after:,.1f} of {whose} ({before:,.1f} before)")
-    return f"; messages a day that find no place: {', '.join(words)}" if words else ""
+    return f"messages a day that find no place under caps: {', '.join(words)}" if words else ""
 
 
 def _some(names: list[str]) -> str:
