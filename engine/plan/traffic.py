@@ -90,20 +90,21 @@ def traffic(comparison: ReplayComparison, about: Collection[str]) -> Traffic:
     every = [_journey(each, days) for each in compared]
     channels = dict.fromkeys(channel for each in every for channel in each.messages)
     return Traffic(
-        days, comparison.first_at, comparison.last_at,
-        comparison.customers, comparison.one_in, comparison.changed, tuple(about),
-        tuple(each for each, whole in zip(every, compared, strict=True) if not whole.is_same),
-        {
+        days=days, first_at=comparison.first_at, last_at=comparison.last_at,
+        customers=comparison.customers, one_in=comparison.one_in, changed=comparison.changed,
+        about=tuple(about),
+        journeys=tuple(each for each, whole in zip(every, compared, strict=True) if not whole.is_same),
+        messages={
             channel: _sum(each.messages[channel] for each in every if channel in each.messages)
             for channel in sorted(channels)
         },
-        DailyCost(
+        cost=DailyCost(
             _cost((each.cost_before for each in compared), days),
             _cost((each.cost_after for each in compared), days),
         ),
-        tuple(comparison.competition),
-        tuple(comparison.learned),
-        tuple(comparison.segments),
+        competition=tuple(comparison.competition),
+        learned=tuple(comparison.learned),
+        segments=tuple(comparison.segments),
     )  # fmt: skip
 
 
@@ -118,13 +119,13 @@ def _journey(journey: JourneyComparison, days: int) -> JourneyTraffic:
         by_channel.setdefault(each.channel, []).append(each.messages)
     capped = journey.skipped.get(SkipReason.CAPPED)
     return JourneyTraffic(
-        journey.journey,
-        _daily([journey.starts], days),
-        journey.enter,
-        journey.enter_no_more,
-        {channel: _daily(counts, days) for channel, counts in sorted(by_channel.items())},
-        _daily([capped] if capped is not None else [], days),
-        DailyCost(_cost([journey.cost_before], days), _cost([journey.cost_after], days)),
+        journey=journey.journey,
+        starts=_daily([journey.starts], days),
+        enter=journey.enter,
+        enter_no_more=journey.enter_no_more,
+        messages={channel: _daily(counts, days) for channel, counts in sorted(by_channel.items())},
+        capped=_daily([capped] if capped is not None else [], days),
+        cost=DailyCost(_cost([journey.cost_before], days), _cost([journey.cost_after], days)),
     )
 
 

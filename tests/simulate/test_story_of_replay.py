@@ -177,8 +177,8 @@ def stories(shop: Project, text: str, events: Path) -> Iterator[tuple[ToldRun, T
         for run in played.timeline.runs:
             assert played.until is not None
             told = ToldRun(
-                run, played.timeline, known.by_name["sample"], known, shop.catalogue, played.zones[run.id],
-                played.until,
+                run=run, timeline=played.timeline, journey=known.by_name["sample"], journeys=known,
+                catalogue=shop.catalogue, zone=played.zones[run.id], until=played.until,
             )  # fmt: skip
             test = JourneyUnderTest(known.by_name["sample"], whole, known, shop.world)
             yield told, tried_story(told, test, "a run", "later", is_kept=False)

@@ -55,9 +55,8 @@ def deploy(
     """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
     new files, then these count."""
     from engine.cli.changes.compared_versions import compare
-    from engine.cli.changes.diff import tell_diff
-    from engine.cli.changes.plan import tell_plan
-    from engine.cli.changes.traffic import is_worth_playing, recorded_traffic, tell_traffic
+    from engine.cli.changes.plan import tell_coming
+    from engine.cli.changes.traffic import is_worth_playing, recorded_traffic
     from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import Approval
@@ -66,7 +65,6 @@ def deploy(
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.pool_files import import_pool_files
     from engine.runtime.publish.recent_events import of_store
-    from engine.values import zone
 
     session = Session.of(context)
     reviewed = _reviewed(planned) if planned is not None else None
@@ -87,10 +85,7 @@ def deploy(
                 with store.read() as conn, of_store(conn, now) as events:
                     sent = recorded_traffic(coming, events, differences)
             if form is Format.text and (differences.subjects or coming.plan.journeys):
-                tell_plan(coming.plan, zone(project.config.timezone), sent)
-                if sent is not None:
-                    tell_traffic(sent, project.config.currency)
-                tell_diff(differences, f"deployment {coming.number}")
+                tell_coming(coming, differences, sent)
                 if not certain:
                     said |= _asked(coming.plan)
         approval = Approval(frozenset(said), reviewed)

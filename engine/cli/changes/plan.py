@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from engine.errors import AuthorError
+    from engine.plan.difference import ProjectDiff
     from engine.plan.in_flight import (
         DeploymentPlan,
         FactPlan,
@@ -90,15 +91,14 @@ def plan(
     once, how segments change, who would enter, what is sent a day and what it costs, and what differs in
     words. Changes nothing."""
     from engine.cli.changes.compared_versions import compare
-    from engine.cli.changes.diff import tell_diff
-    from engine.cli.changes.traffic import is_worth_playing, recorded_traffic, tell_traffic
+    from engine.cli.changes.traffic import is_worth_playing, recorded_traffic
     from engine.cli.stores import look_into_store
     from engine.plan.reviewed import ReviewedPlan, written
     from engine.problem import to_json
     from engine.project import load
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.recent_events import of_file, of_store
-    from engine.values import to_datetime, zone
+    from engine.values import to_datetime
 
     session = Session.of(context)
     project = load(session.folder)
@@ -128,10 +128,7 @@ def plan(
             "unread": differences.unread, "warnings": [to_json(each) for each in differences.warnings],
         })  # fmt: skip
     else:
-        tell_plan(coming.plan, zone(project.config.timezone), sent)
-        if sent is not None:
-            tell_traffic(sent, project.config.currency)
-        tell_diff(differences, f"deployment {coming.number}")
+        tell_coming(coming, differences, sent)
     if coming.plan.gone or coming.plan.doubts:
         raise typer.Exit(PROBLEMS)
     if out is not None:
@@ -158,8 +155,22 @@ def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> tuple
     return plan_from_snapshot(counted, files, project, gone), counted.without_events
 
 
-def tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None = None) -> None:
-    """What becomes of people and segments. `zone`: of the moments; `sent`: what is sent, if it is known."""
+def tell_coming(coming: ComingDeployment, differences: ProjectDiff, sent: Traffic | None) -> None:
+    """For people: what becomes of whoever is inside, what is sent a day if it is known, and what differs in
+    words."""
+    from engine.cli.changes.diff import tell_diff
+    from engine.cli.changes.traffic import tell_traffic
+    from engine.values import zone
+
+    config = coming.project.config
+    _tell_plan(coming.plan, zone(config.timezone), sent)
+    if sent is not None:
+        tell_traffic(sent, config.currency)
+    tell_diff(differences, f"deployment {coming.number}")
+
+
+def _tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None) -> None:
+    """What becomes of people and segments. `zone`: of the moments."""
     from engine.cli.changes.traffic import jump
     from engine.runtime.publish.planning import doubt_refusal, refusal
 

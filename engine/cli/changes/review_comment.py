@@ -92,10 +92,10 @@ class ReviewedChange:
     """All that is known of a change. `plan`, `comparison`: None without a snapshot, and where files have
     mistakes. `stories`: of the journeys that changed, and of those where one fails; `problems`: of the files
     that changed; `accepted`: warnings that the change accepts; `refusals`: why `deploy` would refuse, where
-    that is to be mended; `pictures`: Mermaid by journey; `patch`: the
-    files as git compares them. `against`: the commit it is compared with. `within`: where the project stands
-    in its repository, "" or ending in `/`. `made`: the folder with pictures before and after, if one was
-    wanted. `snapshot`: as it was named, "": none; `not_played`: why its events are not."""
+    that is to be mended; `pictures`: Mermaid by journey; `patch`: the files as git compares them. `against`:
+    the commit it is compared with. `within`: where the project stands in its repository, "" or ending in `/`.
+    `made`: the folder with pictures before and after, if one was wanted. `snapshot`: as it was named, "":
+    none; `not_played`: why its events are not."""
 
     differences: ProjectDiff
     plan: DeploymentPlan | None
@@ -253,8 +253,8 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
         yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
     if change.not_played:
         yield f"### What would be sent\n\nNot played: {_safe(change.not_played)}.\n"
-    if change.comparison is not None:
-        yield from _replayed(change.comparison, change.differences.changed_journeys, change.currency)
+    if change.comparison is not None and (sent := change.daily) is not None:
+        yield from _replayed(change.comparison, sent, change.currency)
 
 
 def _pictures(made: PicturesMade) -> str:
@@ -406,9 +406,8 @@ def _places(plan: DeploymentPlan, zone: ZoneInfo) -> list[tuple[str, ...]]:
     return [*moved, *rest, *held_out]
 
 
-def _replayed(answer: ReplayComparison, about: Sequence[str], currency: str) -> Iterator[str]:
-    changed = [journey for journey in about_first(answer, about) if not journey.is_same]
-    sent = traffic(answer, about)
+def _replayed(answer: ReplayComparison, sent: Traffic, currency: str) -> Iterator[str]:
+    changed = [journey for journey in about_first(answer, sent.about) if not journey.is_same]
     head = (
         f"### What would be sent, {over(sent)}\n\n"
         f"{counted(answer.customers, 'customer')}; something happens differently to **{answer.changed:,}**. "
@@ -446,8 +445,8 @@ def _counts(journey: JourneyComparison, currency: str) -> Iterator[tuple[str, ..
     for words, pair in count_lines(journey):
         if pair.before != pair.after:
             yield f"{journey.journey}: {words}", *counts(pair)
-    is_dearer = journey.cost_before != journey.cost_after
-    if is_dearer and (cost := cost_line(journey, currency)) is not None:
+    costs_as_before = journey.cost_before == journey.cost_after
+    if not costs_as_before and (cost := cost_line(journey, currency)) is not None:
         yield f"{journey.journey}: {cost[0]}", *cost[1:]
 
 
@@ -487,9 +486,8 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
         yield f"What check says ({len(change.problems)})", _fitting(problems)
     if change.stories.journeys:
         yield f"Tests: {change.stories.passed} passed, {change.stories.failed} failed", _tests(change.stories)
-    if change.comparison is not None:
-        about = change.differences.changed_journeys
-        yield from _sent_a_day(change.comparison, about, change.currency)
+    if change.comparison is not None and (sent := change.daily) is not None:
+        yield from _sent_a_day(change.comparison, sent, change.currency)
     if change.comparison is not None and change.comparison.timelines:
         yield "Customers whose story changes", _fenced(_timelines(change), "diff")
     for name, picture in change.pictures.items():
@@ -504,8 +502,7 @@ def _fix(problem: Problem) -> str:
     return f"{_safe(first)}\n{textwrap.indent(_fenced(text, 'yaml'), '  ')}" if text else _safe(first)
 
 
-def _sent_a_day(answer: ReplayComparison, about: Sequence[str], currency: str) -> Iterator[tuple[str, str]]:
-    sent = traffic(answer, about)
+def _sent_a_day(answer: ReplayComparison, sent: Traffic, currency: str) -> Iterator[tuple[str, str]]:
     if rows := list(daily_rows(sent, currency)):
         note = f"\n{_safe(SAMPLE.format(sent.one_in))}\n" if sent.one_in > 1 else ""
         table = _table(("a day", "before", "now", "difference"), rows)
@@ -513,7 +510,7 @@ def _sent_a_day(answer: ReplayComparison, about: Sequence[str], currency: str) -
     told = _told(sent)
     if len(told) > MOST_SENTENCES:
         yield "Who enters, and who competes for the same caps", _fitting([f"{each}\n" for each in told])
-    changed = [journey for journey in about_first(answer, about) if not journey.is_same]
+    changed = [journey for journey in about_first(answer, sent.about) if not journey.is_same]
     every = [row for journey in changed for row in _counts(journey, currency)]
     if len(every) > MOST_COUNTS:
         yield "All that would be sent", _table(("", "before", "now", "difference"), every)

@@ -99,8 +99,9 @@ def _of_store(session: Session, wanted: _Wanted) -> None:
         run = run_of(runs, person, wanted.journey, wanted.on)
         timeline = _timeline(conn, person, runs)
     told = ToldRun(
-        run, timeline, compiled, project.journeys, project.catalogue, person.zone, session.clock.now()
-    )
+        run=run, timeline=timeline, journey=compiled, journeys=project.journeys, catalogue=project.catalogue,
+        zone=person.zone, until=session.clock.now(),
+    )  # fmt: skip
     name = wanted.name or f"a run of {day_of(run, person)}"
     tried = tried_story(told, _under_test(project, compiled), name, "has not happened yet", is_kept=True)
     say_block(tried.story.text.rstrip("\n"))
@@ -124,14 +125,9 @@ def _of_replay(
     run = _played_run(played, wanted)
     assert played.until is not None  # else there were no run
     told = ToldRun(
-        run,
-        played.timeline,
-        compiled,
-        project.journeys,
-        project.catalogue,
-        played.zones[run.id],
-        played.until,
-    )
+        run=run, timeline=played.timeline, journey=compiled, journeys=project.journeys,
+        catalogue=project.catalogue, zone=played.zones[run.id], until=played.until,
+    )  # fmt: skip
     name = wanted.name or f"a replayed run of {told.day_0}"
     later = "after the last recorded event"
     tried = tried_story(told, _under_test(project, compiled), name, later, is_kept=False)
@@ -209,8 +205,9 @@ def _timeline(conn: Connection, person: KnownCustomer, runs: Sequence[Enrollment
             segment, enters = str(load(document)["segment"]), event.name == "$entered"
             moves.append(SegmentMove(event.occurred_at, event.number, segment, enters))
     return RecordedTimeline(
-        [event for event in past if not event.name.startswith("$")], profile, moves,
-        [record.line for record in traces.of_customer(conn, person.id)], person.state.facts.values, runs,
+        events=[event for event in past if not event.name.startswith("$")], profile=profile, moves=moves,
+        traces=[record.line for record in traces.of_customer(conn, person.id)],
+        ledger=person.state.facts.values, runs=runs,
     )  # fmt: skip
 
 

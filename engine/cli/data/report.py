@@ -94,7 +94,7 @@ def report(
     # Before the store is looked for: who mistyped a word hears of it, and not of a store that is not there
     _check_words(asked, size, local_date(session.clock.now(), zone(config.timezone)))
     with look_into_store(session.folder, needed=True) as conn:
-        answer = _made(session, conn, config, asked, size, as_of)
+        answer = _made(session, conn, config, asked, size=size, as_of=as_of)
         secret = meta.secret(conn)
     if mail:
         _mail(session, config, secret, answer)
@@ -239,7 +239,7 @@ def _check_words(asked: AskedReport, size: str, today: dt.date) -> None:
 
 
 def _made(
-    session: Session, conn: Connection, config: Config, asked: AskedReport, size: str, as_of: str
+    session: Session, conn: Connection, config: Config, asked: AskedReport, *, size: str, as_of: str
 ) -> FiguresReport:
     from dataclasses import replace
 

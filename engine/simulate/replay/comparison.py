@@ -271,12 +271,13 @@ def _compared(
 
 
 def _segment(name: str, results: tuple[ReplayResult, ReplayResult], one_in: int) -> SegmentComparison:
-    before, after = (result.members.get(name, set()) for result in results)
+    before, after = (result.members[name] for result in results)
     enters, leaves = len(after - before), len(before - after)
     spread = math.sqrt((1 - 1 / one_in) * max(enters, leaves))
     return SegmentComparison(
-        name, len(before) * one_in, len(after) * one_in, enters * one_in, leaves * one_in,
-        round(_CERTAIN * one_in * spread) if one_in > 1 else None,
+        segment=name, before=len(before) * one_in, after=len(after) * one_in,
+        enters=enters * one_in, leaves=leaves * one_in,
+        margin=round(_CERTAIN * one_in * spread) if one_in > 1 else None,
     )  # fmt: skip
 
 

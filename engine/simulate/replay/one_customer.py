@@ -68,9 +68,9 @@ def play_customer(
     result = runner.play(merged_lines(streams, rules.form))
     state = runner.customers.states.get(customer)
     timeline = RecordedTimeline(
-        recorder.events, recorder.profile, recorder.moves, recorder.traces,
-        state.facts.values if state is not None else {}, tuple(recorder.runs.values()), recorder.products,
-        assumed_reach=not strict,
+        events=recorder.events, profile=recorder.profile, moves=recorder.moves, traces=recorder.traces,
+        ledger=state.facts.values if state is not None else {}, runs=tuple(recorder.runs.values()),
+        products=recorder.products, assumed_reach=not strict,
     )  # fmt: skip
     return PlayedCustomer(timeline, recorder.zones, recorder.begun, result.last_at)
 
