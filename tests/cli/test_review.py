@@ -157,6 +157,19 @@ def test_days_without_events_are_not_played_and_the_days_with_some_are_named(sho
     assert f"not played: {why}" in shop.run("plan", "--snapshot", str(later)).err
 
 
+def test_a_plan_beside_a_store_without_events_of_the_last_weeks_plays_nothing_and_says_so(shop: Shop) -> None:
+    shop.go_to("2027-03-01T09:00:00+00:00")
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
+    why = "not played: no events of customers in the last 28 days; the last are of 2026-11-20: give"
+    said = shop.run("plan")
+    assert f"{why}  snapshot --to 2026-11-20  and  plan --snapshot  its file" in said.err
+    assert "journey welcome: changes" in said.out
+    assert "What is sent a day" not in said.out
+    deployed = shop.run("deploy", "--replay")
+    assert why in deployed.err
+    assert "What is sent a day" not in deployed.out
+
+
 def test_words_of_an_author_stay_words(files: Shop) -> None:
     hostile = "</details> | `x` [a](http://b.example) @everybody **b**"
     text = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")

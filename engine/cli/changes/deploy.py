@@ -56,7 +56,7 @@ def deploy(
     new files, then these count."""
     from engine.cli.changes.compared_versions import compare
     from engine.cli.changes.plan import tell_coming
-    from engine.cli.changes.traffic import is_worth_playing, recorded_traffic
+    from engine.cli.changes.traffic import is_worth_playing, nothing_to_play, recorded_traffic
     from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import Approval
@@ -65,6 +65,7 @@ def deploy(
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.pool_files import import_pool_files
     from engine.runtime.publish.recent_events import of_store
+    from engine.values import zone
 
     session = Session.of(context)
     reviewed = _reviewed(planned) if planned is not None else None
@@ -82,8 +83,12 @@ def deploy(
         if coming.number and (plays or form is Format.text):
             differences = compare(coming.published, coming.project, now)
             if plays and is_worth_playing(differences):
-                with store.read() as conn, of_store(conn, now) as events:
-                    sent = recorded_traffic(coming, events, differences)
+                with store.read() as conn:
+                    if why := nothing_to_play(conn, now, zone(coming.project.config.timezone)):
+                        remark(f"not played: {why}")
+                    else:
+                        with of_store(conn, now) as events:
+                            sent = recorded_traffic(coming, events, differences)
             if form is Format.text and (differences.subjects or coming.plan.journeys):
                 tell_coming(coming, differences, sent)
                 if not certain:

@@ -91,14 +91,14 @@ def plan(
     once, how segments change, who would enter, what is sent a day and what it costs, and what differs in
     words. Changes nothing."""
     from engine.cli.changes.compared_versions import compare
-    from engine.cli.changes.traffic import is_worth_playing, recorded_traffic
+    from engine.cli.changes.traffic import is_worth_playing, nothing_to_play, recorded_traffic
     from engine.cli.stores import look_into_store
     from engine.plan.reviewed import ReviewedPlan, written
     from engine.problem import to_json
     from engine.project import load
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.recent_events import of_file, of_store
-    from engine.values import to_datetime
+    from engine.values import to_datetime, zone
 
     session = Session.of(context)
     project = load(session.folder)
@@ -119,7 +119,11 @@ def plan(
             raise UsageError("nothing was deployed yet", f"`{command('deploy')}` publishes the folder")
         differences = compare(coming.published, coming.project, now)
         sent = None
-        if replay and not is_empty and is_worth_playing(differences):
+        plays = replay and not is_empty and is_worth_playing(differences)
+        if plays and snapshot is None and (why := nothing_to_play(conn, now, zone(project.config.timezone))):
+            plays = False
+            remark(f"not played: {why}")
+        if plays:
             sent = recorded_traffic(coming, opened.enter_context(recent), differences)
     if form is Format.json:
         say_json({

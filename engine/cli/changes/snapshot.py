@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
 
     from engine.store.streams.snapshot import Snapshot
+    from engine.values import Instant
 
 USUAL = "30 days"
 
@@ -48,11 +49,19 @@ def snapshot(
 
 
 def no_events(counts: Snapshot, zone: ZoneInfo) -> str:
-    """That nothing can be played, and what to type where it is known."""
-    from engine.values import parse_instant, to_datetime
+    """That nothing of a snapshot can be played, and what to type where it is known."""
+    from engine.values import parse_instant
 
-    words = "no events of customers in these days"
     last = parse_instant(counts.last_event) if counts.last_event is not None else None
+    return nothing_in("these days", last, zone)
+
+
+def nothing_in(days: str, last: Instant | None, zone: ZoneInfo) -> str:
+    """That customers did nothing in these days, and what to type for those with their last events. `last`: of
+    all that is recorded; None: nothing is."""
+    from engine.values import to_datetime
+
+    words = f"no events of customers in {days}"
     if last is None:
         return f"{words}, nor in any others"
     day = to_datetime(last, zone).date()

@@ -10,11 +10,16 @@ from engine.cli.changes.replay_comparison import aligned, told_apart
 from engine.cli.output import counted, say_head, say_plain, say_rows
 
 if TYPE_CHECKING:
+    from zoneinfo import ZoneInfo
+
+    from sqlalchemy import Connection
+
     from engine.plan.difference import ProjectDiff
     from engine.plan.traffic import DailyCount, JourneyTraffic, Traffic
     from engine.runtime.publish.planning import ComingDeployment
     from engine.runtime.publish.recent_events import RecentEvents
     from engine.simulate.replay.competition import CapCompetition
+    from engine.values import Instant
 
 MOST_NAMES = 3
 """Journeys that a sentence names."""
@@ -50,6 +55,21 @@ def recorded_traffic(
     about = differences.changed_journeys
     compared = play_both(former, coming.project, events, about)
     return traffic(compared, about) if compared is not None else None
+
+
+def nothing_to_play(conn: Connection, now: Instant, zone: ZoneInfo) -> str:
+    """Why the last weeks of a store are not played: customers did nothing in them; "": they are."""
+    from engine.cli.changes.snapshot import nothing_in
+    from engine.runtime.publish.recent_events import COUNTED
+    from engine.store.streams.recorded_stream import StreamBounds, has_events, last_event_at
+    from engine.values import DAY, Instant
+
+    # not by what the replay finds: of a small store all is played, and what is older would be counted as now
+    if has_events(conn, StreamBounds(Instant(now - COUNTED))):
+        return ""
+    last = last_event_at(conn)
+    why = nothing_in(f"the last {counted(COUNTED // DAY, 'day')}", last, zone)
+    return why if last is None else f"{why}  and  plan --snapshot  its file"
 
 
 def tell_traffic(traffic: Traffic, currency: str) -> None:
