@@ -8,11 +8,14 @@ import pkgutil
 import shlex
 import sys
 import traceback
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from typer.main import get_command
 
 from engine.cli.output import LogLevel, complain, remark
 from engine.errors import PerennialError, UsageError
@@ -38,7 +41,8 @@ WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into
 _COMMANDS = ("authoring", "changes", "customers", "data", "operations")
 """The packages whose files are commands."""
 _NOT_COMMANDS = {
-    "compared_versions", "new_project", "replay_comparison", "review_comment", "selection", "traffic",
+    "compared_versions", "new_project", "replay_comparison", "replayed", "review_comment", "selection",
+    "traffic",
 }  # fmt: skip
 """Files of theirs that commands are made of: read when one of these runs, or `--help` would wait for them."""
 _TOOLS = ("tools.crashtest.command", "tools.demo.command", "tools.simulation.command")
@@ -121,10 +125,17 @@ def load_commands() -> None:
         importlib.import_module(tool)
 
 
+@cache
+def _whole_command() -> Callable[..., object]:
+    """Typer reads the annotations of every command anew each time it is asked; whoever runs several commands
+    in one process pays for that once."""
+    load_commands()
+    return get_command(app)
+
+
 def main(clock: Clock | None = None) -> None:
     """Run the command line and leave with the exit code of docs/commands.md. Without a clock: that of the
     machine."""
-    load_commands()
     # How the program was started, as one types it again; the script `run` says how it was called
     started = Path(sys.argv[0])
     if script := os.environ.get("PERENNIAL_COMMAND"):
@@ -137,7 +148,7 @@ def main(clock: Clock | None = None) -> None:
 
 def _run(program: str, session: Session) -> None:
     try:
-        app(obj=session, prog_name=program)
+        _whole_command()(obj=session, prog_name=program)
     except UsageError as wrong:
         complain(str(wrong))
         sys.exit(USAGE)

@@ -18,8 +18,8 @@ from engine.config.file import CONFIG
 from engine.config.recommendations import recommendation_shape
 from engine.core.facts.rule import FactRule
 from engine.core.policy import Policy
-from engine.language.quantities import WEEKDAYS
 from engine.language.schema.files import SchemaNames, file_schema, journey_schema, segment_schema
+from engine.language.weekdays import WEEKDAYS
 from engine.values import Type
 
 

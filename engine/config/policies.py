@@ -11,8 +11,9 @@ from engine.core.policy import Cap, Policy, Quiet
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, part
-from engine.language.quantities import WEEKDAYS, parse_clock, parse_length
+from engine.language.quantities import parse_clock, parse_length
 from engine.language.spelling import spell_cap
+from engine.language.weekdays import WEEKDAYS
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
 from engine.values import Duration

@@ -18,9 +18,9 @@ from engine.diagram.nodes import (
 )
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
-from engine.language.quantities import WEEKDAYS
 from engine.language.steps.send import LIKELY, Send
 from engine.language.steps.wait import Wait
+from engine.language.weekdays import WEEKDAYS
 
 
 def flowchart(file: syntax.JourneyFile) -> Flowchart:

@@ -26,8 +26,9 @@ _COMMENT = re.compile(
 _WITHOUT_CODE = re.compile(r"#-?\s*accepted\s*:", re.IGNORECASE)
 _CODE = re.compile(r"[A-Za-z]\d{2,3}")
 _NAME = re.compile(r"[\w.-]+")
-_NAMES = re.compile(r"\s*\((?P<names>[\w.-]+(?:\s*(?:,|\band\b)\s*[\w.-]+)*)\)\s*[:–—-]")
-_BETWEEN_NAMES = re.compile(r"\s*(?:,|\band\b)\s*")
+# `and` with space around it: in `buy-and-save` it is part of a name
+_BETWEEN_NAMES = re.compile(r"\s*,\s*|\s+and\s+")
+_NAMES = re.compile(rf"\s*\((?P<names>[\w.-]+(?:(?:{_BETWEEN_NAMES.pattern})[\w.-]+)*)\)\s*[:–—-]")
 _BEFORE_REASON = re.compile(r"[\s:,;(–—-]*(?:because\b|since\b)?[\s:,]*", re.IGNORECASE)
 _ALONE = re.compile(r"\s*(?:#.*|\{#.*#\}\s*)?\Z")
 

@@ -15,17 +15,11 @@ from typing import TypeVar
 
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty, part
-from engine.language.quantities import (
-    parse_clock,
-    parse_length,
-    parse_share,
-    parse_weekday,
-    spell_weekday,
-    spell_weekdays,
-)
+from engine.language.quantities import parse_clock, parse_length, parse_share
 from engine.language.spelling import Respelling, Spelling, spell_length, spell_share
 from engine.language.syntax import Clock, Length, Pair, Step, Text
 from engine.language.wait_ids import missing_wait_ids
+from engine.language.weekdays import parse_weekday, spell_weekday, spell_weekdays
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, Span, Topic, did_you_mean, nearest
 

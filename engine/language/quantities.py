@@ -13,6 +13,7 @@ from engine.language.foreign_words import in_our_words
 from engine.language.nodes import part
 from engine.language.spelling import spell_length, spell_share
 from engine.language.syntax import Clock, Length, Text, Until
+from engine.language.weekdays import SEVERAL_DAYS, WEEKDAYS, no_weekday, parse_weekday, weekday_meant
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, nearest
 from engine.values import HOUR, MINUTE, Birthday, Duration
@@ -366,73 +367,8 @@ def their_hour_meant(text: Text, before: str = "") -> Problem | None:
     )
 
 
-WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-SEVERAL_DAYS = {"workdays": (0, 1, 2, 3, 4), "weekend": (5, 6)}
-
 _NAME = re.compile(r"[a-z_][a-z0-9_]*(?:\.[a-z_][a-z0-9_]*)*")
 _BESIDE = re.compile(r"(.+?) (before|after) (\S+)")
-
-
-def parse_weekday(text: Text) -> tuple[int, ...] | Problem:
-    """`Tuesday`, `workdays`, `weekend`, `[Monday, Friday]` (0 = Monday)."""
-    word = spell_weekday(text.value)
-    if word in WEEKDAYS:
-        return (WEEKDAYS.index(word),)
-    if word in SEVERAL_DAYS:
-        return SEVERAL_DAYS[word]
-    listed = word.removeprefix("[").removesuffix("]").split(", ")
-    if len(listed) > 1 and set(listed) <= set(WEEKDAYS):
-        return tuple(map(WEEKDAYS.index, listed))
-    return _no_weekday(text)
-
-
-def _no_weekday(text: Text) -> Problem:
-    meant = _weekday_meant(text.value)
-    return Problem(
-        text.span,
-        "E30",
-        f"{quoted(text.value)} is not a weekday",
-        f"it can be: {as_list(WEEKDAYS)}, workdays, weekend",
-        f"write  {meant}" if meant else "",
-    )
-
-
-def spell_weekday(word: str) -> str:
-    """`tuesday`, `Tue`, `Sundays`, `Workdays`: the day as it is written."""
-    day = _day_meant(word)
-    if day is not None:
-        return WEEKDAYS[day]
-    return word.casefold() if word.casefold() in SEVERAL_DAYS else word
-
-
-_DAYS_FROM_TO = re.compile(r"(?:from )?([a-z]+)\.? *(?:-|–|—|to|until|through) *([a-z]+)\.?")
-_DAYS_BUT = re.compile(r"(?:every day |all days )?(?:not|no|except|but not|without)(?: on)? ([a-z]+)")
-
-
-def spell_weekdays(words: str) -> str:
-    """What stands alone behind `weekdays`: as `spell_weekday`, and `Monday to Thursday` or `not Sunday` as a
-    list of days."""
-    days: tuple[int, ...] = ()
-    if match := _DAYS_FROM_TO.fullmatch(words.casefold()):
-        first, last = _day_meant(match[1]), _day_meant(match[2])
-        if first is not None and last is not None:
-            # over the weekend, too: from Saturday to Monday are three days
-            days = tuple((first + further) % 7 for further in range((last - first) % 7 + 1))
-    elif match := _DAYS_BUT.fullmatch(words.casefold()):
-        day = _day_meant(match[1])
-        left_out = SEVERAL_DAYS.get(match[1], () if day is None else (day,))
-        days = tuple(day for day in range(7) if left_out and day not in left_out)
-    several = next((name for name, of in SEVERAL_DAYS.items() if of == days), "")
-    listed = f"[{', '.join(WEEKDAYS[day] for day in days)}]" if days else spell_weekday(words)
-    return several or listed
-
-
-def _day_meant(word: str) -> int | None:
-    """`mon`, `sundays`: one day, by three letters at least."""
-    written = word.rstrip(".").capitalize()
-    # `Tues` is short for Tuesday, and `Sundays` are many of them
-    found = [day for day, name in enumerate(WEEKDAYS) if written == f"{name}s" or name.startswith(written)]
-    return found[0] if len(written) > 2 and len(found) == 1 else None
 
 
 def parse_until(text: Text, here: Text) -> Until | Problem:
@@ -477,7 +413,7 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
         time = _time_behind(here, first, rest)
         return time if isinstance(time, Problem) else Until(text, date=day, time=time)
     # before names: `Tuesday 10:00` is none, and an attribute may be called like a slip of a weekday
-    if _weekday_meant(first) and not _is_name(words):
+    if weekday_meant(first) and not _is_name(words):
         return _weekday_and_time(text, here, first, rest)
     if _is_name(words) and words.casefold() not in _MOMENTS_OF_THE_DAY:
         return Until(text, name=here)
@@ -518,21 +454,6 @@ def _is_name(words: str) -> bool:
     return bool(_NAME.fullmatch(words)) and words.capitalize() not in WEEKDAYS
 
 
-def _weekday_meant(word: str) -> str:
-    if word.casefold() in SEVERAL_DAYS:
-        return word.casefold()
-    capitalized = word.capitalize()
-    if len(word) >= 2 and word.isalpha():
-        for day in WEEKDAYS:
-            # `Tue`, `tues`, `Mondays`
-            if day.startswith(capitalized.rstrip("s")):
-                return day
-    # by number, Monday is 1, as in ISO 8601
-    if word.isascii() and word.isdigit() and 1 <= int(word[:3]) <= 7:
-        return WEEKDAYS[int(word) - 1]
-    return nearest(word, WEEKDAYS) or ""
-
-
 def _offset(text: Text, here: Text, match: re.Match[str]) -> Until | Problem:
     length = parse_length(part(here, match.start(1), match.end(1) - match.start(1)))
     if isinstance(length, Problem):
@@ -555,7 +476,7 @@ def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | 
         return days
     # understood alone, where `fmt` writes it out
     if first.capitalize() not in WEEKDAYS and first.casefold() not in SEVERAL_DAYS:
-        return _no_weekday(part(here, 0, len(first)))
+        return no_weekday(part(here, 0, len(first)))
     if not rest or len(days) > 1:
         return Problem(
             here.span,

@@ -11,14 +11,7 @@ from engine.language.conditions.condition import read_condition
 from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
-from engine.language.quantities import (
-    MONTHS,
-    WEEKDAYS,
-    is_calendar_day,
-    length_meant,
-    parse_calendar_day,
-    parse_length,
-)
+from engine.language.quantities import MONTHS, is_calendar_day, length_meant, parse_calendar_day, parse_length
 from engine.language.spelling import spell_again
 from engine.language.syntax import (
     Again,
@@ -30,6 +23,7 @@ from engine.language.syntax import (
     Start,
     Text,
 )
+from engine.language.weekdays import WEEKDAYS
 from engine.language.wording import as_list, quoted, shown
 from engine.problem import Problem, Span, nearest
 from engine.values import Birthday

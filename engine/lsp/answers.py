@@ -57,20 +57,22 @@ def quick_fix(title: str, uri: str, edit: Edit, document: Document, problem: Pro
     )
 
 
+FileChange = lsp.TextDocumentEdit | lsp.CreateFile | lsp.RenameFile | lsp.DeleteFile
+
+
+def file_changes(made: FileEdit, uri: str, text: Document) -> list[FileChange]:
+    """The steps of an edit of another file; `text`: what stands there now."""
+    named = lsp.OptionalVersionedTextDocumentIdentifier(uri)
+    edited: list[FileChange] = [lsp.TextDocumentEdit(named, [text_edit(made.edit, text)])]
+    if not made.is_new:
+        return edited
+    return [lsp.CreateFile(uri, options=lsp.CreateFileOptions(ignore_if_exists=True)), *edited]
+
+
 def fix_of_files(
-    title: str,
-    edits: Iterable[tuple[FileEdit, str, Document]],
-    document: Document,
-    problem: Problem,
+    title: str, changes: list[FileChange], document: Document, problem: Problem
 ) -> lsp.CodeAction:
-    """An action that edits or makes other files, each with its URI and its text of now. `document`: where the
-    problem stands."""
-    changes: list[lsp.TextDocumentEdit | lsp.CreateFile | lsp.RenameFile | lsp.DeleteFile] = []
-    for each, place, text in edits:
-        if each.is_new:
-            changes.append(lsp.CreateFile(place, options=lsp.CreateFileOptions(ignore_if_exists=True)))
-        named = lsp.OptionalVersionedTextDocumentIdentifier(place)
-        changes.append(lsp.TextDocumentEdit(named, [text_edit(each.edit, text)]))
+    """An action that edits or makes other files. `document`: where the problem stands."""
     return lsp.CodeAction(
         title,
         kind=lsp.CodeActionKind.QuickFix,

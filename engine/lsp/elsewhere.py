@@ -15,6 +15,7 @@ from pathlib import PurePosixPath
 
 from engine.compiler.templates.starters import new_message
 from engine.lsp.document import Edit
+from engine.lsp.fixes import is_told_less, told_more
 from engine.problem import Problem, split_lines
 
 _MAKE_MESSAGE = re.compile(r"make +templates/(?P<name>[\w-]+)\.(?P<channel>\w+)\.\w+")
@@ -55,20 +56,13 @@ def find_fix_elsewhere(
     have another text; `before`: what is wrong now."""
     if problem.hidden:
         return None
-    tried = _candidates(problem, sources, channels)
-    return next(
-        (fix for fix in tried if _is_mended(problem, problems_with(_texts(fix, sources)), before)), None
-    )
-
-
-def _texts(fix: FixElsewhere, sources: Mapping[str, str]) -> dict[str, str]:
-    return {each.file: each.edit.applied(split_lines(sources.get(each.file, ""))) for each in fix.edits}
-
-
-def _is_mended(problem: Problem, after: Sequence[Problem], before: Sequence[Problem]) -> bool:
-    known = {(each.span.file, each.code, each.what) for each in before}
-    errors = [each for each in after if each.is_error and (each.span.file, each.code, each.what) not in known]
-    return problem not in after and not errors
+    for fix in _candidates(problem, sources, channels):
+        edits = {each.file: each.edit.applied(split_lines(sources.get(each.file, ""))) for each in fix.edits}
+        after = problems_with(edits)
+        worse = any(each.is_error for each in told_more(after, before))
+        if is_told_less(problem, after, before) and not worse:
+            return fix
+    return None
 
 
 def _candidates(
@@ -100,12 +94,15 @@ def _new(file: str, text: str) -> FileEdit:
 
 
 def _added(file: str, key: str, typed: str, text: str | None) -> FileEdit:
-    """As the first line below a key, or below the key at the end of the file."""
+    """As the first line below a key, as far to the right as the present one; or below the key at the end of
+    the file."""
     lines = split_lines(text or "")
     for row, line in enumerate(lines):
         if match := re.match(rf"( *){key}: *(?:#.*)?$", line):
-            below = f"\n{match[1]}  {typed}"
-            return FileEdit(file, Edit(row, len(line), row, len(line), below))
+            first = next((below for below in lines[row + 1 :] if below.split("#")[0].strip()), "")
+            margin = first[: len(first) - len(first.lstrip(" "))]
+            margin = margin if len(margin) > len(match[1]) else f"{match[1]}  "
+            return FileEdit(file, Edit(row, len(line), row, len(line), f"\n{margin}{typed}"))
     last, width = len(lines) - 1, len(lines[-1])
     line_end = "\n" if lines[-1] else ""
     added = f"{line_end}{key}:\n  {typed}\n"

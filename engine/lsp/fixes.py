@@ -94,14 +94,12 @@ def _is_mended(
 ) -> bool:
     """Whether the file with the edit, `text`, has this problem less and no other more."""
     file = problem.span.file
-    told_before, told_after = _told(before), _told(after)
-    same = (file, problem.code, problem.what)
-    if told_after[same] >= told_before[same]:
+    if not is_told_less(problem, after, before):
         return False
     # a file that nobody can read any more has no other mistakes
     if file.endswith((".yaml", ".yml")) and read(text, file)[0] is None:
         return False
-    worse = [each for each in after if told_after[_said(each)] > told_before[_said(each)]]
+    worse = told_more(after, before)
     if any(each.span.file != file for each in worse):
         return False
     if _MEANT.fullmatch(problem.fix):
@@ -121,8 +119,15 @@ def _part_around(lines: Sequence[str], first: int, last: int) -> range:
     return range(first, last)
 
 
-def _told(problems: Sequence[Problem]) -> Counter[tuple[str, str, str]]:
-    return Counter(map(_said, problems))
+def is_told_less(problem: Problem, after: Sequence[Problem], before: Sequence[Problem]) -> bool:
+    """By its words, wherever they stand now: an edit above moves what it does not mend."""
+    return Counter(map(_said, after))[_said(problem)] < Counter(map(_said, before))[_said(problem)]
+
+
+def told_more(after: Sequence[Problem], before: Sequence[Problem]) -> list[Problem]:
+    """What is told more often than before."""
+    told_before, told_after = Counter(map(_said, before)), Counter(map(_said, after))
+    return [each for each in after if told_after[_said(each)] > told_before[_said(each)]]
 
 
 def _said(problem: Problem) -> tuple[str, str, str]:

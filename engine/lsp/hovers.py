@@ -13,8 +13,8 @@ from engine.compiler.schema import names_of
 from engine.config.pools import OfferLine
 from engine.core.journey import Pool
 from engine.language.conditions.condition_words import condition_text
-from engine.language.quantities import WEEKDAYS
 from engine.language.steps.wait import Wait
+from engine.language.weekdays import WEEKDAYS
 from engine.lsp.names import CUSTOMER, NameKind, UsedName, definitions
 from engine.problem import Span, split_lines
 from engine.project import Project

@@ -75,9 +75,8 @@ class OpenProject:
             text, unsaved, now = analysis.project.sources.get(file, ""), dict(self.unsaved), self._clock.now()
 
             def problems_of(texts: Mapping[str, str]) -> Sequence[Problem]:
-                if (
-                    changes != self._changes
-                ):  # nobody wants the fixes of a former text: let the next look begin
+                # nobody wants the fixes of a former text: let the next look begin
+                if changes != self._changes:
                     return analysis.problems
                 return problems_with(self.root, {**unsaved, **texts}, now)
 

@@ -199,7 +199,7 @@ class JourneyLanguageServer(LanguageServer):
             if self._opened.get(opened.uri) is not opened:
                 return []  # its places are those of another text
             for fix in fixes:
-                action = self._action(fix, opened, analysis, problem)
+                action = self._fix(fix, opened, analysis, problem)
                 if action is not None:
                     action.is_preferred = len(fixes) == 1
                     actions.append(action)
@@ -214,7 +214,7 @@ class JourneyLanguageServer(LanguageServer):
                 actions += self._accepted(opened, result, problem, document)
         return actions
 
-    def _action(
+    def _fix(
         self, fix: Fix | FixElsewhere, opened: _Opened, analysis: Analysis, problem: Problem
     ) -> lsp.CodeAction | None:
         """None: it makes a file or edits another one, and this editor cannot be told so."""
@@ -229,11 +229,12 @@ class JourneyLanguageServer(LanguageServer):
             return None
         if makes_files and lsp.ResourceOperationKind.Create not in kinds:
             return None
-        edits = []
+        changes: list[answers.FileChange] = []
         for each in fix.edits:
             text, uri = self.document_of(opened.project, each.file, analysis)
-            edits.append((each, uri or (opened.project.root / each.file).as_uri(), text))
-        return answers.fix_of_files(fix.title, edits, document, problem)
+            uri = uri or (opened.project.root / each.file).as_uri()
+            changes += answers.file_changes(each, uri, text)
+        return answers.fix_of_files(fix.title, changes, document, problem)
 
     def _accepted(
         self, opened: _Opened, result: StoryResult, problem: Problem, document: Document

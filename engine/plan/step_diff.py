@@ -10,13 +10,13 @@ from typing import NamedTuple
 from engine.compiler.journeys.fingerprint import meaning
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
-from engine.language.quantities import WEEKDAYS
 from engine.language.steps.branch import If
 from engine.language.steps.choose import Choose, ChoosePath
 from engine.language.steps.send import Send
 from engine.language.steps.split import Split, SplitPath
 from engine.language.steps.wait import Awaited, Wait
 from engine.language.steps.with_values import ChosenValue
+from engine.language.weekdays import WEEKDAYS
 from engine.plan.compared_steps import ComparedSteps, place_words
 from engine.plan.condition_diff import condition_changes
 from engine.plan.difference import Affected, Consequence, Difference, Sign

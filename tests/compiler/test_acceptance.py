@@ -160,6 +160,14 @@ def test_every_kind_of_file_can_accept(tmp_path: Path) -> None:
     assert "accepted" not in str(mail)
 
 
+def test_a_name_may_have_and_in_it() -> None:
+    (accepted,), _ = acceptances("a: 1  # accepted W51 (buy-and-save, welcome and b): meant\n", "a.yaml")
+    assert accepted.names == {"buy-and-save", "welcome", "b"}
+    # read in one pass, however often it could be divided
+    (accepted,), _ = acceptances(f"a: 1  # accepted W51 (a{'-and' * 60} b: meant\n", "a.yaml")
+    assert accepted.names == frozenset()
+
+
 @given(st.text(max_size=60), st.text(max_size=30))
 def test_no_text_breaks_the_comments_of_a_file(before: str, reason: str) -> None:
     text = f"{before}\njourney: x\n"

@@ -10,7 +10,6 @@ from hypothesis import strategies as st
 
 from engine.language.fmt import format_journey
 from engine.language.parse import parse_journey
-from engine.language.quantities import spell_weekdays
 from engine.language.spelling import (
     spell_again,
     spell_amount,
@@ -22,6 +21,7 @@ from engine.language.spelling import (
     spell_share,
     spell_wait,
 )
+from engine.language.weekdays import spell_weekdays
 
 
 def form(words: str) -> str:

@@ -11,15 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.language.nodes import tail
-from engine.language.quantities import (
-    parse_clock,
-    parse_date,
-    parse_length,
-    parse_share,
-    parse_until,
-    parse_weekday,
-)
+from engine.language.quantities import parse_clock, parse_date, parse_length, parse_share, parse_until
 from engine.language.syntax import Clock, Length, Text, Until
+from engine.language.weekdays import parse_weekday, spell_weekdays
 from engine.problem import Problem, Span
 from engine.values import HOUR, MINUTE, Duration
 
@@ -193,3 +187,15 @@ def test_no_text_crashes_a_value(words: str) -> None:
     for parse in (parse_length, parse_clock, parse_date, parse_weekday, parse_share):
         assert parse(text(words)) is not None
     assert until(words) is not None
+
+
+@pytest.mark.parametrize("written", ["0011111", "00", "8", "²"])
+def test_a_number_that_is_no_weekday_is_told(written: str) -> None:
+    problem = parse_weekday(text(written))
+    assert isinstance(problem, Problem)
+    assert problem.fix == ""
+
+
+def test_a_long_text_is_no_range_of_weekdays() -> None:
+    # each of its "to" could be the middle of a range
+    assert spell_weekdays("to" * 500_000) == "to" * 500_000

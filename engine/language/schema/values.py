@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from engine.language.quantities import MONTHS, SEVERAL_DAYS, THEIR_HOUR, UNITS, WEEKDAYS
+from engine.language.quantities import MONTHS, THEIR_HOUR, UNITS
 from engine.language.steps.send import AUTO, LIKELY
+from engine.language.weekdays import SEVERAL_DAYS, WEEKDAYS
 
 Schema = dict[str, Any]
 

@@ -11,17 +11,11 @@ from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
 from engine.language.nodes import Sequence, tail
-from engine.language.quantities import (
-    WEEKDAYS,
-    is_their_hour,
-    parse_clock,
-    parse_length,
-    parse_until,
-    their_hour_meant,
-)
+from engine.language.quantities import is_their_hour, parse_clock, parse_length, parse_until, their_hour_meant
 from engine.language.spelling import spell_wait
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import AllOf, Clock, Hashed, Length, Step, Text, Until
+from engine.language.weekdays import WEEKDAYS
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
 

@@ -18,9 +18,7 @@ _WORDS = {">=": "at least", "=>": "at least", ">": "more than"}
 _PROSE = ("about", "owner", "test", "note", "name", "address", "subject", "preheader", "text")
 """Keys with a text behind them in which a colon is nothing but a colon."""
 
-_TWO_IN_A_LINE = re.compile(
-    r"^[\s-]*[\w.]+: [^:\"']*?(?: |,|;|&)((?!and\b|or\b)[a-z_][\w.]*: .*?)\s*(?: #.*)?$"
-)
+_TWO_IN_A_LINE = re.compile(r"[\s-]*[\w.]+: [^:\"']*?[ ,;&](?P<second>(?!and\b|or\b)[a-z_][\w.]*: .*)")
 
 _KEY = re.compile(r"\s*(?:- +)*([^\s:#][^:#]*): +(?=\S)")
 _MAPS = (
@@ -118,7 +116,8 @@ def _second_colon(at: _Place, lines: list[str]) -> Problem:
         inside = shown(at.line[key.end() :].split(" #")[0].strip(), 100)
         fix = f"write  {key[1].strip()}: {{{inside}}}"
     elif second := _TWO_IN_A_LINE.match(at.line) if key and key[1].strip() not in _PROSE else None:
-        fix = f"put  {shown(second[1], 60)}  on a line of its own, or the whole text in quotes"
+        pair = second["second"].split(" #")[0].rstrip()
+        fix = f"put  {shown(pair, 60)}  on a line of its own, or the whole text in quotes"
     elif key:
         value = (
             shown(at.line[key.end() :].split(" #")[0].strip(), 100)

@@ -10,10 +10,10 @@ from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.walk import every_step
 from engine.core.policy import Policy, Quiet
 from engine.language import syntax
-from engine.language.quantities import WEEKDAYS
 from engine.language.steps.exit import Exit
 from engine.language.steps.send import Send
 from engine.language.steps.wait import Wait
+from engine.language.weekdays import WEEKDAYS
 from engine.language.wording import as_list, quoted
 from engine.problem import Problem, Span
 from engine.values import MINUTE, Duration
