@@ -11,11 +11,12 @@ from typing import Any
 import pytest
 
 from engine.cli.changes.replay_comparison import cost_line, told_apart
-from engine.cli.changes.traffic import cannot_know, daily_rows
+from engine.cli.changes.traffic import cannot_know, competitions, daily_rows
 from engine.core.timing.frequency_caps import window_start
-from engine.plan.traffic import Traffic, traffic
+from engine.plan.traffic import DailyCost, Traffic, traffic
 from engine.project import Project
 from engine.runtime.publish.recent_events import RecentEvents, of_file, play_both
+from engine.simulate.replay.competition import CapCompetition, TakenPlaces
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.stream import share_of
 from engine.values import Instant, parse_instant, zone
@@ -267,3 +268,24 @@ def test_a_sample_says_which_facts_it_found_by_itself(tmp_path: Path, events: Pa
         day = traffic(found, ["cart"])
         assert day.learned == learned
         assert any("due_at" in sentence for sentence in cannot_know(day)) is bool(learned)
+
+
+def test_who_goes_by_the_same_caps_is_told_once() -> None:
+    shared = {"a": 3, "b": 0, "c": 2, "d": 0}
+    competing = tuple(
+        CapCompetition(
+            journey=name, policy="marketing", people=9, shared=many, rivals={"z": many},
+            also=[other for other in shared if other != name], places=[TakenPlaces("1 a day", 1, 0.0)],
+        )
+        for name, many in shared.items()
+    )  # fmt: skip
+    told = Traffic(
+        days=7, first_at=None, last_at=None, customers=9, one_in=1, changed=0, about=(), journeys=(),
+        messages={}, cost=DailyCost(Decimal(), Decimal()), competition=competing,
+    )  # fmt: skip
+    met = "customers got others' messages while a cap counts them"
+    assert list(competitions(told)) == [
+        f"a goes by the caps of marketing (1 a day) as b, c, d do: 3 of its 9 {met} (z 3)",
+        f"c goes by the caps of marketing (1 a day): 2 of its 9 {met} (z 2)",
+        f"b, d go by the caps of marketing (1 a day): none of their {met}",
+    ]

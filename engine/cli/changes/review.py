@@ -178,7 +178,8 @@ def _change(
             former = load_published(before, commit)
             with of_file(snapshot, one_in) as events:
                 comparison = play_both(former, project, events, differences.changed_journeys)
-    later = renamed(_journeys(before), project.files, project.world.segments)
+    former_files = {file: text for file, text in before.items() if file.startswith("journeys/")}
+    later = renamed(former_files, project.files, project.world.segments)
     judged = judge(later, project.acceptances)
     found = [*project.problems, *judged.open]
     # by their text: a comment that accepts a warning changes nothing for customers
@@ -243,10 +244,6 @@ def _newly_accepted(accepted: Sequence[AcceptedWarning], before: Mapping[str, st
     return [
         each for each in accepted if (each.problem.span.file, each.problem.code, each.reason) not in known
     ]
-
-
-def _journeys(files: Mapping[str, str]) -> dict[str, str]:
-    return {file: text for file, text in files.items() if file.startswith("journeys/")}
 
 
 def _stories(project: Project, changed: set[str]) -> StoriesReport:

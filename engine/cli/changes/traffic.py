@@ -132,10 +132,27 @@ def members(traffic: Traffic) -> Iterator[str]:
 
 
 def competitions(traffic: Traffic) -> Iterator[str]:
-    """One sentence for each journey that the change is about, and policy with caps by which it sends."""
+    """One sentence for each journey that the change is about, and policy with caps by which it sends; one for
+    all of a policy that meet no other journey. Who else goes by a policy is told once."""
+    by_caps: dict[tuple[str, str], list[CapCompetition]] = {}
     for each in traffic.competition:
         if each.people:
-            yield _competition(each, traffic)
+            by_caps.setdefault((each.policy, _caps(each)), []).append(each)
+    for (policy, caps), together in by_caps.items():
+        alone = [each for each in together if not each.shared and not _without_place(each.journey, traffic)]
+        told = [each for each in together if each not in alone or len(alone) == 1]
+        for number, each in enumerate(told):
+            yield _competition(each, traffic, names_also=number == 0)
+        if len(alone) > 1:
+            names = _some([each.journey for each in alone])
+            yield (
+                f"{names} go by the caps of {policy} ({caps}): none of their customers got others' messages "
+                "while a cap counts them"
+            )
+
+
+def _caps(each: CapCompetition) -> str:
+    return ", ".join(place.cap for place in each.places)
 
 
 def cannot_know(traffic: Traffic) -> Iterator[str]:
@@ -151,12 +168,13 @@ def jump(journey: JourneyTraffic) -> str:
     return f"sends {journey.sent.after:,.1f} a day instead of {journey.sent.before:,.1f}"
 
 
-def _competition(each: CapCompetition, traffic: Traffic) -> str:
-    caps = ", ".join(place.cap for place in each.places)
+def _competition(each: CapCompetition, traffic: Traffic, *, names_also: bool) -> str:
     # messages that are lost come first: the rest of the sentence says why
     lost = _without_place(each.journey, traffic)
-    words = f"{each.journey}{f': {lost}; it' if lost else ''} goes by the caps of {each.policy} ({caps})"
-    words += f" as {_some(each.also)} do" if each.also else ""
+    words = (
+        f"{each.journey}{f': {lost}; it' if lost else ''} goes by the caps of {each.policy} ({_caps(each)})"
+    )
+    words += f" as {_some(each.also)} do" if each.also and names_also else ""
     people = counted(each.people, "customer")
     if not each.shared:
         return f"{words}: of its {people} none got others' messages while a cap counts them"
