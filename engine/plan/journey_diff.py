@@ -4,7 +4,7 @@ difference."""
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
 from engine.compiler.journeys.fingerprint import meaning
@@ -68,9 +68,10 @@ def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | N
     starts = " or ".join(start_words(start) for start in file.starts)
     if now is not None:
         state = now.state.value if now.state is not None else "live"
-        change = Difference(
-            Sign.ADDED, f"a new journey: {starts}", Affected.NEWCOMERS, _STATES.get(state, ""), now.name.span
-        )
+        rule = _STATES.get(state, "")
+        if state == "live":
+            rule = _only_who_enters(now.starts) or rule
+        change = Difference(Sign.ADDED, f"a new journey: {starts}", Affected.NEWCOMERS, rule, now.name.span)
     else:
         change = Difference(
             Sign.REMOVED, f"the journey is gone: {starts}", Affected.IN_FLIGHT,
@@ -78,6 +79,22 @@ def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | N
             file.name.span,
         )  # fmt: skip
     return subject_diff("journey", file.name.value, file.span.file, (change,))
+
+
+def _only_who_enters(starts: Sequence[syntax.Start]) -> str:
+    """Whom new starts take where segments are among them (design/language 2.4); "" where none is."""
+    names = [
+        each.segment.value
+        for each in starts
+        if isinstance(each, syntax.SegmentStart) and each.members == "new"
+    ]
+    if not names:
+        return ""
+    rest = "; by the other starts people enter from then on" if len(names) < len(starts) else ""
+    return (
+        f"who enters {' or '.join(names)} from the deployment on starts; who is in it then does not,"
+        f" until they have left it and come back{rest}"
+    )
 
 
 # --- the head ------------------------------------------------------------------------------------
@@ -152,13 +169,17 @@ def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> 
         words = f"start: {start_words(gone[0])} -> {start_words(came[0])}"
         if start_words(gone[0]) == start_words(came[0]):  # in a part that the line of words leaves out
             words = f"start: {start_words(came[0])}, how old or how often it may be"
-        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, came[0].span)
+        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _start_rule(came[0]), came[0].span)
         return
     for sign, starts in ((Sign.REMOVED, gone), (Sign.ADDED, came)):
         for start in starts:
-            yield Difference(
-                sign, f"start: {start_words(start)}", Affected.NEWCOMERS, _FROM_NOW_ON, start.span
-            )
+            rule = _start_rule(start) if sign is Sign.ADDED else _FROM_NOW_ON
+            yield Difference(sign, f"start: {start_words(start)}", Affected.NEWCOMERS, rule, start.span)
+
+
+def _start_rule(came: syntax.Start) -> str:
+    entered = _only_who_enters([came])
+    return f"{entered}; {_STAY}" if entered else _FROM_NOW_ON
 
 
 def _again(again: syntax.Again | None) -> str:

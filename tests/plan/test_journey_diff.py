@@ -205,3 +205,20 @@ def test_a_change_that_only_readers_see_reaches_nobody() -> None:
     diff = journey_diff(parsed(JOURNEY), parsed(edited(EDITS["words for readers"])))
     assert diff is not None
     assert diff.affects == (Affected.NOTHING,)
+
+
+def test_a_start_by_a_segment_takes_who_enters_it_and_not_who_is_in_it_already() -> None:
+    rule = (
+        "who enters vip from the deployment on starts; who is in it then does not,"
+        " until they have left it and come back"
+    )
+    by_segment = edited((("event: order_placed\n  per: order_id", "segment: vip"),))
+    new = journey_diff(None, parsed(by_segment))
+    changed = journey_diff(parsed(JOURNEY), parsed(by_segment))
+    assert new is not None
+    assert changed is not None
+    assert [change.rule for change in new.changes] == [rule]
+    assert [change.rule for change in changed.changes] == [f"{rule}; who is inside stays"]
+    draft = journey_diff(None, parsed(by_segment.replace("steps:", "state: draft\nsteps:")))
+    assert draft is not None
+    assert [change.rule for change in draft.changes] == ["nobody enters"]
