@@ -203,6 +203,51 @@ def test_a_large_change_stays_readable_and_fits(shop: Shop) -> None:
     assert "Too long for a comment" in said
 
 
+def test_what_is_least_important_is_folded_so_that_at_most_60_lines_stand_before_the_folds(
+    files: Shop,
+) -> None:
+    welcome = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    names = [f"welcome_{number}" for number in range(9)]
+    text = welcome.partition("tests:")[0].replace("wait: 2 days", "wait: 3 days")
+    assert "\npolicy: marketing" not in text
+    for name in names:
+        own = text.replace("journey: welcome", f"journey: {name}").replace(
+            "send: welcome_hello", "send: hello"
+        )
+        files.write(f"journeys/{name}.yaml", own.replace("steps:", "policy: service\nsteps:", 1))
+    files.write("templates/hello.email.html", "---\nsubject: Hello\n---\n<p>Hello</p>\n")
+    git(files.folder, "add", "journeys", "templates")
+    git(files.folder, "commit", "-m", "more")
+    for file, rows, live in (("people.jsonl", PEOPLE, ()), ("events.jsonl", EVENTS, ("--live",))):
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        assert files.run("import", *live, str(files.write(file, lines))).code == 0
+    files.go_to("2026-11-20T10:01:00+00:00")
+    files.play()
+    files.go_to("2026-11-22T09:00:00+00:00")
+    assert files.run("snapshot", "--out", str(files.folder / "snapshot.jsonl.gz")).code == 0
+    for number, name in enumerate(names):
+        file = f"journeys/{name}.yaml"
+        replace(files, file, "wait: 3 days", f"wait: {number + 4} days")
+        replace(
+            files,
+            file,
+            "steps:\n",
+            f"holdout: {number + 1}%\nsteps:\n  - send: hello\n    id: first_of_all\n",
+        )
+        if number < 4:
+            replace(files, file, "id: before_reminder", f"id: renamed_{number}")
+    replace(files, "config.yaml", "caps: none", "caps: [9 a day]")
+    said = files.run("review", "--snapshot", str(files.folder / "snapshot.jsonl.gz")).out
+    before = said.partition("<details>")[0]
+    assert len(before.splitlines()) <= 60
+    assert "… and 5 more places: all in a fold" in before
+    assert "… and 19 more lines: all in a fold" in before
+    for name in names:
+        assert f"- **journey {name}** (".replace("_", "\\_") in before, "what changes is cut last"
+    assert "<summary>All people inside</summary>" in said
+    assert "<summary>All that would be sent</summary>" in said
+
+
 def test_each_of_a_few_things_is_told_before_the_folds_however_long_its_stories_are(shop: Shop) -> None:
     replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
     for number in range(12):

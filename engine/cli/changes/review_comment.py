@@ -53,11 +53,36 @@ if TYPE_CHECKING:
 LARGEST = 65_000
 """Characters of a comment; forges take 65,535."""
 
-MOST_CHANGES, MOST_RISKS, MOST_PLACES, MOST_COUNTS, MOST_SENTENCES, MOST_SETTINGS = 14, 3, 6, 9, 4, 3
-"""Lines of a part before the folds, so that they are at most 60 in all."""
+MOST_LINES = 60
+"""Lines before the folds."""
+
+MOST_RISKS, MOST_SETTINGS = 3, 3
+"""Lines of a part before the folds that is never cut further."""
+
+
+@dataclass(frozen=True, slots=True)
+class Room:
+    """How many lines of each part stand before the folds."""
+
+    changes: int = 14
+    places: int = 6
+    counts: int = 9
+    sentences: int = 4
+
+
+ROOMS = (
+    Room(),
+    Room(counts=6),
+    Room(counts=4, sentences=3),
+    Room(changes=12, places=4, counts=4, sentences=2),
+    Room(changes=9, places=3, counts=3, sentences=2),
+    Room(changes=6, places=2, counts=2, sentences=1),
+)
+"""The first with which all parts together are at most `MOST_LINES`: what would be sent is cut before who is
+inside, and that before what changes. The last one is below them with every part as long as it may be."""
 
 MANY_SUBJECTS, MOST_NAMES, MOST_ALIKE = 4, 12, 3
-"""Of more journeys and the like than `MANY_SUBJECTS` each has one line; of more than `MOST_CHANGES` lines the
+"""Of more journeys and the like than `MANY_SUBJECTS` each has one line; of more than there is room for the
 names come first, so many of those that affect one group. `MOST_ALIKE`: names of what changes in the same
 way."""
 
@@ -157,10 +182,13 @@ class ReviewedChange:
 def comment(change: ReviewedChange, page: str = "") -> str:
     """The comment. What does not fit is left out from its end, and said to be. `page`: where the files are
     that were made with it, "": here."""
-    blocks = [*_open_parts(change, page)]
+    for room in ROOMS:
+        blocks = [*_open_parts(change, page, room)]
+        if "\n".join(blocks).count("\n") < MOST_LINES:
+            break
     size = sum(map(len, blocks))
     left_out = []
-    for title, text in _folds(change):
+    for title, text in _folds(change, room):
         fold = f"<details><summary>{html.escape(visible(title))}</summary>\n\n{text}\n\n</details>\n"
         if size + len(fold) > LARGEST:
             left_out.append(title)
@@ -222,7 +250,7 @@ def _affected_words(affected: Sequence[Affected]) -> list[str]:
     return ["newcomers" if who is Affected.NEWCOMERS else str(who) for who in told]
 
 
-def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
+def _open_parts(change: ReviewedChange, page: str, room: Room) -> Iterator[str]:
     yield mark(change.within)
     yield f"**{_safe(verdict(change))}**\n"
     subjects = change.differences.subjects
@@ -233,9 +261,9 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
     ]
     lines += unread
     if lines:
-        overview, most = "", MOST_CHANGES
-        if _cut(lines, None, "") != _cut(lines, MOST_CHANGES, "") and len(subjects) > MANY_SUBJECTS:
-            if len(groups) <= MOST_CHANGES:
+        overview, most = "", room.changes
+        if _cut(lines, None, "") != _cut(lines, most, "") and len(subjects) > MANY_SUBJECTS:
+            if len(groups) <= most:
                 overview = f"{len(subjects)} things change, by whom they affect most:\n\n"
                 lines = [*map(_in_one_line, groups), *unread]
             else:
@@ -246,7 +274,7 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
         where = f", among [the files of this run]({page})" if page else ""
         yield f"Before and after: {_pictures(change.made)}{where}\n"
     if change.plan is not None:
-        yield from _people(change.plan, change.zone, change.differences)
+        yield from _people(change.plan, change.zone, change.differences, room)
     elif change.snapshot:
         yield "_What becomes of the people inside is not known while files have mistakes._\n"
     else:
@@ -254,7 +282,7 @@ def _open_parts(change: ReviewedChange, page: str) -> Iterator[str]:
     if change.not_played:
         yield f"### What would be sent\n\nNot played: {_safe(change.not_played)}.\n"
     if change.comparison is not None and (sent := change.daily) is not None:
-        yield from _replayed(change.comparison, sent, change.currency)
+        yield from _replayed(change.comparison, sent, change.currency, room)
 
 
 def _pictures(made: PicturesMade) -> str:
@@ -342,7 +370,7 @@ def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
     return text
 
 
-def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff) -> Iterator[str]:
+def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff, room: Room) -> Iterator[str]:
     changed = [f"- policy **{_safe(each.policy)}**: {_safe(policy_words(each))}" for each in plan.policies]
     changed += [
         f"- fact **{_safe(each.fact)}**: counted{'' if each.is_new else ' anew'} from the recorded events; "
@@ -370,8 +398,8 @@ def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff) -> I
         for risk in plan.risks
     ]
     first = "To be looked at first:\n\n" + _cut(risks, MOST_RISKS, "in the table") + "\n" if risks else ""
-    table = _table(PLACE_HEAD, rows[:MOST_PLACES])
-    rest = len(rows) - MOST_PLACES
+    table = _table(PLACE_HEAD, rows[: room.places])
+    rest = len(rows) - room.places
     more = f"\n… and {counted(rest, 'more place')}: all in a fold\n" if rest > 0 else ""
     yield f"### People inside\n\n{first}{table}{more}\n{end}"
 
@@ -406,7 +434,7 @@ def _places(plan: DeploymentPlan, zone: ZoneInfo) -> list[tuple[str, ...]]:
     return [*moved, *rest, *held_out]
 
 
-def _replayed(answer: ReplayComparison, sent: Traffic, currency: str) -> Iterator[str]:
+def _replayed(answer: ReplayComparison, sent: Traffic, currency: str, room: Room) -> Iterator[str]:
     changed = [journey for journey in about_first(answer, sent.about) if not journey.is_same]
     head = (
         f"### What would be sent, {over(sent)}\n\n"
@@ -415,14 +443,14 @@ def _replayed(answer: ReplayComparison, sent: Traffic, currency: str) -> Iterato
         + f"{' '.join(map(_safe, cannot_know(sent)))}\n"
     )
     told = _told(sent)
-    more = "\n" + _cut(told, MOST_SENTENCES, "in a fold") if told else ""
+    more = "\n" + _cut(told, room.sentences, "in a fold") if told else ""
     rows = [row for journey in changed for row in _counts(journey, currency)]
     if not rows:
         moved = "\nNothing is sent more or less often: messages move in time.\n" if changed else ""
         yield f"{head}{more}{moved}"
         return
-    table = _table(("", "before", "now", "difference"), rows[:MOST_COUNTS])
-    rest = len(rows) - MOST_COUNTS
+    table = _table(("", "before", "now", "difference"), rows[: room.counts])
+    rest = len(rows) - room.counts
     cut = f"\n… and {counted(rest, 'more line')}: all in a fold\n" if rest > 0 else ""
     yield f"{head}{more}\n{table}{cut}"
 
@@ -459,13 +487,13 @@ def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
 # --- folds ---
 
 
-def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
+def _folds(change: ReviewedChange, room: Room) -> Iterator[tuple[str, str]]:
     groups = alike(change.differences.subjects)
     every = [line for group in groups for line in _alike(group, len(group.names))]
     brief = [line for group in groups for line in _alike(group, MOST_ALIKE, in_brief=True)]
-    if (whole := _cut(every, None, "")) != _cut(brief, MOST_CHANGES, ""):
+    if (whole := _cut(every, None, "")) != _cut(brief, room.changes, ""):
         yield "All that changes", _fitting(whole.splitlines(keepends=True))
-    if change.plan is not None and len(places := _places(change.plan, change.zone)) > MOST_PLACES:
+    if change.plan is not None and len(places := _places(change.plan, change.zone)) > room.places:
         yield "All people inside", _fitting(_table(PLACE_HEAD, places).splitlines(keepends=True))
     folded = [each for subject in change.differences.subjects for each in subject.folded]
     if folded:
@@ -487,7 +515,7 @@ def _folds(change: ReviewedChange) -> Iterator[tuple[str, str]]:
     if change.stories.journeys:
         yield f"Tests: {change.stories.passed} passed, {change.stories.failed} failed", _tests(change.stories)
     if change.comparison is not None and (sent := change.daily) is not None:
-        yield from _sent_a_day(change.comparison, sent, change.currency)
+        yield from _sent_a_day(change.comparison, sent, change.currency, room)
     if change.comparison is not None and change.comparison.timelines:
         yield "Customers whose story changes", _fenced(_timelines(change), "diff")
     for name, picture in change.pictures.items():
@@ -502,17 +530,19 @@ def _fix(problem: Problem) -> str:
     return f"{_safe(first)}\n{textwrap.indent(_fenced(text, 'yaml'), '  ')}" if text else _safe(first)
 
 
-def _sent_a_day(answer: ReplayComparison, sent: Traffic, currency: str) -> Iterator[tuple[str, str]]:
+def _sent_a_day(
+    answer: ReplayComparison, sent: Traffic, currency: str, room: Room
+) -> Iterator[tuple[str, str]]:
     if rows := list(daily_rows(sent, currency)):
         note = f"\n{_safe(SAMPLE.format(sent.one_in))}\n" if sent.one_in > 1 else ""
         table = _table(("a day", "before", "now", "difference"), rows)
         yield "What is sent a day, and what it costs", table + note
     told = _told(sent)
-    if len(told) > MOST_SENTENCES:
+    if len(told) > room.sentences:
         yield "Who enters, and who competes for the same caps", _fitting([f"{each}\n" for each in told])
     changed = [journey for journey in about_first(answer, sent.about) if not journey.is_same]
     every = [row for journey in changed for row in _counts(journey, currency)]
-    if len(every) > MOST_COUNTS:
+    if len(every) > room.counts:
         yield "All that would be sent", _table(("", "before", "now", "difference"), every)
 
 
