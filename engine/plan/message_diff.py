@@ -43,11 +43,16 @@ def message_diffs(
             else:
                 words = f"{which} is not written any more"
                 changes.append(Difference(Sign.REMOVED, words, Affected.MESSAGES))
-        changes += [
-            Difference(sign, f"{channel} {', '.join(some)}{variant}: {line}", Affected.MESSAGES, _RULE)
-            for (channel, variant, lines), some in languages.items()
-            for sign, line in lines
-        ]
+        for (channel, variant, lines), some in languages.items():
+            # whoever reads "email en" alone cannot know that the others are written, and stay
+            same = languages.get((channel, variant, ()), [])
+            rest = f"; {', '.join(same)} {'reads' if len(same) == 1 else 'read'} as before" if same else ""
+            changes += [
+                Difference(
+                    sign, f"{channel} {', '.join(some)}{variant}: {line}", Affected.MESSAGES, _RULE + rest
+                )
+                for sign, line in lines
+            ]
         if (diff := subject_diff("message", template, files.get(mine[0], ""), changes)) is not None:
             yield diff
 
