@@ -21,6 +21,16 @@ _NOT_WRITTEN = Consequence(Affected.MESSAGES, "in messages that are not written 
 _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
     "config.yaml": {
         "policies": _AT_ONCE,
+        "policies.*.quiet": Consequence(
+            Affected.POLICY, f"{_AT_ONCE.rule}; what is due within the new hours waits for their end"
+        ),
+        "policies.*.weekdays": Consequence(
+            Affected.POLICY, f"{_AT_ONCE.rule}; what is due on another day waits for the next allowed one"
+        ),
+        "policies.*.caps": Consequence(
+            Affected.POLICY,
+            f"{_AT_ONCE.rule}; what finds no free place is skipped, or waits with  if_capped: wait",
+        ),
         "channels": _AT_ONCE,
         "channels.*.from": _OTHER_SENDER,
         "channels.*.reply_to": _OTHER_SENDER,

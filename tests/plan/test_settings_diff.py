@@ -46,3 +46,26 @@ def test_the_setting_stands_before_the_messages_that_it_changes() -> None:
     now = CONFIG.replace("from: hello", "from: hi")
     found = project_diff({"config.yaml": CONFIG}, {"config.yaml": now}, [message])
     assert [subject.kind for subject in found.subjects] == ["settings", "message"]
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "rule"),
+    [
+        ("quiet: 21:00-09:00", "quiet: 20:00-09:00", "what is due within the new hours waits for their end"),
+        (
+            "weekdays: workdays",
+            "weekdays: [Tuesday]",
+            "what is due on another day waits for the next allowed one",
+        ),
+        ("[1 a day]", "[2 a day]", "what finds no free place is skipped, or waits with  if_capped: wait"),
+        ("too_late: 24 hours", "too_late: 12 hours", ""),
+    ],
+)
+def test_a_changed_policy_says_what_becomes_of_the_messages_that_it_meets(
+    old: str, new: str, rule: str
+) -> None:
+    config = "policies:\n  marketing: {quiet: 21:00-09:00, weekdays: workdays, caps: [1 a day], too_late: 24 hours}\n"
+    (subject,) = project_diff({"config.yaml": config}, {"config.yaml": config.replace(old, new)}).subjects
+    (change,) = subject.changes
+    at_once = "at once, for everything that is not handed over yet"
+    assert change.rule == (f"{at_once}; {rule}" if rule else at_once)
