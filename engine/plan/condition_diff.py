@@ -24,6 +24,27 @@ def condition_changes(before: syntax.AllOf | None, now: syntax.AllOf | None) -> 
         if len(same) == 1:
             told.append(f"{was} -> {came.pop(same[0]).question}")
             del gone[line]
+    groups = [each for each in now.lines if isinstance(each, syntax.Group) and meaning(each) in came]
+    for former_group in (each for each in before.lines if isinstance(each, syntax.Group)):
+        if meaning(former_group) not in gone:
+            continue
+        fitting = [(each, words) for each in groups if (words := _other_value(former_group, each))]
+        if len(fitting) == 1 and came.pop(meaning(fitting[0][0]), None) is not None:
+            told.append(fitting[0][1])
+            del gone[meaning(former_group)]
     told += [f"{words} is not asked any more" for words in gone.values()]
     told += [f"{words} is asked too" for words in came.values()]
     return "; ".join(told) or f"{condition_text(before)} -> {condition_text(now)}"
+
+
+def _other_value(before: syntax.Group, now: syntax.Group) -> str:
+    """`in any: total_spent: at least 500 EUR -> at least 300 EUR` of two groups in which one condition alone
+    is another one, and asks about the same; "" of any others."""
+    former, present = ({meaning(each): each for each in group.conditions} for group in (before, now))
+    gone = [each for key, each in former.items() if key not in present]
+    came = [each for key, each in present.items() if key not in former]
+    if before.how != now.how or len(gone) != 1 or len(came) != 1:
+        return ""
+    was, is_now = ([line_words(line).subject for line in each.lines] for each in (gone[0], came[0]))
+    # of a group inside the subject holds all of it, so it is never the same
+    return f"in {now.how}: {condition_changes(gone[0], came[0])}" if sorted(was) == sorted(is_now) else ""

@@ -222,3 +222,19 @@ def test_a_start_by_a_segment_takes_who_enters_it_and_not_who_is_in_it_already()
     draft = journey_diff(None, parsed(by_segment.replace("steps:", "state: draft\nsteps:")))
     assert draft is not None
     assert [change.rule for change in draft.changes] == ["nobody enters"]
+
+
+def test_of_a_group_in_which_one_value_changes_the_value_is_told() -> None:
+    def who(value: str, second: str = "tier: gold", how: str = "any") -> str:
+        return edited(
+            (("{orders_count: at least 1}", f"{{{how}: [{{{second}}}, {{total_spent: {value}}}]}}"),)
+        )
+
+    def told(now: str) -> str:
+        diff = journey_diff(parsed(who("at least 500 EUR")), parsed(now))
+        assert diff is not None
+        return diff.changes[0].words
+
+    assert told(who("at least 300 EUR")) == "who: in any: total_spent: at least 500 EUR -> at least 300 EUR"
+    for other in (who("at least 300 EUR", "tier: silver"), who("at least 300 EUR", how="none")):
+        assert "is not asked any more" in told(other), "more than the value is another"

@@ -64,7 +64,7 @@ def test_the_setting_stands_before_the_messages_that_it_changes() -> None:
 def test_a_changed_policy_says_what_becomes_of_the_messages_that_it_meets(
     old: str, new: str, rule: str
 ) -> None:
-    config = "policies:\n  marketing: {quiet: 21:00-09:00, weekdays: workdays, caps: [1 a day], too_late: 24 hours}\n"
+    config = "policies:\n  m: {quiet: 21:00-09:00, weekdays: workdays, caps: [1 a day], too_late: 24 hours}\n"
     (subject,) = project_diff({"config.yaml": config}, {"config.yaml": config.replace(old, new)}).subjects
     (change,) = subject.changes
     at_once = "at once, for everything that is not handed over yet"
