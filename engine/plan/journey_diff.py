@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
+from engine.compiler.journeys.compile import WITHIN
 from engine.compiler.journeys.fingerprint import meaning
 from engine.diagram.flowchart import start_words
 from engine.diagram.nodes import HeadPart
@@ -121,6 +122,11 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
     if meaning(before.goal) != meaning(now.goal):
         words = f"goal: {_goal(before.goal)} -> {_goal(now.goal)}"
         rule = "asked of everybody inside at their next event or step; who has reached it leaves"
+        if _is_shorter(before.goal, now.goal):
+            rule += (
+                "; who is past the shorter time stays inside, and a goal of theirs from then on is late:"
+                " it does the same for them and is not counted"
+            )
         place = now.goal.span if now.goal else now.span
         change = Difference(Sign.CHANGED, words, Affected.IN_FLIGHT, rule, place)
         yield HeadDifference(HeadPart.GOAL, change)
@@ -180,6 +186,17 @@ def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> 
 def _start_rule(came: syntax.Start) -> str:
     entered = _only_who_enters([came])
     return f"{entered}; {_STAY}" if entered else _FROM_NOW_ON
+
+
+def _is_shorter(before: syntax.Goal | None, now: syntax.Goal | None) -> bool:
+    """Whether a goal counts for a shorter time after the start than before (design/language 2.9)."""
+    if before is None or now is None:
+        return False
+    was, is_now = (
+        goal.within.duration.roughly() if goal.within is not None else WITHIN.roughly()
+        for goal in (before, now)
+    )
+    return is_now < was
 
 
 def _again(again: syntax.Again | None) -> str:
