@@ -410,7 +410,8 @@ def _cures(plan: DeploymentPlan) -> dict[tuple[str, str], str]:
 
     cures = {(journey.journey, ""): refusal(journey).cure for journey in plan.gone}
     cures |= {(each.journey.journey, each.place.step): doubt_refusal(each).cure for each in plan.doubts}
-    return {place: f" - {_safe(cure)}" for place, cure in cures.items()}
+    # in parts: a long sentence of ours is not cut as one of an author
+    return {place: f" - {'; '.join(map(_safe, cure.split('; ')))}" for place, cure in cures.items()}
 
 
 def _places(plan: DeploymentPlan, zone: ZoneInfo) -> list[tuple[str, ...]]:

@@ -198,8 +198,9 @@ def doubt_refusal(doubt: Doubt) -> AuthorError:
     return AuthorError(
         f'in the journey "{doubt.journey.journey}" {people} at "{place.step}", which is gone, while '
         f'"{place.seems}" came in its place:',
-        f'if it is the same step under another name, write  was: {place.step}  below "{place.seems}"; '
-        f"if not, deploy with  --gone {doubt.name}  and they go {to}",
+        f'if it is the same step under another name, write  was: {place.step}  below "{place.seems}", '
+        "and they keep the moment they were promised (with  waiting: recompute  they get the new one); "
+        f"if not, deploy with  --gone {doubt.name}  and they go {to} when the promised moment comes",
     )
 
 
