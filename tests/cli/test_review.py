@@ -170,6 +170,30 @@ def test_a_plan_beside_a_store_without_events_of_the_last_weeks_plays_nothing_an
     assert "What is sent a day" not in deployed.out
 
 
+def test_how_many_are_in_a_changed_segment_and_still_inside_at_the_end_is_told(files: Shop) -> None:
+    segment = "journeys/segments/ours.yaml"
+    files.write(segment, "segment: ours\nwho:\n  did: {subscribed: ever}\n")
+    git(files.folder, "add", "journeys")
+    git(files.folder, "commit", "-m", "segment")
+    files.play()
+    for file, rows, live in (("people.jsonl", PEOPLE, ()), ("events.jsonl", EVENTS, ("--live",))):
+        lines = "".join(json.dumps(row) + "\n" for row in rows)
+        assert files.run("import", *live, str(files.write(file, lines))).code == 0
+    for moment in ("2026-11-20T10:01:00", "2026-11-22T12:00:00"):
+        files.go_to(f"{moment}+00:00")
+        files.play()
+    assert files.run("snapshot", "--out", str(files.folder / "snapshot.jsonl.gz")).code == 0
+    replace(files, segment, "did: {subscribed: ever}", "country: DE")
+    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: 20 days")
+    said = files.run("review", "--snapshot", str(files.folder / "snapshot.jsonl.gz")).out
+    before = said.partition("<details>")[0]
+    assert "- segment **ours**: 12 in it; how many then only the store knows" in before
+    assert (
+        "- welcome: 12 more are still inside where the recording ends: what is due after it is in no"
+        in before
+    )
+
+
 def test_words_of_an_author_stay_words(files: Shop) -> None:
     hostile = "</details> | `x` [a](http://b.example) @everybody **b**"
     text = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
@@ -417,6 +441,7 @@ def test_what_cannot_be_read_in_one_version_is_neither_new_nor_gone(files: Shop)
     files.write("journeys/segments/buyers.yaml", segment)
     git(files.folder, "add", "journeys")
     git(files.folder, "commit", "-m", "segment")
+    files.play()
     for name in ("journeys/welcome.yaml", "journeys/segments/buyers.yaml"):
         text = (files.folder / name).read_bytes()
         files.write(name, b"a: [\n" + text)

@@ -206,6 +206,7 @@ def _change(
         made=made,
         refusals=refusals,
         not_played=not_played,
+        members=counted.segments if counted is not None else {},
     )
 
 

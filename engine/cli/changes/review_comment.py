@@ -7,7 +7,7 @@ import html
 import re
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 from itertools import groupby
 from pathlib import Path
@@ -120,7 +120,7 @@ class ReviewedChange:
     that is to be mended; `pictures`: Mermaid by journey; `patch`: the files as git compares them. `against`:
     the commit it is compared with. `within`: where the project stands in its repository, "" or ending in `/`.
     `made`: the folder with pictures before and after, if one was wanted. `snapshot`: as it was named, "":
-    none; `not_played`: why its events are not."""
+    none; `not_played`: why its events are not; `members`: how many were in each segment."""
 
     differences: ProjectDiff
     plan: DeploymentPlan | None
@@ -138,6 +138,7 @@ class ReviewedChange:
     made: PicturesMade | None = None
     refusals: Sequence[Problem] = ()
     not_played: str = ""
+    members: Mapping[str, int] = field(default_factory=dict[str, int])
 
     @property
     def daily(self) -> Traffic | None:
@@ -274,7 +275,7 @@ def _open_parts(change: ReviewedChange, page: str, room: Room) -> Iterator[str]:
         where = f", among [the files of this run]({page})" if page else ""
         yield f"Before and after: {_pictures(change.made)}{where}\n"
     if change.plan is not None:
-        yield from _people(change.plan, change.zone, change.differences, room)
+        yield from _people(change.plan, change, room)
     elif change.snapshot:
         yield "_What becomes of the people inside is not known while files have mistakes._\n"
     else:
@@ -370,12 +371,20 @@ def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
     return text
 
 
-def _people(plan: DeploymentPlan, zone: ZoneInfo, differences: ProjectDiff, room: Room) -> Iterator[str]:
+def _people(plan: DeploymentPlan, change: ReviewedChange, room: Room) -> Iterator[str]:
+    from engine.plan.difference import Affected
+
+    zone, differences, members = change.zone, change.differences, change.members
     changed = [f"- policy **{_safe(each.policy)}**: {_safe(policy_words(each))}" for each in plan.policies]
     changed += [
         f"- fact **{_safe(each.fact)}**: counted{'' if each.is_new else ' anew'} from the recorded events; "
         f"{_safe(asking_words(each))}"
         for each in plan.facts
+    ]
+    changed += [
+        f"- segment **{_safe(each.name)}**: {members[each.name]:,} in it; how many then only the store knows"
+        for each in differences.subjects
+        if each.kind == "segment" and each.name in members and each.affects != (Affected.NOTHING,)
     ]
     asks_store = any(subject.kind == "segment" for subject in differences.subjects) or bool(plan.journeys)
     notes = [f"Times are those of {zone.key}."]
@@ -443,7 +452,7 @@ def _replayed(answer: ReplayComparison, sent: Traffic, currency: str, room: Room
         + (f"{SAMPLE.format(answer.one_in).capitalize()}. " if answer.one_in > 1 else "")
         + f"{' '.join(map(_safe, cannot_know(sent)))}\n"
     )
-    told = _told(sent)
+    told = [*_later(changed), *_told(sent)]
     more = "\n" + _cut(told, room.sentences, "in a fold") if told else ""
     rows = [row for journey in changed for row in _counts(journey, currency)]
     if not rows:
@@ -466,6 +475,20 @@ def _told(sent: Traffic) -> list[str]:
     )
     # in parts: a long sentence of ours is not cut as one of an author
     return [f"- {'; '.join(map(_safe, each.split('; ')))}" for each in told]
+
+
+def _later(changed: Sequence[JourneyComparison]) -> Iterator[str]:
+    """Of which journeys more or fewer people are still inside where the recording ends: a wait that is only
+    longer sends fewer messages until then, and none of them is lost."""
+    for each in changed:
+        more = each.open.after - each.open.before
+        if more:
+            many = f"{abs(more):,} {'more' if more > 0 else 'fewer'}"
+            verb = "is" if abs(more) == 1 else "are"
+            yield (
+                f"- {_safe(each.journey)}: {many} {verb} still inside where the recording ends: what is due "
+                "after it is in no number below"
+            )
 
 
 def _counts(journey: JourneyComparison, currency: str) -> Iterator[tuple[str, ...]]:
