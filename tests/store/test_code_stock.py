@@ -241,7 +241,7 @@ def test_stores_that_take_at_once_never_take_the_same(store: Store) -> None:
 TAKER = """
 import itertools, sys
 from pathlib import Path
-from engine.store.customers import code_stock
+from engine.store.incentives import code_stock
 from engine.store.incentives.code_stock import Asked
 from engine.store.database import open_store
 name, address, folder = sys.argv[1:]
