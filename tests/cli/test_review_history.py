@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import datetime as dt
 import json
+import random
 import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
@@ -12,6 +13,7 @@ from pathlib import Path
 
 import pytest
 
+from engine.ids import drawn_from
 from engine.project import load
 from engine.simulate.replay.replay import ReplayOptions, replay
 from tests.cli.conftest import Answer, Shop
@@ -153,7 +155,10 @@ def shop_with_events(shop: Shop, names: tuple[str, ...], tmp_path: Path) -> Path
     (shop.folder / ".git/info/exclude").write_text("data/\nout/\n")
     people = tmp_path / "people.jsonl"
     people.write_text("".join(json.dumps(row) + "\n" for row in PEOPLE))
-    assert shop.run("import", str(people)).code == 0
+    # The store's secret is made here, and with it who is whom in the snapshot: of whom a holdout or a share
+    # takes hold goes by the name, so with other names other customers would be met by an edit.
+    with drawn_from(random.Random(1).randbytes):
+        assert shop.run("import", str(people)).code == 0
     for day, rows in sorted(events_of(names).items()):
         # on its day: what is older starts nobody
         shop.go_to(f"{FIRST + dt.timedelta(days=day)}T12:00:00+00:00")
