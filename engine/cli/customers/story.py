@@ -183,30 +183,33 @@ def _under_test(project: Project, compiled: Journey) -> JourneyUnderTest:
 
 
 def _timeline(conn: Connection, person: KnownCustomer, runs: Sequence[Enrollment]) -> RecordedTimeline:
-    from engine.simulate.stories.recorded_timeline import ProfileChange, RecordedTimeline, SegmentMove
+    from engine.core.happening import ProfileChanged, SegmentChanged
+    from engine.simulate.stories.recorded_timeline import RecordedTimeline
     from engine.store.customers import events
     from engine.store.journeys import traces
     from engine.store.meta import bucket_of
     from engine.store.serialization import load
 
     past = events.of_customer(conn, bucket_of(conn, person.id), person.id)
-    profile, moves = [], []
+    profile, memberships = [], []
     for event in past:
         if event.name not in ("$changed", "$entered", "$left"):
             continue
         document = str(event.fields["document"])
         if event.name == "$changed":
             said = events.stored_change(document)
-            change = ProfileChange(
-                event.occurred_at, event.number, said.attributes, said.addresses, said.consents
-            )
+            consents = {(channel, "marketing"): state for channel, state in said.consents.items()}
+            change = ProfileChanged(
+                number=event.number, at=event.occurred_at, values=said.attributes, addresses=said.addresses,
+                consents=consents,
+            )  # fmt: skip
             profile.append(change)
         else:
             segment, enters = str(load(document)["segment"]), event.name == "$entered"
-            moves.append(SegmentMove(event.occurred_at, event.number, segment, enters))
+            memberships.append(SegmentChanged(event.number, event.occurred_at, segment, enters))
     return RecordedTimeline(
-        events=[event for event in past if not event.name.startswith("$")], profile=profile, moves=moves,
-        traces=[record.line for record in traces.of_customer(conn, person.id)],
+        events=[event for event in past if not event.name.startswith("$")], profile=profile,
+        memberships=memberships, traces=[record.line for record in traces.of_customer(conn, person.id)],
         ledger=person.state.facts.values, runs=runs,
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from engine.core.decide import Decided
 from engine.core.decision.effects import Trace
 from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CustomerState
-from engine.core.happening import Event, Happening, ProductChanged, ProfileChanged
+from engine.core.happening import Event, Happening, ProductChanged, ProfileChanged, SegmentChanged
 from engine.core.journeys import Journeys
 from engine.simulate.replay.inside import only_needed
 from engine.simulate.replay.mapping import StreamMapping, with_own_products
@@ -22,12 +22,7 @@ from engine.simulate.replay.reactions import read_reactions
 from engine.simulate.replay.replay import merged_lines
 from engine.simulate.replay.replay_runner import ReplayRunner
 from engine.simulate.replay.stream import share_of
-from engine.simulate.stories.recorded_timeline import (
-    ProfileChange,
-    RecordedTimeline,
-    SeenProduct,
-    SegmentMove,
-)
+from engine.simulate.stories.recorded_timeline import RecordedTimeline
 from engine.values import Instant, Value
 
 _ALONE = 1 << 32
@@ -68,9 +63,9 @@ def play_customer(
     result = runner.play(merged_lines(streams, rules.form))
     state = runner.customers.states.get(customer)
     timeline = RecordedTimeline(
-        events=recorder.events, profile=recorder.profile, moves=recorder.moves, traces=recorder.traces,
-        ledger=state.facts.values if state is not None else {}, runs=tuple(recorder.runs.values()),
-        products=recorder.products, assumed_reach=not strict,
+        events=recorder.events, profile=recorder.profile, memberships=recorder.memberships,
+        traces=recorder.traces, ledger=state.facts.values if state is not None else {},
+        runs=tuple(recorder.runs.values()), products=recorder.products, assumed_reach=not strict,
     )  # fmt: skip
     return PlayedCustomer(timeline, recorder.zones, recorder.begun, result.last_at)
 
@@ -82,10 +77,10 @@ class _Recorder:
     customer: str
     expected: frozenset[str]  # facts that go by what is usual among all customers
     events: list[Event] = field(default_factory=list)
-    profile: list[ProfileChange] = field(default_factory=list)
-    moves: list[SegmentMove] = field(default_factory=list)
+    profile: list[ProfileChanged] = field(default_factory=list)
+    memberships: list[SegmentChanged] = field(default_factory=list)
     traces: list[Trace] = field(default_factory=list)
-    products: list[SeenProduct] = field(default_factory=list)
+    products: list[ProductChanged] = field(default_factory=list)
     runs: dict[str, Enrollment] = field(default_factory=dict)  # by id, as they are now
     zones: dict[str, ZoneInfo] = field(default_factory=dict)
     begun: dict[str, Instant] = field(default_factory=dict)
@@ -100,25 +95,19 @@ class _Recorder:
             return
         if self.members is None:
             # Who is in a segment at first sight was in it from the beginning
-            self._move(Instant(0), 0, frozenset(), before.facts.segments)
+            self._note_memberships(Instant(0), 0, frozenset(), before.facts.segments)
         match happening:
             case Event():
                 self.events.append(happening)
                 self._learn(happening, before, after, now)
             case ProfileChanged():
-                consents = {channel: state for (channel, _), state in happening.consents.items()}
-                self.profile.append(
-                    ProfileChange(
-                        happening.at, happening.number, happening.values, happening.addresses, consents
-                    )
-                )
+                self.profile.append(happening)
             case ProductChanged():
-                seen = SeenProduct(happening.at, happening.number, happening.product_id, happening.fields)
-                self.products.append(seen)
+                self.products.append(happening)
             case _:
                 pass
         number = happening.number if happening is not None else after.applied
-        self._move(now, number, before.facts.segments, after.facts.segments)
+        self._note_memberships(now, number, before.facts.segments, after.facts.segments)
         for decision in decided.decisions:
             self.traces += decision.trace
             run = decision.enrollment
@@ -137,10 +126,14 @@ class _Recorder:
             if (value := after.facts.values.get(name)) != before.facts.values.get(name)
         }
         if found:
-            self.profile.append(ProfileChange(now, event.number, found, {}, {}))
+            self.profile.append(ProfileChanged(event.number, now, found))
 
-    def _move(self, at: Instant, number: int, before: frozenset[str], after: frozenset[str]) -> None:
-        self.moves += [SegmentMove(at, number, name, enters=name in after) for name in sorted(before ^ after)]
+    def _note_memberships(
+        self, at: Instant, number: int, before: frozenset[str], after: frozenset[str]
+    ) -> None:
+        self.memberships += [
+            SegmentChanged(number, at, name, member=name in after) for name in sorted(before ^ after)
+        ]
         self.members = after
 
     def _begin(self, run: Enrollment, state: CustomerState) -> None:
@@ -148,4 +141,4 @@ class _Recorder:
         about = run.product_id
         if about is not None and (fields := state.facts.products.get(about)) is not None:
             # The catalogue changes its own record of a product
-            self.products.append(SeenProduct(run.started_at, run.started_number, about, dict(fields)))
+            self.products.append(ProductChanged(run.started_number, run.started_at, about, dict(fields)))

@@ -7,9 +7,8 @@ from dataclasses import dataclass
 
 from engine.core.facts.customer import Facts
 from engine.core.facts.fold import apply_event
-from engine.core.happening import Event
+from engine.core.happening import Event, ProfileChanged
 from engine.core.steps.split import SplitStep
-from engine.simulate.stories.recorded_timeline import ProfileChange
 from engine.simulate.stories.story_scalars import length_words, value_words
 from engine.simulate.stories.told_run import ToldRun
 from engine.values import MINUTE, Instant
@@ -34,9 +33,9 @@ def given_lines(told: ToldRun, first: Instant, precision: Precision) -> Iterator
         yield f"timezone: {told.zone.key}"
     yield from _values(told)
     members: set[str] = set()
-    for move in told.timeline.moves:
-        if told.is_before(move.at, move.number):
-            (members.add if move.enters else members.discard)(move.segment)
+    for change in told.timeline.memberships:
+        if told.is_before(change.at, change.number):
+            (members.add if change.member else members.discard)(change.segment)
     if members := members & told.journey.dependencies.segments:
         yield f"segments: [{', '.join(sorted(members))}]"
     there = {
@@ -97,14 +96,14 @@ def _before(told: ToldRun) -> Facts:
     """Attributes and facts in the moment before the story begins."""
     facts = Facts("", told.zone.key, "customer", told.journeys.first_values())
     rules = told.catalogue.facts.values()
-    past: list[tuple[Instant, int, Event | ProfileChange]] = [
+    past: list[tuple[Instant, int, Event | ProfileChanged]] = [
         *((event.occurred_at, event.number, event) for event in told.timeline.events),
         *((change.at, change.number, change) for change in told.timeline.profile),
     ]
     for at, number, what in sorted(past, key=lambda entry: entry[:2]):
-        if isinstance(what, ProfileChange):
+        if isinstance(what, ProfileChanged):
             # What somebody is counts for what they do at the same moment
-            facts.values.update(what.attributes if told.is_known(what) else {})
+            facts.values.update(what.values if told.is_known(what) else {})
         elif told.is_before(at, number):
             apply_event(facts, what, rules, None)
     return facts
@@ -138,7 +137,7 @@ def _reach(told: ToldRun) -> Iterator[str]:
     for change in told.timeline.profile:
         if told.is_known(change):
             addresses |= {channel: there is not None for channel, there in change.addresses.items()}
-            consents |= change.consents
+            consents |= {channel: state for (channel, _), state in change.consents.items()}
     assumed = told.timeline.assumed_reach
     unreachable = [channel for channel in told.channels if not addresses.get(channel, assumed)]
     silent = [

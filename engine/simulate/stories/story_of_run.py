@@ -52,7 +52,13 @@ class _Writer:
 
     def story(self, name: str, precision: Precision) -> WrittenStory:
         told = self.told
-        lines = [*self._events(), *self._changes(), *self._moves(), *self._journeys(), *self._products()]
+        lines = [
+            *self._events(),
+            *self._changes(),
+            *self._memberships(),
+            *self._journeys(),
+            *self._products(),
+        ]
         self.runs = self._runs({(at, number) for at, number, _ in lines})
         lines = sorted([*lines, *self._reactions()], key=lambda line: line[:2])
         traces = [trace for run in self.runs for trace in told.traces_of(run) if trace.at <= told.end]
@@ -124,25 +130,26 @@ class _Writer:
                 continue
             fields = [
                 f"{name}: {'unset' if value is None else value_words(value, kind, told.zone)}"
-                for name, value in change.attributes.items()
+                for name, value in change.values.items()
                 if name in told.asked and (kind := told.catalogue.customer_type(name)) is not None
             ]
             if told.needs_consent:
-                asked = (
-                    (channel, state) for channel, state in change.consents.items() if channel in told.channels
-                )
-                fields += [f"consent.{channel}: {state}" for channel, state in asked]
+                fields += [
+                    f"consent.{channel}: {state}"
+                    for (channel, _), state in change.consents.items()
+                    if channel in told.channels
+                ]
             if fields:
                 yield change.at, change.number, "\n".join(["set", *fields])
 
-    def _moves(self) -> Iterator[_Line]:
+    def _memberships(self) -> Iterator[_Line]:
         told = self.told
         triggers = {start.segment for start in told.journey.starts if isinstance(start, SegmentTrigger)}
         asked = triggers | told.journey.dependencies.segments
-        for move in told.timeline.moves:
-            is_now = told.is_within(move.at) and not told.is_before(move.at, move.number)
-            if move.segment in asked and is_now:
-                yield move.at, move.number, f"{'enters' if move.enters else 'leaves'} {move.segment}"
+        for change in told.timeline.memberships:
+            is_now = told.is_within(change.at) and not told.is_before(change.at, change.number)
+            if change.segment in asked and is_now:
+                yield change.at, change.number, f"{'enters' if change.member else 'leaves'} {change.segment}"
 
     def _journeys(self) -> Iterator[_Line]:
         """Runs of other journeys begin and end."""

@@ -14,11 +14,11 @@ from engine.core.conditions.condition import Did, InsideJourney, Ref
 from engine.core.decision.effects import Trace
 from engine.core.enrollment import Enrollment
 from engine.core.facts.rule import FactRule
-from engine.core.happening import Event
+from engine.core.happening import Event, ProfileChanged
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
 from engine.core.journeys import Journeys
 from engine.core.products.named import ID_NAMES
-from engine.simulate.stories.recorded_timeline import ProfileChange, RecordedTimeline
+from engine.simulate.stories.recorded_timeline import RecordedTimeline
 from engine.simulate.stories.story_scalars import value_words
 from engine.values import Instant, Type, Value, at_local, local_date, to_datetime
 
@@ -68,7 +68,7 @@ class ToldRun:
         """Whether something came while the story goes on."""
         return self.begin[0] <= at <= self.end
 
-    def is_known(self, change: ProfileChange) -> bool:
+    def is_known(self, change: ProfileChanged) -> bool:
         """Whether it was known when the story began: also of what began before it was heard of."""
         return change.at <= self.begin[0] or change.number < self.begin[1]
 
