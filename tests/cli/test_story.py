@@ -92,6 +92,23 @@ def test_what_a_run_has_before_it_is_marked_as_not_happened_yet(shop: Shop) -> N
     assert "it passes" in told.err
 
 
+def test_a_run_is_found_by_its_day_where_the_customer_lives_or_by_its_moment(small_shop: Shop) -> None:
+    """Two orders of one day in Berlin, which in UTC is still the day before: each can be told."""
+    small_shop.write("journeys/orders.yaml", ORDERS)
+    take(small_shop, "people.jsonl", PEOPLE)
+    small_shop.go_to("2026-11-21T12:00:00+00:00")
+    moments = ("2026-11-20T23:10:00Z", "2026-11-20T23:40:00Z")
+    rows = [
+        ORDER[0] | {"at": at, "properties": {"order_id": at, "total": 20, "currency": "EUR"}}
+        for at in moments
+    ]
+    take(small_shop, "orders.jsonl", rows, "--live")
+    told = [small_shop.run("story", "c2", "orders", "--on", on).out for on in ("2026-11-21", *moments)]
+    assert all("day 0 00:40: order_placed" in each for each in told)
+    assert ["day 0 00:10: order_placed" in each for each in told] == [False, True, False]
+    assert small_shop.run("story", "c2", "orders", "--on", "2026-11-20").code == 2
+
+
 def test_a_changed_journey_is_told_to_come_out_otherwise(shop: Shop) -> None:
     to_the_end(shop)
     replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")

@@ -51,7 +51,10 @@ def diagram(
         typer.Option("--run", metavar="CUSTOMER", help="the way of their run: an id, an e-mail, a telephone"),
     ] = "",
     on: Annotated[
-        str, typer.Option("--on", help="with --run: the one that began on this day; else the last")
+        str,
+        typer.Option(
+            "--on", help="with --run: the one that began on this day, or at this moment; else the last"
+        ),
     ] = "",
     output: Annotated[
         DiagramFormat | None,

@@ -149,23 +149,14 @@ def _of_replay(
 
 
 def _played_run(played: PlayedCustomer, wanted: _Wanted) -> Enrollment:
-    """The run that began on a day of the customer's, or at a moment; without either, the last."""
-    from engine.values import iso, local_date, parse_instant
+    from engine.cli.reports.drawn import run_begun
 
     runs = [run for run in played.timeline.runs if run.journey == wanted.journey]
     if not runs:
         what = f'in this replay the customer "{wanted.customer}" never comes into "{wanted.journey}":'
         others = sorted({run.journey for run in played.timeline.runs})
         raise UsageError(what, f"they come into {', '.join(others)}" if others else "nothing begins for them")
-    if not wanted.on:
-        return runs[-1]
-    at = parse_instant(wanted.on)
-    days = {run.id: local_date(run.started_at, played.zones[run.id]).isoformat() for run in runs}
-    found = [run for run in runs if at in (run.started_at, played.begun[run.id]) or days[run.id] == wanted.on]
-    if not found:
-        began = ", ".join(dict.fromkeys(iso(run.started_at) for run in runs))
-        raise UsageError(f"no run of {wanted.journey} began on {wanted.on}:", f"they began {began}")
-    return found[-1]
+    return run_begun(runs, wanted.on, played.zones, played.begun)
 
 
 def _journey(project: Project, name: str) -> Journey:

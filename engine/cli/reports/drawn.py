@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
@@ -29,7 +30,7 @@ from engine.store.customers.enrollments import Inside
 from engine.store.journeys import deployments, traces
 from engine.store.meta import bucket_of
 from engine.store.streams.snapshot import Snapshot
-from engine.values import Instant, iso, local_date
+from engine.values import Instant, iso, local_date, parse_instant
 
 MOST_NODES = 60
 """Of a picture in a comment: of a larger one, only what changed is drawn with its surroundings."""
@@ -85,17 +86,32 @@ def runs_of(conn: Connection, person: KnownCustomer) -> list[Enrollment]:
 
 
 def run_of(everything: Sequence[Enrollment], person: KnownCustomer, journey: str, on: str) -> Enrollment:
-    """The run of a customer that began `on` a day of theirs (ISO 8601), "": the last one. Raises UsageError
-    where there is none."""
+    """The run of a customer that began `on` a day of theirs or at a moment, "": the last one. Raises
+    UsageError where there is none."""
     runs = [run for run in everything if run.journey == journey]
     if not runs:
         raise UsageError(f'this customer was never in "{journey}":', command(f"show {person.id}"))
+    return run_begun(runs, on, {run.id: person.zone for run in runs})
+
+
+def run_begun(
+    runs: Sequence[Enrollment],
+    on: str,
+    zones: Mapping[str, ZoneInfo],
+    begun: Mapping[str, Instant] | None = None,
+) -> Enrollment:
+    """The last of these runs of a journey that began `on` a day or, where none did, at a moment (ISO 8601);
+    "": the last of all. By the id of a run, `zones`: where the customer lived; `begun`: a moment that is
+    taken as well. Raises UsageError where there is none."""
     if not on:
         return runs[-1]
-    by_day = {day_of(run, person).isoformat(): run for run in runs}
-    if on not in by_day:
-        raise UsageError(f"no run of {journey} began on {on}:", f"they began on {', '.join(by_day)}")
-    return by_day[on]
+    found = [run for run in runs if local_date(run.started_at, zones[run.id]).isoformat() == on]
+    if not found and (at := parse_instant(on)) is not None:
+        found = [run for run in runs if at in (run.started_at, (begun or {}).get(run.id))]
+    if not found:
+        began = ", ".join(dict.fromkeys(iso(run.started_at) for run in runs))
+        raise UsageError(f"no run of {runs[0].journey} began on {on}:", f"they began {began}")
+    return found[-1]
 
 
 def day_of(run: Enrollment, person: KnownCustomer) -> dt.date:
