@@ -75,7 +75,7 @@ class SubjectDiff:
 
 
 @dataclass(frozen=True, slots=True)
-class AlikeSubjects:
+class SubjectGroup:
     """Subjects of one kind that differ in the same words: the first, and the names of all of them."""
 
     first: SubjectDiff
@@ -87,7 +87,7 @@ class AlikeSubjects:
         return f"{self.first.kind} {', '.join(self.names[:most])}{more}"
 
 
-def alike(subjects: Iterable[SubjectDiff]) -> list[AlikeSubjects]:
+def grouped(subjects: Iterable[SubjectDiff]) -> list[SubjectGroup]:
     """Subjects with those beside them that differ in the same way, in the order of the first ones: what a
     setting changes in every message is told once."""
     groups: dict[object, list[SubjectDiff]] = {}
@@ -98,7 +98,7 @@ def alike(subjects: Iterable[SubjectDiff]) -> list[AlikeSubjects]:
             for differences in (subject.changes, subject.folded)
         )
         groups.setdefault((subject.kind, changes, folded), []).append(subject)
-    return [AlikeSubjects(group[0], tuple(each.name for each in group)) for group in groups.values()]
+    return [SubjectGroup(group[0], tuple(each.name for each in group)) for group in groups.values()]
 
 
 def subject_diff(

@@ -173,6 +173,10 @@ def test_a_plan_beside_a_store_without_events_of_the_last_weeks_plays_nothing_an
 def test_how_many_are_in_a_changed_segment_and_still_inside_at_the_end_is_told(files: Shop) -> None:
     segment = "journeys/segments/ours.yaml"
     files.write(segment, "segment: ours\nwho:\n  did: {subscribed: ever}\n")
+    text = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8").partition("tests:")[0]
+    names = ["welcome", *(f"welcome_{number}" for number in range(5))]
+    for name in names[1:]:
+        files.write(f"journeys/{name}.yaml", text.replace("journey: welcome", f"journey: {name}"))
     git(files.folder, "add", "journeys")
     git(files.folder, "commit", "-m", "segment")
     files.play()
@@ -184,7 +188,8 @@ def test_how_many_are_in_a_changed_segment_and_still_inside_at_the_end_is_told(f
         files.play()
     assert files.run("snapshot", "--out", str(files.folder / "snapshot.jsonl.gz")).code == 0
     replace(files, segment, "did: {subscribed: ever}", "country: DE")
-    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: 20 days")
+    for name in names:
+        replace(files, f"journeys/{name}.yaml", "wait: 2 days", "wait: 20 days")
     said = files.run("review", "--snapshot", str(files.folder / "snapshot.jsonl.gz")).out
     before = said.partition("<details>")[0]
     assert "- segment **ours**: 12 in it; how many then only the store knows" in before
@@ -192,6 +197,8 @@ def test_how_many_are_in_a_changed_segment_and_still_inside_at_the_end_is_told(f
         "- welcome: 12 more are still inside where the recording ends: what is due after it is in no"
         in before
     )
+    assert "more: in a fold" in before
+    assert all(f"- {name}: 12 more are still inside".replace("_", "\\_") in said for name in names)
 
 
 def test_words_of_an_author_stay_words(files: Shop) -> None:

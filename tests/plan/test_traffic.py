@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from engine.cli.changes.replay_comparison import cost_line, told_apart
+from engine.cli.changes.replay_comparison import cost_line, formatted_difference
 from engine.cli.changes.traffic import cannot_know, competitions, daily_rows
 from engine.core.timing.frequency_caps import window_start
 from engine.plan.traffic import DailyCost, Traffic, traffic
@@ -244,7 +244,7 @@ def test_a_small_difference_in_cost_is_told_with_as_many_digits_as_show_it(
 def test_a_difference_is_that_of_the_numbers_that_are_shown(before: str, after: str, told: str) -> None:
     """With as many digits as show it, and no rest that somebody who counts it out has to look for."""
     for number in (float, Decimal):
-        row = told_apart(number(before), number(after), 1)
+        row = formatted_difference(number(before), number(after), 1)
         assert f"{row.before} {row.after} {row.difference}" == told
 
 

@@ -55,7 +55,7 @@ def deploy(
     """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
     new files, then these count."""
     from engine.cli.changes.compared_versions import compare
-    from engine.cli.changes.plan import tell_coming
+    from engine.cli.changes.plan import tell_deployment
     from engine.cli.changes.traffic import is_worth_playing, nothing_to_play, recorded_traffic
     from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load
@@ -90,7 +90,7 @@ def deploy(
                         with of_store(conn, now) as events:
                             sent = recorded_traffic(coming, events, differences)
             if form is Format.text and (differences.subjects or coming.plan.journeys):
-                tell_coming(coming, differences, sent)
+                tell_deployment(coming, differences, sent)
                 if not certain:
                     said |= _asked(coming.plan)
         approval = Approval(frozenset(said), reviewed)

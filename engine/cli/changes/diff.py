@@ -96,12 +96,12 @@ def base_commit(folder: Path, revision: str) -> str:
 
 def tell_diff(answer: ProjectDiff, against: str) -> None:
     """The differences for people. `against`: the version that they are compared with."""
-    from engine.plan.difference import alike
+    from engine.plan.difference import grouped
 
     if not answer.subjects and not answer.unread:
         say_plain(f"nothing changes against {against}")
         return
-    for group in alike(answer.subjects):
+    for group in grouped(answer.subjects):
         subject = group.first
         say_head(f"{group.words(MOST_NAMES)}: {_affects(subject.affects)}")
         _lines(subject.changes)

@@ -132,7 +132,7 @@ def plan(
             "unread": differences.unread, "warnings": [to_json(each) for each in differences.warnings],
         })  # fmt: skip
     else:
-        tell_coming(coming, differences, sent)
+        tell_deployment(coming, differences, sent)
     if coming.plan.gone or coming.plan.doubts:
         raise typer.Exit(PROBLEMS)
     if out is not None:
@@ -159,7 +159,7 @@ def _from_snapshot(file: Path, project: Project, gone: Collection[str]) -> tuple
     return plan_from_snapshot(counted, files, project, gone), counted.without_events
 
 
-def tell_coming(coming: ComingDeployment, differences: ProjectDiff, sent: Traffic | None) -> None:
+def tell_deployment(coming: ComingDeployment, differences: ProjectDiff, sent: Traffic | None) -> None:
     """For people: what becomes of whoever is inside, what is sent a day if it is known, and what differs in
     words."""
     from engine.cli.changes.diff import tell_diff

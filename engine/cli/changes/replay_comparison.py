@@ -115,12 +115,12 @@ def cost_line(journey: JourneyComparison, currency: str) -> tuple[str, str, str,
     before, after = Decimal(journey.cost_before), Decimal(journey.cost_after)
     if not before and not after:
         return None
-    told = told_apart(before, after, 2)
+    told = formatted_difference(before, after, 2)
     return f"cost in {currency}", told.before, told.after, told.difference
 
 
 @dataclass(frozen=True, slots=True)
-class ToldApart:
+class FormattedDifference:
     """Two numbers in a row of a table, and their difference, each with so many `digits` behind the point."""
 
     before: str
@@ -129,7 +129,7 @@ class ToldApart:
     digits: int
 
 
-def told_apart(before: float | Decimal, after: float | Decimal, least: int) -> ToldApart:
+def formatted_difference(before: float | Decimal, after: float | Decimal, least: int) -> FormattedDifference:
     """With so many digits behind the point, no more than a cost has, that two numbers that differ read
     differently, and their difference is not told as nothing. The difference is that of the numbers as they
     are shown: whoever counts it out finds the same."""
@@ -138,7 +138,7 @@ def told_apart(before: float | Decimal, after: float | Decimal, least: int) -> T
         was, is_now = round(first, digits), round(second, digits)
         if digits == MOST_DIGITS or first == second or (was != is_now and round(second - first, digits)):
             difference = f"{is_now - was:+,.{digits}f}"
-            return ToldApart(f"{was:,.{digits}f}", f"{is_now:,.{digits}f}", difference, digits)
+            return FormattedDifference(f"{was:,.{digits}f}", f"{is_now:,.{digits}f}", difference, digits)
         digits += 1
 
 

@@ -16,7 +16,7 @@ from engine.cli.output import remark, say_block, say_json, say_plain
 from engine.errors import PerennialError, UsageError
 
 if TYPE_CHECKING:
-    from engine.cli.changes.review_comment import ReviewedChange
+    from engine.cli.changes.reviewed_change import ReviewedChange
     from engine.language.acceptance import AcceptedWarning
     from engine.plan.in_flight import DeploymentPlan
     from engine.problem import Problem
@@ -66,7 +66,8 @@ def review(
     """Write a change as one comment in Markdown: in words, with the people inside, recorded events played
     with both versions, stories, pictures. Leaves with 1 where a story fails, a file has mistakes, or deploy
     would refuse."""
-    from engine.cli.changes.review_comment import ReviewLabel, comment, failure
+    from engine.cli.changes.review_comment import comment, failure
+    from engine.cli.changes.reviewed_change import ReviewLabel
     from engine.cli.forges.annotations import workflow_error
     from engine.cli.forges.posting import base_on, page_of_run, post_review, request_on
     from engine.project_files import place_in_repository
@@ -141,7 +142,7 @@ def _change(
 ) -> ReviewedChange:
     from engine.cli.changes.compared_versions import compare_versions
     from engine.cli.changes.diff import base_commit
-    from engine.cli.changes.review_comment import ReviewedChange
+    from engine.cli.changes.reviewed_change import ReviewedChange
     from engine.cli.changes.snapshot import no_events
     from engine.cli.reports.drawn import picture_of_change
     from engine.compiler.renames import renamed

@@ -4,17 +4,16 @@ order in which they come up, and what is longer in folds."""
 from __future__ import annotations
 
 import html
-import re
 import textwrap
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from enum import StrEnum
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import groupby
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
+from engine.cli.changes.markdown import code_text, cut_list, fenced, fitting, markdown_table, safe
 from engine.cli.changes.plan import (
     ONLY_STORE,
     RISKS,
@@ -34,16 +33,16 @@ from engine.cli.changes.traffic import (
 )
 from engine.cli.output import counted
 from engine.errors import PerennialError
-from engine.plan.difference import alike, with_rules
-from engine.plan.traffic import about_first, traffic
-from engine.problem import in_order, plain_fix
+from engine.plan.difference import grouped, with_rules
+from engine.plan.traffic import about_first
+from engine.problem import plain_fix
 from engine.values import parse_instant
 from engine.visible import visible
 
 if TYPE_CHECKING:
     from engine.cli.changes.pictures.folder import PicturesMade
-    from engine.language.acceptance import AcceptedWarning
-    from engine.plan.difference import Affected, AlikeSubjects, Difference, ProjectDiff, SubjectDiff
+    from engine.cli.changes.reviewed_change import ReviewedChange
+    from engine.plan.difference import Affected, Difference, SubjectDiff, SubjectGroup
     from engine.plan.in_flight import DeploymentPlan
     from engine.plan.traffic import Traffic
     from engine.problem import Problem
@@ -61,7 +60,7 @@ MOST_RISKS, MOST_SETTINGS = 3, 3
 
 
 @dataclass(frozen=True, slots=True)
-class Room:
+class LineBudget:
     """How many lines of each part stand before the folds."""
 
     changes: int = 14
@@ -70,13 +69,13 @@ class Room:
     sentences: int = 4
 
 
-ROOMS = (
-    Room(),
-    Room(counts=6),
-    Room(counts=4, sentences=3),
-    Room(changes=12, places=4, counts=4, sentences=2),
-    Room(changes=9, places=3, counts=3, sentences=2),
-    Room(changes=6, places=2, counts=2, sentences=1),
+LINE_BUDGETS = (
+    LineBudget(),
+    LineBudget(counts=6),
+    LineBudget(counts=4, sentences=3),
+    LineBudget(changes=12, places=4, counts=4, sentences=2),
+    LineBudget(changes=9, places=3, counts=3, sentences=2),
+    LineBudget(changes=6, places=2, counts=2, sentences=1),
 )
 """The first with which all parts together are at most `MOST_LINES`: what would be sent is cut before who is
 inside, and that before what changes. The last one is below them with every part as long as it may be."""
@@ -91,9 +90,6 @@ MOST_OF_ONE = 4
 
 PLACE_HEAD = ("people", "journey", "rest at", "what becomes of them")
 
-LONGEST, LARGEST_FOLD = 300, 20_000
-"""Characters of what an author wrote in one line, and of a fold that is a list."""
-
 
 def mark(within: str) -> str:
     """The first line of a comment, by which it is found again and brought up to date in its place. `within`:
@@ -102,94 +98,16 @@ def mark(within: str) -> str:
     return f"<!-- {name} -->"
 
 
-class ReviewLabel(StrEnum):
-    """What a forge says of a change as a whole, beside its title."""
-
-    IN_FLIGHT = "journeys: people in flight"
-    MESSAGES = "journeys: messages change"
-    POLICY = "journeys: policy"
-    NEWCOMERS = "journeys: only newcomers"
-    NOTHING = "journeys: nothing changes"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReviewedChange:
-    """All that is known of a change. `plan`, `comparison`: None without a snapshot, and where files have
-    mistakes. `stories`: of the journeys that changed, and of those where one fails; `problems`: of the files
-    that changed; `accepted`: warnings that the change accepts; `refusals`: why `deploy` would refuse, where
-    that is to be mended; `pictures`: Mermaid by journey; `patch`: the files as git compares them. `against`:
-    the commit it is compared with. `within`: where the project stands in its repository, "" or ending in `/`.
-    `made`: the folder with pictures before and after, if one was wanted. `snapshot`: as it was named, "":
-    none; `not_played`: why its events are not; `members`: how many were in each segment."""
-
-    differences: ProjectDiff
-    plan: DeploymentPlan | None
-    comparison: ReplayComparison | None
-    stories: StoriesReport
-    problems: Sequence[Problem]
-    accepted: Sequence[AcceptedWarning]
-    pictures: Mapping[str, str]
-    patch: str
-    zone: ZoneInfo
-    currency: str
-    against: str
-    snapshot: str = ""
-    within: str = ""
-    made: PicturesMade | None = None
-    refusals: Sequence[Problem] = ()
-    not_played: str = ""
-    members: Mapping[str, int] = field(default_factory=dict[str, int])
-
-    @property
-    def daily(self) -> Traffic | None:
-        """What is sent a day; None where nothing was played."""
-        if self.comparison is None:
-            return None
-        return traffic(self.comparison, self.differences.changed_journeys)
-
-    @property
-    def is_refused(self) -> bool:
-        """It must not be merged as it is: a story fails, a file has mistakes, or `deploy` would refuse."""
-        has_mistakes = self.stories.failed > 0 or any(problem.is_error for problem in self.problems)
-        return has_mistakes or bool(self.refusals)
-
-    @property
-    def annotations(self) -> list[Problem]:
-        """Why `deploy` would refuse, the mistakes, and the failing stories, at their places. Refusals come
-        first: of a long list a forge shows the beginning."""
-        from engine.simulate.checking import failures
-
-        return [*self.refusals, *in_order([*self.problems, *failures(self.stories)])]
-
-    @property
-    def labels(self) -> tuple[ReviewLabel, ...]:
-        """Whom it affects. Newcomers are named only where nobody else is affected."""
-        from engine.plan.difference import Affected
-
-        affected = self.differences.affects
-        weighty = {
-            Affected.IN_FLIGHT: ReviewLabel.IN_FLIGHT,
-            Affected.MESSAGES: ReviewLabel.MESSAGES,
-            Affected.POLICY: ReviewLabel.POLICY,
-        }
-        if found := tuple(weighty[who] for who in affected if who in weighty):
-            return found
-        if Affected.NEWCOMERS in affected:
-            return (ReviewLabel.NEWCOMERS,)
-        # what cannot be read may change anything
-        return () if self.differences.unread else (ReviewLabel.NOTHING,)
-
-
 def comment(change: ReviewedChange, page: str = "") -> str:
     """The comment. What does not fit is left out from its end, and said to be. `page`: where the files are
     that were made with it, "": here."""
-    for room in ROOMS:
-        blocks = [*_open_parts(change, page, room)]
+    for budget in LINE_BUDGETS:
+        blocks = [*_open_parts(change, page, budget)]
         if "\n".join(blocks).count("\n") < MOST_LINES:
             break
     size = sum(map(len, blocks))
     left_out = []
-    for title, text in _folds(change, room):
+    for title, text in _folds(change, budget):
         fold = f"<details><summary>{html.escape(visible(title))}</summary>\n\n{text}\n\n</details>\n"
         if size + len(fold) > LARGEST:
             left_out.append(title)
@@ -197,13 +115,13 @@ def comment(change: ReviewedChange, page: str = "") -> str:
         blocks.append(fold)
         size += len(fold)
     if left_out:
-        blocks.append(f"Too long for a comment: {_safe(', '.join(left_out))}.\n")
+        blocks.append(f"Too long for a comment: {safe(', '.join(left_out))}.\n")
     return "\n".join(blocks)
 
 
 def failure(wrong: PerennialError, within: str) -> str:
     """The comment on a change that cannot be reviewed: what an earlier one said holds no more."""
-    return f"{mark(within)}\n**This change could not be reviewed.**\n\n{_safe(str(wrong))}\n"
+    return f"{mark(within)}\n**This change could not be reviewed.**\n\n{safe(str(wrong))}\n"
 
 
 def verdict(change: ReviewedChange) -> str:
@@ -251,39 +169,40 @@ def _affected_words(affected: Sequence[Affected]) -> list[str]:
     return ["newcomers" if who is Affected.NEWCOMERS else str(who) for who in told]
 
 
-def _open_parts(change: ReviewedChange, page: str, room: Room) -> Iterator[str]:
+def _open_parts(change: ReviewedChange, page: str, budget: LineBudget) -> Iterator[str]:
     yield mark(change.within)
-    yield f"**{_safe(verdict(change))}**\n"
+    yield f"**{safe(verdict(change))}**\n"
     subjects = change.differences.subjects
-    groups = alike(subjects)
-    lines = [line for group in groups for line in _alike(group, MOST_ALIKE, in_brief=True)]
+    groups = grouped(subjects)
+    lines = [line for group in groups for line in _group_lines(group, MOST_ALIKE, in_brief=True)]
     unread = [
-        f"- `{_code(each.file)}` cannot be compared: {_safe(each.why)}" for each in change.differences.unread
+        f"- `{code_text(each.file)}` cannot be compared: {safe(each.why)}"
+        for each in change.differences.unread
     ]
     lines += unread
     if lines:
-        overview, most = "", room.changes
-        if _cut(lines, None, "") != _cut(lines, most, "") and len(subjects) > MANY_SUBJECTS:
+        overview, most = "", budget.changes
+        if cut_list(lines, None, "") != cut_list(lines, most, "") and len(subjects) > MANY_SUBJECTS:
             if len(groups) <= most:
                 overview = f"{len(subjects)} things change, by whom they affect most:\n\n"
                 lines = [*map(_in_one_line, groups), *unread]
             else:
                 overview = _overview(subjects)
                 most -= overview.count("\n")
-        yield f"### What changes\n\n{overview}{_cut(lines, most, 'all of it is in the first fold')}"
+        yield f"### What changes\n\n{overview}{cut_list(lines, most, 'all of it is in the first fold')}"
     if change.made is not None and (change.made.messages or change.made.journeys):
         where = f", among [the files of this run]({page})" if page else ""
         yield f"Before and after: {_pictures(change.made)}{where}\n"
     if change.plan is not None:
-        yield from _people(change.plan, change, room)
+        yield from _people(change.plan, change, budget)
     elif change.snapshot:
         yield "_What becomes of the people inside is not known while files have mistakes._\n"
     else:
         yield "_Who is inside is not known here: give `--snapshot FILE`._\n"
     if change.not_played:
-        yield f"### What would be sent\n\nNot played: {_safe(change.not_played)}.\n"
+        yield f"### What would be sent\n\nNot played: {safe(change.not_played)}.\n"
     if change.comparison is not None and (sent := change.daily) is not None:
-        yield from _replayed(change.comparison, sent, change.currency, room)
+        yield from _replayed(change.comparison, sent, change.currency, budget)
 
 
 def _pictures(made: PicturesMade) -> str:
@@ -291,10 +210,10 @@ def _pictures(made: PicturesMade) -> str:
     many = counted(made.messages, "message"), counted(made.journeys, "journey")
     # the name alone: where the machine that made them keeps them tells a reader nothing
     place = f"{Path(made.folder).resolve().name}/{made.index}"
-    return f"{many[0]} and {many[1]} side by side in `{_code(place)}`"
+    return f"{many[0]} and {many[1]} side by side in `{code_text(place)}`"
 
 
-def _alike(group: AlikeSubjects, most: int, *, in_brief: bool = False) -> Iterator[str]:
+def _group_lines(group: SubjectGroup, most: int, *, in_brief: bool = False) -> Iterator[str]:
     """What changes in the same way, with so many names: a heading, and an item for each change. `in_brief`:
     those that affect nobody beside others that do are only counted, since the expectations of a few tests are
     longer than what a reviewer has to decide."""
@@ -309,7 +228,7 @@ def _alike(group: AlikeSubjects, most: int, *, in_brief: bool = False) -> Iterat
         yield f"- moved or renamed: {len(subject.folded)}"
 
 
-def _in_one_line(group: AlikeSubjects) -> str:
+def _in_one_line(group: SubjectGroup) -> str:
     """An item: what changes of a journey or the like, as far as one line should hold it."""
     subject = group.first
     told, aside = _weighty(subject)
@@ -317,16 +236,16 @@ def _in_one_line(group: AlikeSubjects) -> str:
     for rule, row in groupby(told[:MOST_OF_ONE], key=lambda change: change.rule):
         # behind all of them: in a line it would be read as that of the first alone
         words = "; ".join(_change(change, "") for change in row)
-        parts.append(f"{words} _{_safe(rule)}_" if rule else words)
+        parts.append(f"{words} _{safe(rule)}_" if rule else words)
     parts += [f"{len(told) - MOST_OF_ONE} more"] if len(told) > MOST_OF_ONE else []
     parts += [_affects_nobody(aside)] if aside else []
     parts += [f"moved or renamed: {len(subject.folded)}"] if subject.folded else []
     return f"- {_heading(group, MOST_ALIKE)}: {'; '.join(parts)}"
 
 
-def _heading(group: AlikeSubjects, most: int) -> str:
+def _heading(group: SubjectGroup, most: int) -> str:
     affects = ", ".join(str(who) for who in group.first.affects)
-    return f"**{', '.join(map(_safe, group.words(most).split(', ')))}** ({_safe(affects)})"
+    return f"**{', '.join(map(safe, group.words(most).split(', ')))}** ({safe(affects)})"
 
 
 def _weighty(subject: SubjectDiff) -> tuple[Sequence[Difference], int]:
@@ -342,7 +261,7 @@ def _affects_nobody(lines: int) -> str:
 
 
 def _change(change: Difference, rule: str) -> str:
-    return f"`{change.sign}` {_safe(change.words)}" + (f" _{_safe(rule)}_" if rule else "")
+    return f"`{change.sign}` {safe(change.words)}" + (f" _{safe(rule)}_" if rule else "")
 
 
 def _overview(subjects: Sequence[SubjectDiff]) -> str:
@@ -351,38 +270,22 @@ def _overview(subjects: Sequence[SubjectDiff]) -> str:
     for who in dict.fromkeys(subject.affects[0] for subject in subjects):
         names = [subject.name for subject in subjects if subject.affects[0] is who]
         more = f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-        lines.append(f"- **{_safe(str(who))}**: {', '.join(map(_safe, names[:MOST_NAMES]))}{more}\n")
+        lines.append(f"- **{safe(str(who))}**: {', '.join(map(safe, names[:MOST_NAMES]))}{more}\n")
     return f"{len(subjects)} things change, by whom they affect most:\n\n{''.join(lines)}\n"
 
 
-def _cut(lines: Sequence[str], most: int | None, more: str) -> str:
-    """Lines, those that are no items of a list in paragraphs of their own; no more than `most` with the empty
-    ones between them."""
-    text, kept = "", ""  # `kept`: up to the last line that is no heading
-    for place, line in enumerate(lines):
-        is_item = line.startswith("- ")
-        block = ("" if is_item or not text else "\n") + line + ("\n" if is_item else "\n\n")
-        if most is not None and (text + block).count("\n") > most:
-            # headings are not what is counted, and none is left that nothing stands below
-            left = sum(each.startswith("- ") for each in lines[place:])
-            return f"{kept or text}\n… and {left} more: {more}\n"
-        text += block
-        kept = text if is_item else kept
-    return text
-
-
-def _people(plan: DeploymentPlan, change: ReviewedChange, room: Room) -> Iterator[str]:
+def _people(plan: DeploymentPlan, change: ReviewedChange, budget: LineBudget) -> Iterator[str]:
     from engine.plan.difference import Affected
 
     zone, differences, members = change.zone, change.differences, change.members
-    changed = [f"- policy **{_safe(each.policy)}**: {_safe(policy_words(each))}" for each in plan.policies]
+    changed = [f"- policy **{safe(each.policy)}**: {safe(policy_words(each))}" for each in plan.policies]
     changed += [
-        f"- fact **{_safe(each.fact)}**: counted{'' if each.is_new else ' anew'} from the recorded events; "
-        f"{_safe(asking_words(each))}"
+        f"- fact **{safe(each.fact)}**: counted{'' if each.is_new else ' anew'} from the recorded events; "
+        f"{safe(asking_words(each))}"
         for each in plan.facts
     ]
     changed += [
-        f"- segment **{_safe(each.name)}**: {members[each.name]:,} in it; how many then only the store knows"
+        f"- segment **{safe(each.name)}**: {members[each.name]:,} in it; how many then only the store knows"
         for each in differences.subjects
         if each.kind == "segment" and each.name in members and each.affects != (Affected.NOTHING,)
     ]
@@ -390,7 +293,7 @@ def _people(plan: DeploymentPlan, change: ReviewedChange, room: Room) -> Iterato
     notes = [f"Times are those of {zone.key}."]
     notes += [f"{ONLY_STORE.capitalize()}: ask `plan` beside it."] if asks_store else []
     end = (
-        _cut(changed, MOST_SETTINGS, "`plan` tells them")
+        cut_list(changed, MOST_SETTINGS, "`plan` tells them")
         + ("\n" if changed else "")
         + f"_{' '.join(notes)}_\n"
     )
@@ -402,13 +305,13 @@ def _people(plan: DeploymentPlan, change: ReviewedChange, room: Room) -> Iterato
     rows = _places(plan, zone)
     cures = _cures(plan)
     risks = [
-        f"- **{risk.people:,}** in {_safe(f'{risk.journey}, {risk.step}' if risk.step else risk.journey)}: "
-        f"{_safe(RISKS[risk.risk].format(to=risk.to))}{cures.get((risk.journey, risk.step), '')}"
+        f"- **{risk.people:,}** in {safe(f'{risk.journey}, {risk.step}' if risk.step else risk.journey)}: "
+        f"{safe(RISKS[risk.risk].format(to=risk.to))}{cures.get((risk.journey, risk.step), '')}"
         for risk in plan.risks
     ]
-    first = "To be looked at first:\n\n" + _cut(risks, MOST_RISKS, "in the table") + "\n" if risks else ""
-    table = _table(PLACE_HEAD, rows[: room.places])
-    rest = len(rows) - room.places
+    first = "To be looked at first:\n\n" + cut_list(risks, MOST_RISKS, "in the table") + "\n" if risks else ""
+    table = markdown_table(PLACE_HEAD, rows[: budget.places])
+    rest = len(rows) - budget.places
     more = f"\n… and {counted(rest, 'more place')}: all in a fold\n" if rest > 0 else ""
     yield f"### People inside\n\n{first}{table}{more}\n{end}"
 
@@ -420,7 +323,7 @@ def _cures(plan: DeploymentPlan) -> dict[tuple[str, str], str]:
     cures = {(journey.journey, ""): refusal(journey).cure for journey in plan.gone}
     cures |= {(each.journey.journey, each.place.step): doubt_refusal(each).cure for each in plan.doubts}
     # in parts: a long sentence of ours is not cut as one of an author
-    return {place: f" - {'; '.join(map(_safe, cure.split('; ')))}" for place, cure in cures.items()}
+    return {place: f" - {'; '.join(map(safe, cure.split('; ')))}" for place, cure in cures.items()}
 
 
 def _places(plan: DeploymentPlan, zone: ZoneInfo) -> list[tuple[str, ...]]:
@@ -444,50 +347,52 @@ def _places(plan: DeploymentPlan, zone: ZoneInfo) -> list[tuple[str, ...]]:
     return [*moved, *rest, *held_out]
 
 
-def _replayed(answer: ReplayComparison, sent: Traffic, currency: str, room: Room) -> Iterator[str]:
+def _replayed(answer: ReplayComparison, sent: Traffic, currency: str, budget: LineBudget) -> Iterator[str]:
     changed = [journey for journey in about_first(answer, sent.about) if not journey.is_same]
     head = (
         f"### What would be sent, {over(sent)}\n\n"
         f"{counted(answer.customers, 'customer')}; something happens differently to **{answer.changed:,}**. "
         + (f"{SAMPLE.format(answer.one_in).capitalize()}. " if answer.one_in > 1 else "")
-        + f"{' '.join(map(_safe, cannot_know(sent)))}\n"
+        + f"{' '.join(map(safe, cannot_know(sent)))}\n"
     )
-    told = [*_later(changed), *_told(sent)]
-    more = "\n" + _cut(told, room.sentences, "in a fold") if told else ""
+    told = _told(answer, sent)
+    more = "\n" + cut_list(told, budget.sentences, "in a fold") if told else ""
     rows = [row for journey in changed for row in _counts(journey, currency)]
     if not rows:
         moved = "\nNothing is sent more or less often: messages move in time.\n" if changed else ""
         yield f"{head}{more}{moved}"
         return
-    table = _table(("", "before", "now", "difference"), rows[: room.counts])
-    rest = len(rows) - room.counts
+    table = markdown_table(("", "before", "now", "difference"), rows[: budget.counts])
+    rest = len(rows) - budget.counts
     cut = f"\n… and {counted(rest, 'more line')}: all in a fold\n" if rest > 0 else ""
     yield f"{head}{more}\n{table}{cut}"
 
 
-def _told(sent: Traffic) -> list[str]:
-    """Sentences about entries and caps, what is to be looked at first before the others."""
+def _told(answer: ReplayComparison, sent: Traffic) -> list[str]:
+    """Sentences about people inside at the end, entries and caps, what is to be looked at first before the
+    others."""
     told = (
+        *_open_at_end(answer, sent),
         *(f"{each.journey} {jump(each)}" for each in sent.jumps),
         *entries(sent),
         *members(sent),
         *competitions(sent),
     )
     # in parts: a long sentence of ours is not cut as one of an author
-    return [f"- {'; '.join(map(_safe, each.split('; ')))}" for each in told]
+    return [f"- {'; '.join(map(safe, each.split('; ')))}" for each in told]
 
 
-def _later(changed: Sequence[JourneyComparison]) -> Iterator[str]:
+def _open_at_end(answer: ReplayComparison, sent: Traffic) -> Iterator[str]:
     """Of which journeys more or fewer people are still inside where the recording ends: a wait that is only
     longer sends fewer messages until then, and none of them is lost."""
-    for each in changed:
+    for each in about_first(answer, sent.about):
         more = each.open.after - each.open.before
         if more:
-            many = f"{abs(more):,} {'more' if more > 0 else 'fewer'}"
-            verb = "is" if abs(more) == 1 else "are"
+            margin = f" (± {each.open.margin:,})" if each.open.margin else ""
             yield (
-                f"- {_safe(each.journey)}: {many} {verb} still inside where the recording ends: what is due "
-                "after it is in no number below"
+                f"{each.journey}: {abs(more):,} {'more' if more > 0 else 'fewer'}{margin} "
+                f"{'is' if abs(more) == 1 else 'are'} still inside where the recording ends: "
+                "what is due after it is in no number below"
             )
 
 
@@ -502,82 +407,69 @@ def _counts(journey: JourneyComparison, currency: str) -> Iterator[tuple[str, ..
         yield f"{journey.journey}: {cost[0]}", *cost[1:]
 
 
-def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    lines += [f"| {' | '.join(map(_safe, row))} |" for row in rows]
-    return "\n".join(lines) + "\n"
-
-
 # --- folds ---
 
 
-def _folds(change: ReviewedChange, room: Room) -> Iterator[tuple[str, str]]:
-    groups = alike(change.differences.subjects)
-    every = [line for group in groups for line in _alike(group, len(group.names))]
-    brief = [line for group in groups for line in _alike(group, MOST_ALIKE, in_brief=True)]
-    if (whole := _cut(every, None, "")) != _cut(brief, room.changes, ""):
-        yield "All that changes", _fitting(whole.splitlines(keepends=True))
-    if change.plan is not None and len(places := _places(change.plan, change.zone)) > room.places:
-        yield "All people inside", _fitting(_table(PLACE_HEAD, places).splitlines(keepends=True))
+def _folds(change: ReviewedChange, budget: LineBudget) -> Iterator[tuple[str, str]]:
+    groups = grouped(change.differences.subjects)
+    every = [line for group in groups for line in _group_lines(group, len(group.names))]
+    brief = [line for group in groups for line in _group_lines(group, MOST_ALIKE, in_brief=True)]
+    if (whole := cut_list(every, None, "")) != cut_list(brief, budget.changes, ""):
+        yield "All that changes", fitting(whole.splitlines(keepends=True))
+    if change.plan is not None and len(places := _places(change.plan, change.zone)) > budget.places:
+        yield "All people inside", fitting(markdown_table(PLACE_HEAD, places).splitlines(keepends=True))
     folded = [each for subject in change.differences.subjects for each in subject.folded]
     if folded:
         moved = [f"- {_change(each, rule)}\n" for each, rule in with_rules(folded)]
-        yield "Moved or renamed", _fitting(moved)
+        yield "Moved or renamed", fitting(moved)
     if change.problems or change.accepted:
         # errors first: warnings are what is left out of a long list
         problems = [
-            f"- `{_code(change.within + problem.span.file)}:{problem.span.line}` {problem.level} "
-            f"{problem.code}: {_safe(problem.what)}. {_fix(problem)}\n"
+            f"- `{code_text(change.within + problem.span.file)}:{problem.span.line}` {problem.level} "
+            f"{problem.code}: {safe(problem.what)}. {_fix(problem)}\n"
             for problem in sorted(change.problems, key=lambda problem: not problem.is_error)
         ]
         problems += [
-            f"- `{_code(change.within + each.problem.span.file)}:{each.problem.span.line}` "
-            f"{each.problem.code} is accepted: {_safe(each.reason)}\n"
+            f"- `{code_text(change.within + each.problem.span.file)}:{each.problem.span.line}` "
+            f"{each.problem.code} is accepted: {safe(each.reason)}\n"
             for each in change.accepted
         ]
-        yield f"What check says ({len(change.problems)})", _fitting(problems)
+        yield f"What check says ({len(change.problems)})", fitting(problems)
     if change.stories.journeys:
         yield f"Tests: {change.stories.passed} passed, {change.stories.failed} failed", _tests(change.stories)
     if change.comparison is not None and (sent := change.daily) is not None:
-        yield from _sent_a_day(change.comparison, sent, change.currency, room)
+        yield from _sent_a_day(change.comparison, sent, change.currency, budget)
     if change.comparison is not None and change.comparison.timelines:
-        yield "Customers whose story changes", _fenced(_timelines(change), "diff")
+        yield "Customers whose story changes", fenced(_timelines(change), "diff")
     for name, picture in change.pictures.items():
-        yield f"Picture of {name}", _fenced(picture, "mermaid")
+        yield f"Picture of {name}", fenced(picture, "mermaid")
     if change.patch:
-        yield "The files, line by line", _fenced(change.patch, "diff")
+        yield "The files, line by line", fenced(change.patch, "diff")
 
 
 def _fix(problem: Problem) -> str:
     """What to type: in a line, or with its lines as they are to be pasted."""
     first, _, text = plain_fix(problem).partition("\n")
-    return f"{_safe(first)}\n{textwrap.indent(_fenced(text, 'yaml'), '  ')}" if text else _safe(first)
+    return f"{safe(first)}\n{textwrap.indent(fenced(text, 'yaml'), '  ')}" if text else safe(first)
 
 
 def _sent_a_day(
-    answer: ReplayComparison, sent: Traffic, currency: str, room: Room
+    answer: ReplayComparison, sent: Traffic, currency: str, budget: LineBudget
 ) -> Iterator[tuple[str, str]]:
     if rows := list(daily_rows(sent, currency)):
-        note = f"\n{_safe(SAMPLE.format(sent.one_in))}\n" if sent.one_in > 1 else ""
-        table = _table(("a day", "before", "now", "difference"), rows)
+        note = f"\n{safe(SAMPLE.format(sent.one_in))}\n" if sent.one_in > 1 else ""
+        table = markdown_table(("a day", "before", "now", "difference"), rows)
         yield "What is sent a day, and what it costs", table + note
-    told = _told(sent)
-    if len(told) > room.sentences:
-        yield "Who enters, and who competes for the same caps", _fitting([f"{each}\n" for each in told])
+    told = _told(answer, sent)
+    if len(told) > budget.sentences:
+        yield (
+            "Who is still inside, who enters, and who competes for the same caps",
+            fitting([f"{each}\n" for each in told]),
+        )
     changed = [journey for journey in about_first(answer, sent.about) if not journey.is_same]
     every = [row for journey in changed for row in _counts(journey, currency)]
-    if len(every) > room.counts:
-        yield "All that would be sent", _table(("", "before", "now", "difference"), every)
-
-
-def _fitting(lines: Sequence[str]) -> str:
-    """As many of them as a fold takes, and how many more there are."""
-    size = 0
-    for place, line in enumerate(lines):
-        size += len(line)
-        if size > LARGEST_FOLD:
-            return "".join(lines[:place]) + f"\n… and {len(lines) - place:,} more\n"
-    return "".join(lines)
+    if len(every) > budget.counts:
+        yield "All that would be sent", markdown_table(("", "before", "now", "difference"), every)
 
 
 def _tests(stories: StoriesReport) -> str:
@@ -585,20 +477,20 @@ def _tests(stories: StoriesReport) -> str:
     for journey in stories.journeys:
         if journey.broken and journey.stories:
             tests = counted(journey.stories, "test")
-            lines.append(f"- **{_safe(journey.journey)} has mistakes**, so its {tests} could not run\n")
+            lines.append(f"- **{safe(journey.journey)} has mistakes**, so its {tests} could not run\n")
         for result in journey.results:
             lines.append(
                 f"- {'passed' if result.passed else '**failed**'}: "
-                f"{_safe(f'{journey.journey}: {result.story.name.value}')}\n"
+                f"{safe(f'{journey.journey}: {result.story.name.value}')}\n"
             )
             if not result.passed:
                 rows = [f"{row.mark} {row.at.label}: {row.expected or row.happened}" for row in result.rows]
                 rows += [f"! line {each.span.line}: {each.what}; {each.fix}" for each in result.problems]
-                lines.append(_fenced("\n".join(rows), "diff") + "\n")
+                lines.append(fenced("\n".join(rows), "diff") + "\n")
         if journey.coverage is not None and journey.coverage.unreached:
             steps = ", ".join(step.id for step in journey.coverage.unreached)
-            lines.append(f"- no test reaches {_safe(steps)} of {_safe(journey.journey)}\n")
-    return _fitting(lines)
+            lines.append(f"- no test reaches {safe(steps)} of {safe(journey.journey)}\n")
+    return fitting(lines)
 
 
 def _timelines(change: ReviewedChange) -> str:
@@ -622,36 +514,3 @@ def _local(at: str, zone: ZoneInfo) -> str:
 
     moment = parse_instant(at)
     return local(moment, zone) if moment is not None else at
-
-
-def _fenced(text: str, kind: str) -> str:
-    """Text as it is, in a fence that nothing in it can close."""
-    longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
-    fence = "`" * (longest + 1)
-    shown = "\n".join(visible(line) for line in text.split("\n"))
-    return f"{fence}{kind}\n{shown}\n{fence}"
-
-
-def _safe(text: str) -> str:
-    """Text of an author in a line of Markdown: it cannot end a table, begin a tag or a link, or name
-    somebody."""
-    words = " ".join(text.split())
-    line = visible(words if len(words) <= LONGEST else words[:LONGEST] + "…")
-    # a code span: forges make `#1` a link to an issue wherever it stands else
-    parts = _NUMBERED.split(line)
-    return "".join(f"`{part}`" if place % 2 else _escaped(part) for place, part in enumerate(parts))
-
-
-_NUMBERED = re.compile(r"([\w.-]*#\d[\w.-]*)")
-"""Ids of steps without an own one, as `welcome_hello#1`."""
-
-
-def _escaped(line: str) -> str:
-    line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
-    # names of people and merge requests, and addresses, which forges make links of wherever they stand
-    return re.sub(r"(@|!(?=\d)|://|www\.(?=\w))", "\\1\u200b", line)
-
-
-def _code(text: str) -> str:
-    return visible(text).replace("`", "'")

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
-from engine.cli.changes.replay_comparison import aligned, told_apart
+from engine.cli.changes.replay_comparison import aligned, formatted_difference
 from engine.cli.output import counted, say_head, say_plain, say_rows
 
 if TYPE_CHECKING:
@@ -104,7 +104,7 @@ def daily_rows(traffic: Traffic, currency: str) -> Iterator[tuple[str, str, str,
         yield from _differing(f"all journeys: {channel}", count)
     cost = traffic.cost
     if cost.before != cost.after:
-        told = told_apart(cost.before, cost.after, 2)
+        told = formatted_difference(cost.before, cost.after, 2)
         yield f"all journeys: cost in {currency}", told.before, told.after, told.difference
 
 
@@ -204,6 +204,6 @@ def _some(names: list[str]) -> str:
 
 def _differing(words: str, count: DailyCount) -> Iterator[tuple[str, str, str, str]]:
     if count.before != count.after:
-        told = told_apart(count.before, count.after, 1)
+        told = formatted_difference(count.before, count.after, 1)
         margin = f" ± {count.margin:,.{told.digits}f}" if count.margin else ""
         yield words, told.before, told.after, f"{told.difference}{margin}"
