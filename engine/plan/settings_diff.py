@@ -21,16 +21,6 @@ _NOT_WRITTEN = Consequence(Affected.MESSAGES, "in messages that are not written 
 _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
     "config.yaml": {
         "policies": _AT_ONCE,
-        "policies.*.quiet": Consequence(
-            Affected.POLICY, f"{_AT_ONCE.rule}; what is due within the new hours waits for their end"
-        ),
-        "policies.*.weekdays": Consequence(
-            Affected.POLICY, f"{_AT_ONCE.rule}; what is due on another day waits for the next allowed one"
-        ),
-        "policies.*.caps": Consequence(
-            Affected.POLICY,
-            f"{_AT_ONCE.rule}; what finds no free place is skipped, or waits with  if_capped: wait",
-        ),
         "channels": _AT_ONCE,
         "channels.*.from": _OTHER_SENDER,
         "channels.*.reply_to": _OTHER_SENDER,
@@ -71,6 +61,13 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
 }
 """By file and its keys, from the top; `*` is any one; the longest that fits counts (design/language 2.15)."""
 
+_HELD_BACK: Mapping[str, str] = {
+    "quiet": "what is due within the new hours waits for their end",
+    "weekdays": "what is due on another day waits for the next allowed one",
+    "caps": "what finds no free place is skipped, or waits with  if_capped: wait",
+}
+"""By the key of a policy, what becomes of messages that it holds back (design/language 2.13)."""
+
 
 def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDiff | None:
     """None where both say the same."""
@@ -84,8 +81,12 @@ def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDi
     for found in _different((), before, now):
         fitting = [keys for keys in known if _leads_to(keys.split("."), found.path)]
         consequence = known[max(fitting, key=len)] if fitting else Consequence(Affected.NOTHING, "")
-        words = f"{'.'.join(found.path)}: {found.words}"
-        changes.append(Difference(found.sign, words, *consequence, found.place))
+        words, rule = f"{'.'.join(found.path)}: {found.words}", consequence.rule
+        if consequence is _AT_ONCE and found.path[0] == "policies" and len(found.path) > 2:
+            held_back = _HELD_BACK.get(found.path[2])
+            # hours, days or caps that are gone hold nothing back
+            rule += f"; {held_back}" if held_back and _is_set(now, found.path[:3]) else ""
+        changes.append(Difference(found.sign, words, consequence.affected, rule, found.place))
     return subject_diff("settings", file, file, changes)
 
 
@@ -93,6 +94,15 @@ def _leads_to(keys: Sequence[str], path: Sequence[str]) -> bool:
     return len(keys) <= len(path) and all(
         key in ("*", at) for key, at in zip(keys, path[: len(keys)], strict=True)
     )
+
+
+def _is_set(tree: Node | None, path: Sequence[str]) -> bool:
+    """Whether something stands under a path of keys: neither  none  nor an empty list."""
+    node = tree
+    for key in path:
+        entries = node.entries if isinstance(node, nodes.Mapping) else ()
+        node = next((entry.value for entry in entries if entry.key.text == key), None)
+    return node is not None and _text(node) not in ("none", "[]")
 
 
 @dataclass(frozen=True, slots=True)

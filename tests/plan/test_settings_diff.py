@@ -59,6 +59,9 @@ def test_the_setting_stands_before_the_messages_that_it_changes() -> None:
         ),
         ("[1 a day]", "[2 a day]", "what finds no free place is skipped, or waits with  if_capped: wait"),
         ("too_late: 24 hours", "too_late: 12 hours", ""),
+        ("quiet: 21:00-09:00", "quiet: none", ""),
+        ("weekdays: workdays, ", "", ""),
+        ("[1 a day]", "none", ""),
     ],
 )
 def test_a_changed_policy_says_what_becomes_of_the_messages_that_it_meets(
