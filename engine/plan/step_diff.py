@@ -105,11 +105,9 @@ def rule_of_gone(place: PlacedStep, goes_on: PlacedStep | None) -> str:
     there for them."""
     if not place.rests:
         return "nobody gets there any more"
-    rule = (
-        f"who rests there goes on to {name_of(goes_on.step)}"
-        if goes_on is not None
-        else "who rests there has come to the end"
-    )
+    if goes_on is None:
+        return "who rests there has come to the end"
+    rule = f"who rests there goes on to {name_of(goes_on.step)}"
     if isinstance(place.step, Wait):
         rule += ", not before the moment the removed wait would have ended"
     return rule

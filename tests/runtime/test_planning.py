@@ -11,12 +11,12 @@ import pytest
 from engine.core.handlers.migrate import MoveRule
 from engine.errors import AuthorError, UsageError
 from engine.plan import reviewed
-from engine.plan.in_flight import DeploymentPlan, FactPlan, Risk
+from engine.plan.in_flight import DeploymentPlan, Doubt, FactPlan, JourneyPlan, PlaceInFlight, Risk
 from engine.plan.reviewed import ReviewedPlan, Tolerance
 from engine.runtime.publish import one_off
 from engine.runtime.publish.deploy import Approval
 from engine.runtime.publish.one_off import OneOffRequest
-from engine.runtime.publish.planning import plan_deployment
+from engine.runtime.publish.planning import doubt_refusal, plan_deployment
 from engine.store.journeys import one_offs
 from engine.store.journeys.one_offs import OneOff
 from engine.values import DAY, to_datetime
@@ -159,6 +159,16 @@ def test_a_similar_step_in_the_place_of_one_with_people_asks_which_it_is(shop: S
     done = shop.publish(with_thanks(RENAMED), Approval(frozenset({"thanks.second"})))
     assert done.happened == {"thanks": {"stays": 8, "goes_on": 4}}
     assert shop.resting("thanks") == {"first": 5, "offer": 4, "third": 3}
+
+
+def test_who_has_no_later_step_finishes_at_once_and_the_others_when_the_promised_moment_comes() -> None:
+    for move, to, goes in (
+        (MoveRule.GOES_ON, "hello", 'they go on to "hello" when the promised moment comes'),
+        (MoveRule.FINISHES, None, "they finish at once"),
+    ):
+        place = PlaceInFlight("second", 4, move, to=to, seems="middle")
+        cure = doubt_refusal(Doubt(JourneyPlan("thanks", 4, (place,)), place)).cure
+        assert cure.endswith(f"--gone thanks.second  and {goes}")
 
 
 def test_what_is_refused_comes_first_then_whatever_meets_most_people(shop: Shop) -> None:

@@ -269,6 +269,6 @@ def place_words(place: PlaceInFlight, zone: ZoneInfo) -> str:
     words = f"{'refused; with --gone they ' if place.seems is not None else ''}{MOVED[place.move]}"
     if place.to is not None:
         words += f" {'to' if place.move is Move.GOES_ON else 'at'} {place.to}"
-    if place.until is not None and place.move in (Move.KEEPS_MOMENT, Move.GOES_ON, Move.FINISHES):
+    if place.until is not None and place.move in (Move.KEEPS_MOMENT, Move.GOES_ON):
         words += f"; the last of them is due {place.until.astimezone(zone):%Y-%m-%d %H:%M}"
     return words

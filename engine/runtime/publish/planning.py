@@ -194,20 +194,22 @@ def doubt_refusal(doubt: Doubt) -> AuthorError:
     """Why somebody has to say first what a step is, and both answers."""
     place = doubt.place
     people = "1 person rests" if place.people == 1 else f"{place.people:,} people rest"
-    to = f'on to "{place.to}"' if place.to is not None else "to the end"
+    # of a wait behind which nothing is left nothing is promised any more (design/language 2.15)
+    go = f'go on to "{place.to}" when the promised moment comes' if place.to is not None else "finish at once"
     return AuthorError(
         f'in the journey "{doubt.journey.journey}" {people} at "{place.step}", which is gone, while '
         f'"{place.seems}" came in its place:',
         f'if it is the same step under another name, write  was: {place.step}  below "{place.seems}", '
         "and they keep the moment they were promised (with  waiting: recompute  they get the new one); "
-        f"if not, deploy with  --gone {doubt.name}  and they go {to} when the promised moment comes",
+        f"if not, deploy with  --gone {doubt.name}  and they {go}",
     )
 
 
 def _place(place: RestingPlace, moves: Migration, seems: Mapping[str, str]) -> PlaceInFlight:
     move = moves.move_of(place.step)
     to = move.to if move.to != place.step else None
-    promised = None if move.rule in (MoveRule.LEAVES, MoveRule.NEW_MOMENT) else place.last_due
+    moment_holds = move.rule not in (MoveRule.LEAVES, MoveRule.FINISHES, MoveRule.NEW_MOMENT)
+    promised = place.last_due if moment_holds else None
     until = to_datetime(promised) if promised is not None else None
     came = seems.get(place.step) if move.is_gone else None
     return PlaceInFlight(place.step, place.people, move.rule, to, until, came)
