@@ -334,12 +334,29 @@ def test_an_id_that_belongs_to_a_customer_is_not_given_to_another_one(world: Wor
     assert world.own("c") == world.name("c")
 
 
-def test_what_began_a_run_under_the_other_id_is_neither_its_goal_nor_awaited(world: World) -> None:
-    """Though it is received again, behind the start."""
+@pytest.mark.parametrize("waiting", [(), ("a",), ("b",), ("a", "b")])
+def test_what_began_a_run_under_the_other_id_is_neither_its_goal_nor_awaited(
+    world: World, waiting: tuple[str, ...]
+) -> None:
+    """Though it is received again, behind the start, and whatever of the two nobody has decided yet."""
     happen(world, ("a", "site_visited"))
     world.do("decide", "", "")
     world.shop.later(MINUTE)
     happen(world, ("b", "subscribed"))
     world.do("decide", "", "")
+    world.shop.clock.advance(MINUTE)
+    happen(world, *((id_, "order_placed") for id_ in waiting))
     world.do("alias", "a", "b")
     assert Counter(got(world))["back"] == 1
+
+
+@pytest.mark.parametrize("id_", ["a", "b"])
+def test_a_goal_that_nobody_has_decided_yet_counts_in_the_moment_of_the_start(world: World, id_: str) -> None:
+    happen(world, ("b", "subscribed"))
+    world.do("decide", "", "")
+    world.shop.later(MINUTE)
+    happen(world, ("a", "cart_updated"))
+    world.do("decide", "", "")
+    world.shop.event(world.own(id_), "order_placed", total=Money(TOTALS["big_order"], "EUR"))
+    world.do("alias", "a", "b")
+    assert "reminder" not in got(world)

@@ -85,9 +85,9 @@ def behind(run: Enrollment, last_number: int, shared: Collection[Instant]) -> En
     """A run of the other id whose events are received again, under numbers up to `last_number`: with its
     start and its windows behind them, so that the event that began it is neither its goal nor awaited.
 
-    `shared`: moments at which something happened under the id that stays, too. There the order of receipt
-    says whether that came after the start, and nothing changes: a goal that is taken too early sends
-    nothing, one that is lost sends what nobody wants.
+    `shared`: moments at which something happened under the id that stays, too, or something of either one is
+    not decided yet. There the order of receipt says whether that came after the start, and nothing changes: a
+    goal that is taken too early sends nothing, one that is lost sends what nobody wants.
     """
     if not run.is_open and run.watch_until is None:
         return run

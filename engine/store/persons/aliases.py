@@ -75,7 +75,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
     change(conn, "INSERT INTO alias (alias, customer, at) VALUES (?, ?, ?)", (previous, customer, now))
     new = bucket_of(conn, customer)
     ours, theirs = _row(conn, new, customer), _row(conn, old, previous)
-    last_number = 0
+    last_number, shared = 0, set[Instant]()
     # Before the inbox is moved: what `previous` is told now moves with it.
     watching.rename(conn, old, previous, new, customer, now)
     change(conn, _MOVE_INBOX, (new, customer, old, previous))
@@ -90,13 +90,12 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
         memberships.rename(conn, old, previous, new, customer)
         new_ids.follow(conn, new, customer, journeys, now)
     elif theirs is not None and ours is not None:
-        is_anything_waiting = bool(rows(conn, _WAITING_EVENT, (new, customer)))
+        # Under the id that stays: what it did, and what waits of both and is received before all of this
+        shared = events.moments(conn, new, customer) | _waiting(conn, new, customer)
         # What is said of somebody comes before what they did, as in whatever else is received
         _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)
-        # What waited before may be a goal of the moment of a start, and came before what is received again
-        if not is_anything_waiting:
-            last_number = rows(conn, _LAST_EVENT, (new, customer))[0][0]
+        last_number = rows(conn, _LAST_EVENT, (new, customer))[0][0]
     again = {name: subscription.journey.again for name, subscription in journeys.index.subscriptions.items()}
     if theirs is not None and ours is not None:
         _unite_points(conn, (old, previous), (new, customer), ours, theirs, journeys)
@@ -104,7 +103,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
         points.move(conn, old, previous, new, customer, ())
     runs, cancelled = merge.move(
         conn, old, previous, new, customer, again, zone((ours or theirs or _NOBODY).zone), now,
-        last_number=last_number,
+        last_number=last_number, shared=shared,
     )  # fmt: skip
     if theirs is not None and ours is not None:
         # After the runs: a message that was taken back there keeps no place under a cap
@@ -223,6 +222,12 @@ def _addresses(row: _Row) -> address_index.Addresses:
     return address_index.addresses_of(row.reach, row.values)
 
 
+def _waiting(conn: Connection, bucket: int, customer: str) -> set[Instant]:
+    """Moments of events that nobody has decided yet."""
+    waiting = (from_row(*row) for row in rows(conn, _WAITING_EVENTS, (bucket, customer)))
+    return {event.occurred_at for event in waiting if isinstance(event, Event)}
+
+
 def _receive_events(conn: Connection, old: int, previous: str, customer: str, now: Instant) -> None:
     for event in events.of_customer(conn, old, previous):
         if not event.name.startswith("$"):
@@ -288,7 +293,7 @@ def _receive_missing(
 
 
 _MOVE_INBOX = "UPDATE inbox SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?"
-_WAITING_EVENT = "SELECT 1 FROM inbox WHERE bucket = ? AND customer = ? AND kind = 'event' LIMIT 1"
+_WAITING_EVENTS = "SELECT number, kind, body FROM inbox WHERE bucket = ? AND customer = ? AND kind = 'event'"
 _LAST_EVENT = (
     "SELECT coalesce(max(number), 0) FROM inbox WHERE bucket = ? AND customer = ? AND kind = 'event'"
 )

@@ -4,7 +4,7 @@ id."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
@@ -15,7 +15,7 @@ from engine.core.journey import Again
 from engine.store.counting import attribution, daily_counts
 from engine.store.counting.daily_counts import Counted
 from engine.store.counting.decided import count_ends
-from engine.store.customers import enrollments, events
+from engine.store.customers import enrollments
 from engine.store.inbox import due_queue
 from engine.store.messages import records
 from engine.store.messages.states import MessageState, Mover, Selection, transition
@@ -39,11 +39,13 @@ def move(
     now: Instant,
     *,
     last_number: int,
+    shared: Collection[Instant],
 ) -> tuple[list[str], list[str]]:
     """Moves everything of `previous` but facts and history to `customer`. A message that was claimed is
     planned again, so that nobody hands it over under an id that is no more. `again`: by journey.
-    `last_number`: the highest of the events of `previous` that are received again, 0 where none are. The ids
-    of the runs of `previous`, and the keys of messages that were taken back."""
+    `last_number`: the highest of the events of `previous` that are received again, 0 where none are;
+    `shared`: moments of all others of the two. The ids of the runs of `previous`, and the keys of messages
+    that were taken back."""
     cancelled: list[str] = []
     theirs = enrollments.of_customer(conn, old, previous)
     if theirs:
@@ -57,7 +59,7 @@ def move(
         united, cancelled = merge_enrollments(ours, theirs, under_way, again, zone, now)
         if last_number:
             # After they are united: of two runs of one moment, the first numbers say which is the older
-            moved, shared = {run.id for run in theirs}, events.moments(conn, new, customer)
+            moved = {run.id for run in theirs}
             united = [behind(run, last_number, shared) if run.id in moved else run for run in united]
         for bucket in {old, new}:
             records.cancel(conn, bucket, dict.fromkeys(cancelled, "joined"), now)
