@@ -172,12 +172,13 @@ def test_a_customer_with_a_wrong_address_or_attribute_is_refused_and_says_where(
 
 
 @pytest.mark.parametrize("way", ["native", "segment"])
+@pytest.mark.parametrize("withdrawal", [{"consent": {"email": "withdrawn"}}, {"consent.email": "withdrawn"}])
 def test_of_a_customer_with_too_many_values_the_withdrawal_is_taken_and_one_thing_is_told(
-    served: Served, client: httpx2.Client, way: str
+    served: Served, client: httpx2.Client, way: str, withdrawal: dict[str, object]
 ) -> None:
     who = _id()
     many = {f"trait_{number}": number for number in range(MAX_NODES)}
-    said = {"email": f"{who}@example.com", "consent": {"email": "withdrawn"}, **many}
+    said = {"email": f"{who}@example.com", **withdrawal, **many}
     if way == "native":
         answer = client.put(f"/customers/{who}", json=said)
     else:

@@ -151,6 +151,31 @@ def test_a_withdrawal_counts_under_one_level_of_names(shop: WebShop, sender: Sen
             assert name not in addressees.find(conn, 0, [who])[who].values
 
 
+@pytest.mark.parametrize(
+    "said",
+    [
+        {"consent": {"email": "given"}, "consent.email": "withdrawn"},
+        {"consent": {"email": "withdrawn"}, "consent.email": "given"},
+        {"consent.email": {"state": "withdrawn", "text": "\x00"}},
+        {"consent": {"em\x00ail": "given"}, "consent.email": "no"},
+    ],
+)
+def test_a_withdrawal_counts_beside_another_word_for_the_same_channel(
+    shop: WebShop, sender: Sender, said: dict[str, Any]
+) -> None:
+    sender.put("/customers/anna", said)
+    (change,) = waiting(shop, "anna")
+    assert change.consents == {("email", "marketing"): "withdrawn"}
+
+
+def test_proof_that_stands_beside_the_purposes_is_that_of_each(shop: WebShop, sender: Sender) -> None:
+    said = {"marketing": {"state": "given", "text": "Offers?"}, "stories": "given", "text": "Letters?"}
+    sender.put("/customers/anna", {"consent": {"email": {**said, "where": "checkout"}}})
+    with shop.store.read() as conn:
+        proofs = {one.purpose: (one.source, one.wording) for one in consents.of_customer(conn, "anna")}
+    assert proofs == {"marketing": ("checkout", "Offers?"), "stories": ("checkout", "Letters?")}
+
+
 def test_a_consent_of_each_purpose_is_read_by_itself(shop: WebShop, sender: Sender) -> None:
     answer = sender.put(
         "/customers/anna", {"consent": {"email": {"marketing": "given", "stories": "asked", "x": "given"}}}

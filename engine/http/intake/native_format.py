@@ -22,7 +22,7 @@ from engine.values import iso, moment_of
 
 _EVENT_KEYS = ("id", "event", "customer_id", "anonymous_id", "at", "properties", "history")
 _VISITOR = ("anonymous_id", "anonymousId")
-_REACHED = ("email", "phone", "addresses", "consent")
+_REACHED = ("email", "phone", "addresses")
 _AN_ID = "1 to 200 characters"
 _LONGEST_EVENT = 100
 
@@ -103,8 +103,10 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] |
     if not isinstance(value, dict):
         return RefusedItem(0, "", "a customer is an object of attributes")
     dropped: list[RefusedItem] = []
-    # Before each is looked at by itself. How the customer is reached, and a withdrawal above all, counts
-    # whatever stands beside it.
+    # How the customer is reached, and a withdrawal above all, counts whatever stands beside it.
+    value = dict(value)
+    consent = take_consent(value)
+    # Before each is looked at by itself.
     if len(value) > MAX_NODES:
         dropped.append(RefusedItem(0, "", f"one item may hold at most {MAX_NODES} values"))
         value = {name: value[name] for name in _REACHED if name in value}
@@ -112,7 +114,7 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] |
     for name, inner in value.items():
         # Each by itself: a name or a text that no database keeps takes nothing else along.
         fault = unstorable({name: inner}, 0)
-        if fault is not None and name not in ("addresses", "consent"):
+        if fault is not None and name != "addresses":
             dropped.append(fault)
         else:
             attributes[name] = inner
@@ -123,7 +125,7 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] |
     # ids are no attributes
     for name in _VISITOR:
         attributes.pop(name, None)
-    addresses, consent = attributes.pop("addresses", None) or {}, take_consent(attributes)
+    addresses = attributes.pop("addresses", None) or {}
     if not isinstance(addresses, dict):
         dropped.append(_wrong_addresses("addresses"))
         addresses = {}

@@ -18,6 +18,7 @@ import msgspec
 import orjson
 
 from engine.http.problems import Refusal
+from engine.runtime.intake.consent_reading import is_consent
 from engine.runtime.intake.items import RefusedItem
 
 MAX_DEPTH = 20
@@ -231,7 +232,7 @@ def without_unstorable(
         # stands beside it.
         if len(members) > MAX_NODES:
             dropped.append(RefusedItem(item, name, f"one item may hold at most {MAX_NODES} values"))
-            members = {key: members[key] for key in ("consent",) if key in members}
+            members = {key: inner for key, inner in members.items() if is_consent(key)}
         faults = {key: wrong for key in members if (wrong := unstorable({key: members[key]}, item))}
         # Traits are told by the name of the attribute alone, as everything that is wrong with it is.
         before = "" if name == "traits" else f"{name}."

@@ -24,14 +24,21 @@ _PROOF = ("when", "where", "text")
 _ABOUT = frozenset(("state", "purpose", *_PROOF))
 
 
+def is_consent(name: str) -> bool:
+    """Whether what goes by this name among the values of a customer is said of consents."""
+    return name == "consent" or name.startswith(_FLAT)
+
+
 def take_consent(values: dict[str, Any]) -> Any:
     """Takes what is said of consents out of the values of a customer: as one object, or as `consent.email`
-    beside them."""
+    beside them. Where both speak of a channel, a withdrawal counts."""
     said = values.pop("consent", None)
-    flat = {name[len(_FLAT) :]: values.pop(name) for name in list(values) if name.startswith(_FLAT)}
+    flat = {name[len(_FLAT) :]: values.pop(name) for name in list(values) if is_consent(name)}
     if not flat or _state(said) == "withdrawn":
         return said
-    return {**flat, **said} if isinstance(said, dict) else flat
+    if not isinstance(said, dict):
+        return flat
+    return {**flat, **{name: word for name, word in said.items() if not _is_withdrawal(flat.get(name))}}
 
 
 def read_consents(
@@ -63,9 +70,11 @@ def _of_channel(
 ) -> Iterator[ConsentGiven | RefusedItem]:
     by_purpose = _by_purpose(name, said, channels)
     if by_purpose:
+        # Proof that stands beside the purposes is that of each
+        beside = {part: said[part] for part in _PROOF if part in said} if isinstance(said, dict) else {}
         for channel, purpose, word in by_purpose:
-            proof = word if isinstance(word, dict) else {"state": word}
-            yield from _of_channel(channel, {**proof, "purpose": purpose}, item, channels, purposes)
+            proof = {**beside, **(word if isinstance(word, dict) else {"state": word}), "purpose": purpose}
+            yield from _of_channel(channel, proof, item, channels, purposes)
         return
     proof = said if isinstance(said, dict) else {"state": said}
     path, state = f"consent.{name}", _state(proof.get("state"))
@@ -112,6 +121,10 @@ def _state(said: Any) -> str | None:
     if word in _NO:
         return "withdrawn"
     return word if word in STATES else None
+
+
+def _is_withdrawal(said: Any) -> bool:
+    return _state(said.get("state") if isinstance(said, dict) else said) == "withdrawn"
 
 
 def _purposes(said: Any, known: Collection[str]) -> tuple[list[str], str]:
