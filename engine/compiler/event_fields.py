@@ -44,7 +44,7 @@ def needed_fields(journeys: Journeys, messages: MessageSet, catalogue: Catalogue
     for rule in journeys.facts:
         for event, name in rule.reads():
             read[event].add(name)
-    for event, name in _of_points(journeys):
+    for event, name in fields_of_points(journeys):
         read[event].add(name)
     of_template = _by_template(messages)
     for journey in journeys.by_name.values():
@@ -62,8 +62,8 @@ def needed_fields(journeys: Journeys, messages: MessageSet, catalogue: Catalogue
     return NeededFields({event: frozenset(names) for event, names in read.items()})
 
 
-def _of_points(journeys: Journeys) -> Iterator[tuple[str, str]]:
-    """What the table of points reads, and what takes points back and spends them."""
+def fields_of_points(journeys: Journeys) -> Iterator[tuple[str, str]]:
+    """(event, field) of all that the table of points reads, and what takes points back and spends them."""
     rules = journeys.loyalty.points if journeys.loyalty is not None else None
     if rules is None:
         return

@@ -20,7 +20,7 @@ from engine.values import Instant
 Record = Callable[[CustomerState, Decision, Instant], None]
 """Hears of every decision, with the state after it."""
 
-Hear = Callable[[CustomerState, Happening | None, Decided, Instant], None]
+Observer = Callable[[CustomerState, Happening | None, Decided, Instant], None]
 """Hears of everything that is decided, also where nothing follows: the state before, what happened (None: the
 time alone), and what came of it."""
 
@@ -28,13 +28,13 @@ time alone), and what came of it."""
 @dataclass(slots=True)
 class Decider:
     """Numbers happenings in the order of receipt and settles what decisions ask for. `starts`: whether events
-    that the engine emits itself may start runs. `hear`: for who wants to know more than the decisions."""
+    that the engine emits itself may start runs. `observer`: for who wants to know more than the decisions."""
 
     journeys: Journeys
     record: Record
     number: int = 0
     starts: bool = True
-    hear: Hear | None = None
+    observer: Observer | None = None
 
     def next_number(self) -> int:
         """The place of the next happening in the order of receipt."""
@@ -44,8 +44,8 @@ class Decider:
     def wake(self, state: CustomerState, now: Instant) -> CustomerState:
         """Nothing happened but the time: what is due is decided, oldest first."""
         decided = decide(state, (), self.journeys, now, sends_at_once=True)
-        if self.hear is not None:
-            self.hear(state, None, decided, now)
+        if self.observer is not None:
+            self.observer(state, None, decided, now)
         return self._follow(decided, self.journeys, now)
 
     def apply(
@@ -62,8 +62,8 @@ class Decider:
         `journeys`: those that hear of it, where they are not the same as always."""
         journeys = journeys or self.journeys
         decided = decide(state, (happening,), journeys, now, wakes=False, sends_at_once=True, folded=folded)
-        if self.hear is not None:
-            self.hear(state, happening, decided, now)
+        if self.observer is not None:
+            self.observer(state, happening, decided, now)
         return self._follow(decided, journeys, now)
 
     def _follow(self, decided: Decided, journeys: Journeys, now: Instant) -> CustomerState:
@@ -75,8 +75,8 @@ class Decider:
         while coming:
             happening = coming.pop(0)
             decided = decide(state, (happening,), journeys, now, wakes=False, sends_at_once=True)
-            if self.hear is not None:
-                self.hear(state, happening, decided, now)
+            if self.observer is not None:
+                self.observer(state, happening, decided, now)
             state = decided.state
             coming += self._settle(state, decided.decisions, now)
         return state

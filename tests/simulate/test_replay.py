@@ -14,11 +14,12 @@ import pytest
 from engine.compiler.journeys.compile import compile_journey
 from engine.errors import UsageError
 from engine.language.parse import parse_journey
-from engine.project import Project
+from engine.project import Project, load
 from engine.simulate.replay.mapping import names_of, read_mapping
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.replay_report import notes, report
 from engine.simulate.replay.result import ReplayResult
+from tests.runtime.test_points import files as points_files
 
 Rows = list[dict[str, Any]]
 Play = Callable[..., tuple[ReplayResult, Rows, Rows, Rows]]
@@ -355,3 +356,27 @@ def test_the_number_of_processes_changes_nothing(shop: Project, tmp_path: Path) 
 def test_a_share_that_fails_is_raised(shop: Project, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there is no file"):
         replay(shop.journeys, shop.world, [tmp_path / "nothing"], None, ReplayOptions(jobs=2))
+
+
+def test_points_that_events_earn_start_journeys_as_they_end_and_as_a_tier_is_left(tmp_path: Path) -> None:
+    """Only `points:` reads the total of an order, and nothing but time takes points and the tier away; a day
+    of the shop, in Berlin, begins at 23:00 or 22:00 UTC."""
+    for name, text in points_files().items():
+        (tmp_path / name).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / name).write_text(text, encoding="utf-8")
+    project = load(tmp_path)
+    assert not project.has_errors, project.problems
+    lines: list[Event] = [
+        ("subscribed", "anna", "2026-03-01T09:00:00"),
+        ("order_placed", "anna", "2026-03-02T09:00:00", {"order_id": "o1", "total": 160, "currency": "EUR"}),
+        ("subscribed", "anna", "2026-03-03T09:00:00"),  # once: ever
+        ("complained", "bob", "2026-05-01T09:00:00"),
+    ]
+    stream, out = tmp_path / "events.jsonl", tmp_path / "out"
+    stream.write_text("".join(map(line, lines)), encoding="utf-8")
+    replay(project.journeys, project.world, [stream], None, ReplayOptions(out=out))
+    rows = [json.loads(row) for row in (out / "starts.jsonl").read_text(encoding="utf-8").splitlines()]
+    assert [(row["journey"], row["at"][:10]) for row in rows if row["customer"] == "anna"] == [
+        ("thanks", "2026-03-01"), ("thanks", "2026-03-02"), ("up", "2026-03-02"), ("down", "2026-03-22"),
+        ("ending", "2026-03-23"), ("ending", "2026-03-24"), ("gone", "2026-03-31"), ("gone", "2026-04-01"),
+    ]  # fmt: skip

@@ -33,13 +33,14 @@ class _Blank:
 
 @dataclass(slots=True)
 class Customers:
-    """Customers by id. `strict`: who has no address or consent is not reached. `whole`: `decide` is
-    asked about every event, also where nothing can follow from it, for who listens to the decider."""
+    """Customers by id. `strict`: who has no address or consent is not reached. `takes_shortcuts`: `decide` is
+    not asked about events from which nothing can follow; an observer of the decider hears of these alone
+    without."""
 
     journeys: Journeys
     decider: Decider
     strict: bool
-    whole: bool = False
+    takes_shortcuts: bool = True
     states: dict[str, CustomerState] = field(default_factory=dict)
     now: Instant = Instant(0)
     _shortcut: Shortcut = field(init=False)
@@ -85,7 +86,12 @@ class Customers:
         """An event; `decide` is asked where anything may follow from it."""
         state = self.state(customer, now)
         short = self._shortcut
-        if state.collecting or (state.enrollments and short.cares(state, event)) or self.whole:
+        if (
+            not self.takes_shortcuts
+            or state.collecting
+            or event.name in self.journeys.index.loyalty_events
+            or (state.enrollments and short.cares(state, event))
+        ):
             self._keep(customer, self.decider.apply(state, event, now))
             return
         # From here on the facts hold the event, so `decide` must not count it again
@@ -164,7 +170,8 @@ class Customers:
 
     def _expect(self, customer: str, state: CustomerState) -> None:
         """Puts the next wake of a customer into the heap, unless it is there."""
-        if not state.enrollments and not state.crossings and not state.collecting:
+        sleeps = state.points_due is None and not state.crossings and not state.collecting
+        if sleeps and not state.enrollments:
             self._wakes.pop(customer, None)
             return
         due = next_due(state, self.journeys)

@@ -5,22 +5,24 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Callable, Collection, Iterable
 
+from engine.compiler.event_fields import fields_of_points
 from engine.compiler.inside import inside
 from engine.core.conditions.condition import Did, InSegment, Ref
 from engine.core.facts.rule import FactRule
 from engine.core.journey import EventTrigger, ProductTrigger, SegmentTrigger
 from engine.core.journeys import Journeys
+from engine.core.points.rules import TierRules
 
 
 def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
-    """The fields of events that anything reads, by the first part of their path: conditions, facts, `per`,
-    `trigger.`."""
+    """The fields of events that anything reads, by the first part of their path: conditions, facts, points,
+    `per`, `trigger.`."""
     names = set(always)
-    compiled = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
-    for ref in inside(compiled, Ref):
+    for ref in inside(_compiled(journeys), Ref):
         if ref.source in ("event", "trigger"):
             names.add(ref.name.partition(".")[0])
     names |= fields_of(journeys.facts)
+    names |= {field.partition(".")[0] for _, field in fields_of_points(journeys)}
     for journey in journeys.by_name.values():
         for start in journey.starts:
             if isinstance(start, EventTrigger | ProductTrigger) and start.per is not None:
@@ -43,9 +45,9 @@ def fields_of(facts: Iterable[FactRule]) -> frozenset[str]:
 
 
 def only_needed(journeys: Journeys, segments: Collection[str] = ()) -> Journeys:
-    """The same journeys without the segments and computed facts that none of them asks for, but for these
-    `segments`."""
-    compiled = tuple(journeys.by_name.values())
+    """The same journeys without the segments and computed facts that neither one of them nor points and tiers
+    ask for, but for these `segments`."""
+    compiled = (tuple(journeys.by_name.values()), journeys.loyalty)
     names = {start.segment for start in inside(compiled, SegmentTrigger)} | {*segments}
     open_names = names | {name for form in inside(compiled, InSegment) for name in form.names}
     needed: set[str] = set()
@@ -56,20 +58,26 @@ def only_needed(journeys: Journeys, segments: Collection[str] = ()) -> Journeys:
         if rule is not None:
             open_names |= {other for form in inside(rule, InSegment) for other in form.names} - needed
     kept = {name: rule for name, rule in journeys.segments.items() if name in needed}
-    asked = {ref.name for ref in inside((tuple(journeys.by_name.values()), tuple(kept.values())), Ref)}
+    asked = {ref.name for ref in inside((compiled, tuple(kept.values())), Ref)}
+    asked |= {tiers.fact for tiers in inside(journeys.loyalty, TierRules) if tiers.fact is not None}
     facts = tuple(rule for rule in journeys.facts if rule.name in asked)
     return dataclasses.replace(journeys, segments=kept, facts=facts)
 
 
 def remembered(journeys: Journeys) -> frozenset[str]:
-    """Events whose past anything may ask about, or that start, end or move somebody. Any other event only
-    matters to somebody who waits for it at that moment."""
-    compiled = (tuple(journeys.by_name.values()), tuple(journeys.segments.values()))
+    """Events whose past anything may ask about, that start, end or move somebody, or change points. Any other
+    event only matters to somebody who waits for it at that moment."""
     index = journeys.index
     starting = {name for name, them in index.subscribers.items() if any(each.triggers for each in them)}
-    asked = {form.event for form in inside(compiled, Did)}
+    asked = {form.event for form in inside(_compiled(journeys), Did)}
     return frozenset(
         asked
         | starting
+        | index.loyalty_events
         | {*index.facts_by_event, *index.exit_events, *index.segment_dependencies.of_event, *journeys.needs}
     )
+
+
+def _compiled(journeys: Journeys) -> object:
+    """All that may ask about a customer."""
+    return tuple(journeys.by_name.values()), tuple(journeys.segments.values()), journeys.loyalty

@@ -59,7 +59,7 @@ def play_customer(
     )  # fmt: skip
     expected = frozenset(rule.name for rule in project.catalogue.facts.values() if rule.how == "next")
     recorder = _Recorder(customer, expected)
-    runner.decider.hear, runner.customers.whole = recorder.hear, True
+    runner.decider.observer, runner.customers.takes_shortcuts = recorder.observe, False
     result = runner.play(merged_lines(streams, rules.form))
     state = runner.customers.states.get(customer)
     timeline = RecordedTimeline(
@@ -72,7 +72,7 @@ def play_customer(
 
 @dataclass(slots=True)
 class _Recorder:
-    """Writes down what the decider of a replay hears and decides about one customer."""
+    """Writes down what the decider of a replay is asked and decides about one customer."""
 
     customer: str
     expected: frozenset[str]  # facts that go by what is usual among all customers
@@ -86,7 +86,7 @@ class _Recorder:
     begun: dict[str, Instant] = field(default_factory=dict)
     members: frozenset[str] | None = None  # None: never heard of
 
-    def hear(
+    def observe(
         self, before: CustomerState, happening: Happening | None, decided: Decided, now: Instant
     ) -> None:
         """One step of the decider."""

@@ -84,7 +84,7 @@ class Shortcut:
     def cares(self, state: CustomerState, event: Event) -> bool:
         """Whether a run of the customer may care for the event."""
         # Any run may have given the code out
-        if "code" in event.fields or event.name in self.journeys.index.loyalty_events:
+        if "code" in event.fields:
             return True
         caring = self.caring[event.name]
         return any(run.journey in caring for run in state.enrollments.values())
