@@ -13,6 +13,16 @@ from tests.cli.test_diff import replace, without_commits
 from tests.cli.test_renames import git
 from tests.conftest import Golden
 
+THANKS = """
+journey: thanks
+start: {event: points_earned, where: {points: at least 30}}
+again: always
+goal: {event: subscribed}
+policy: service
+steps:
+  - send: welcome_hello
+"""
+
 
 @pytest.fixture
 def shop(small_shop: Shop) -> Shop:
@@ -118,6 +128,19 @@ def test_what_it_says(shop: Shop, stream: str, golden: Golden) -> None:
         )
     ]
     golden("golden/story_of_replay.txt", without_commits("".join(said)))
+
+
+def test_a_run_that_began_by_points_is_told_with_what_it_began_by(shop: Shop, stream: str) -> None:
+    """The order that gave the points came before it."""
+    config = (shop.folder / "config.yaml").read_text(encoding="utf-8")
+    shop.write(
+        "config.yaml", config + "points: {earn: [{event: order_placed, points: 1 for each 1 EUR of total}]}\n"
+    )
+    shop.write("journeys/thanks.yaml", THANKS)
+    told = shop.run("story", "c00", "thanks", "--events", stream)
+    assert "day 0 21:00: points_earned\n      points: 30\n" in told.out, told
+    assert "day 0 21:00: send welcome_hello via email" in told.out
+    assert told.err.startswith("it passes")
 
 
 def test_what_other_journeys_do_to_a_run_is_told(shop: Shop, stream: str) -> None:

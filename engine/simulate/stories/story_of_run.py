@@ -105,7 +105,9 @@ class _Writer:
             counts = (at, number) == start or (
                 event.name in told.heard and told.is_within(at) and not told.is_before(at, number)
             )
-            if not event.starts or event.name in REPEATED or event.name in PRODUCT_STARTS or not counts:
+            # What follows from others comes by itself, unless the others are what was before the story
+            is_repeated = event.name in REPEATED and (at, number) != start
+            if not event.starts or is_repeated or event.name in PRODUCT_STARTS or not counts:
                 continue
             yield at, number, "\n".join([event.name, *told.fields_of(event)])
         triggers = (each for each in told.journey.starts if isinstance(each, ProductTrigger))

@@ -63,7 +63,7 @@ class TriedStory:
     differs: tuple[ComparedRow, ...] = ()
 
     @property
-    def is_told(self) -> bool:
+    def is_runnable(self) -> bool:
         """Whether it can be run."""
         return self.result is not None and not self.result.problems
 
@@ -80,7 +80,7 @@ def tried_story(told: ToldRun, test: JourneyUnderTest, name: str, later: str, *,
     best = _as_it_happened(told, test, name)
     happened = best.story.expected
     for _ in range(MOST_TRIES):
-        if best.result is None or not best.is_told or best.result.passed:
+        if best.result is None or not best.is_runnable or best.result.passed:
             break
         lines = [*happened] if is_kept else []
         for row in best.result.rows:
@@ -106,9 +106,9 @@ def _as_it_happened(told: ToldRun, test: JourneyUnderTest, name: str) -> TriedSt
             row for row in rows if row.mark == "-" or (row.mark == "+" and not _is_later(told, row))
         )
         found.append(TriedStory(story, result, differs))
-        if found[-1].is_told and not differs:
+        if found[-1].is_runnable and not differs:
             break
-    return max(found, key=lambda tried: (tried.is_told, -len(tried.differs)))
+    return max(found, key=lambda tried: (tried.is_runnable, -len(tried.differs)))
 
 
 def _is_later(told: ToldRun, row: ComparedRow) -> bool:
