@@ -140,6 +140,30 @@ def test_removed_again_on_the_way_goes_on_further_at_the_same_moment() -> None:
     assert one.lines[1] == "8 10:00 send last_call via email"
 
 
+HELD = "- wait: 12 hours\n  id: pause\n- send: hello\n"
+
+
+def test_another_policy_counts_at_once_for_a_message_that_the_former_one_holds_back() -> None:
+    one = inside(HELD, policy="marketing")
+    publish(one, "0 22:00", HELD, policy="free")
+    one.pass_time("3 00:00")
+    assert one.lines == ["0 22:00 send hello via email", "0 22:00 finish"]
+
+
+def test_a_hold_that_another_policy_takes_up_does_not_count_as_late() -> None:
+    one = inside(HELD, policy="marketing")
+    publish(
+        one, "0 22:00", HELD.replace("send: hello", "send: hello\n  with: {topic: tea}"), policy="marketing"
+    )
+    assert isinstance(one.run.state, Deferred)
+    one.wake()
+    assert isinstance(one.run.state, Deferred)
+    assert one.run.due is not None
+    assert (one.run.due.at, one.run.state.first_due) == (moment("1 09:00"), moment("1 09:00"))
+    one.pass_time("3 00:00")
+    assert one.lines == ["1 09:00 send hello via email", "1 09:00 finish"]
+
+
 def test_nothing_is_left_after_a_removed_step() -> None:
     one = inside("- send: hello\n- wait: 3 days\n  id: pause\n- send: bye\n")
     plan = publish(one, "1 12:00", "- send: hello\n")

@@ -157,6 +157,19 @@ class Migration:
                 state.step, state.channel, HoldReason.CHANGED, state.first_due, state.tried
             )
             transition.enrollment.due = Due(transition.now)
+        elif isinstance(state, Deferred) and move.rule is MoveRule.PLANNED_ANEW:
+            self._ask_anew(transition, state, move, place)
+
+    def _ask_anew(self, transition: Transition, state: Deferred, move: Move, place: str) -> None:
+        """What the former policy holds back is asked by the new one at once. The hold is no longer than until
+        now, and only that much of it does not count as late."""
+        due, now = transition.enrollment.due, transition.now
+        left = max(0, due.at - now) if due is not None else 0
+        transition.enrollment.state = replace(
+            state, why=HoldReason.CHANGED, first_due=Instant(state.first_due - left)
+        )
+        transition.enrollment.due = Due(now)
+        _tell(transition, move, place)
 
     def _leave(
         self, transition: Transition, state: EnrollmentState, move: Move, under_way: Collection[str]
