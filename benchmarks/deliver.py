@@ -30,7 +30,7 @@ from benchmarks.sinks import sink
 from engine import project
 from engine.clock import SystemClock
 from engine.core.happening import Event, ProfileChanged
-from engine.garbage import keep_out_what_lasts
+from engine.garbage_collection import freeze_long_lived
 from engine.project import Project
 from engine.runtime.advance.advancer import Advancer, Publication
 from engine.runtime.delivery.channel_set import ChannelSet
@@ -104,7 +104,7 @@ def _compare(channel: str, messages: int, rounds: int) -> Figure:
     cpu: list[float] = []
     with tempfile.TemporaryDirectory(prefix="perennial-bench-") as name, sink(kind) as port:
         shop = PlannedMessages(Path(name), channel, port, messages)
-        keep_out_what_lasts()  # as a daemon does, for both sides
+        freeze_long_lived()  # as a daemon does, for both sides
         for number in range(rounds + 1):
             used = time.process_time()
             took = shop.deliver(number)

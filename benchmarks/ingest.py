@@ -30,7 +30,7 @@ from benchmarks.load import request, send_all
 from engine import project
 from engine.clock import SystemClock
 from engine.daemon import Daemon
-from engine.garbage import keep_out_what_lasts
+from engine.garbage_collection import freeze_long_lived
 from engine.http.app import create_app
 from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
@@ -246,7 +246,7 @@ async def _serve(folder: Path) -> None:
     live = Live(loaded.config, published.intake, published.links, folder)
     context = Context(store, clock, lambda: live, lambda: None, lambda: "", Metrics())
     server = HttpServer(loaded.config.http.host, loaded.config.http.port)
-    keep_out_what_lasts()
+    freeze_long_lived()
     asyncio.get_running_loop().add_signal_handler(SIGTERM, server.stop)
     await server.run(create_app(context))
     store.close()

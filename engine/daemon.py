@@ -22,8 +22,9 @@ from engine.channels.base import Channel
 from engine.channels.egress import Egress
 from engine.channels.mime import self_test
 from engine.clock import Clock, FastClock, SystemClock
+from engine.command_hints import command
 from engine.errors import CallerError, UsageError, WorldError
-from engine.garbage import keep_out_what_lasts
+from engine.garbage_collection import freeze_long_lived
 from engine.http.app import create_app, create_figures_app
 from engine.http.callers import is_trusted
 from engine.http.console_access import console_token, console_url
@@ -31,8 +32,6 @@ from engine.http.context import Context, Live
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.ids import new_id
-from engine.invocation import command
-from engine.program import program
 from engine.project import Project, load, load_config
 from engine.runtime import report_mail
 from engine.runtime.advance.advancer import Advancer, decide_clicks
@@ -65,6 +64,7 @@ from engine.store.copies.identity import BEAT
 from engine.store.daemon.workers import session_name
 from engine.store.database import Store, open_store, sqlite_advice
 from engine.values import MINUTE
+from engine.version import program
 
 log = structlog.get_logger("daemon")
 
@@ -195,7 +195,7 @@ class Daemon:
             parts = self._parts(server)
             tasks = {asyncio.create_task(work, name=name) for name, work in parts.items()}
             self._scheduler.start()
-            keep_out_what_lasts()
+            freeze_long_lived()
             has_pages = server is not None and self.options.role is not Role.WORKER
             console = console_url(server.url, "/outbox", self._console_token) if server and has_pages else ""
             url = server.url if server else ""
@@ -529,7 +529,7 @@ class Daemon:
         self._webhooks.allow(config.egress)
         self._filling.wake()
         self.wake()
-        keep_out_what_lasts()
+        freeze_long_lived()
 
     async def _skip(self) -> float:
         """In a dry run: every message that is planned ends there."""

@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.slips import slips
+from engine.typos import typo_distance
 
 Level = Literal["error", "warning"]
 
@@ -91,7 +91,7 @@ def nearest(word: str, choices: Iterable[str]) -> str | None:
     written = word.casefold()
     best: tuple[int, str] | None = None
     for choice in choices:
-        distance = slips(written, choice.casefold())
+        distance = typo_distance(written, choice.casefold())
         if distance is not None and (best is None or distance < best[0]):
             best = (distance, choice)
     return best[1] if best else None

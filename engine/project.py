@@ -9,10 +9,17 @@ from functools import lru_cache
 from pathlib import Path
 
 from engine import forecast
+from engine.command_hints import command, without_project
 from engine.compiler.catalogue.catalogue import Catalogue
-from engine.compiler.causes import causes_first, causes_only, is_foundation, steps_are_whole, without_names
 from engine.compiler.check_input import JourneyCheckInput, ProjectCheckInput, code_printers
 from engine.compiler.checks import check_journey, check_whole
+from engine.compiler.follow_up_problems import (
+    causes_first,
+    causes_only,
+    is_foundation,
+    steps_are_whole,
+    without_names,
+)
 from engine.compiler.incentives.points import compile_points
 from engine.compiler.journeys.compile import compile_journey, compile_segment
 from engine.compiler.journeys.fingerprint import content_hash
@@ -26,8 +33,7 @@ from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys
 from engine.core.recommendations.rule import Recommendation
 from engine.errors import AuthorError
-from engine.garbage import no_collections
-from engine.invocation import command, without_project
+from engine.garbage_collection import without_garbage_collection
 from engine.language import nodes
 from engine.language.acceptance import Acceptance, AcceptedWarning, acceptances, judge, told_in_vain
 from engine.language.syntax import JourneyFile, SegmentFile, Story
@@ -122,7 +128,7 @@ def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
     return _load(Folder(Path(), sources), commit)
 
 
-@no_collections()  # hundreds of thousands of records, and not one circle
+@without_garbage_collection()  # hundreds of thousands of records, and not one circle
 def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
     # Names before their users: journeys speak of channels, attributes, segments and templates.
     world = read_world(opened)

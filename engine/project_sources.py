@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import replace
 
 from engine.channel_kinds import KINDS
+from engine.command_hints import without_project
 from engine.compiler.facts.customer_file import read_catalogue
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.templates.message_set import Templates
 from engine.compiler.templates.template_file import TemplateFile, read_template
 from engine.config import Config
 from engine.config.file import config_of, default_config
-from engine.invocation import without_project
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.syntax import JourneyFile, SegmentFile

@@ -18,8 +18,8 @@ import typer
 from typer.main import get_command
 
 from engine.cli.output import LogLevel, complain, remark
+from engine.command_hints import name_project, started_as
 from engine.errors import PerennialError, UsageError
-from engine.invocation import name_project, started_as
 
 if TYPE_CHECKING:
     from engine.clock import Clock

@@ -14,7 +14,7 @@ from typing import Any, TextIO, cast
 import structlog
 
 from engine.cli.output import LogLevel
-from engine.visible import visible, visible_json, visible_lines
+from engine.printable import printable, printable_json, printable_lines
 
 _ADDRESS = re.compile(r"[^\s@<>\"']+@[^\s@<>\"']+\.[^\s@<>\"']+|\+\d[\d ()-]{6,}\d")
 
@@ -94,7 +94,7 @@ def masked(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> Mutabl
 def shown(_logger: Any, _method: str, line: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
     """One line stays one line, whatever a foreign answer in it holds; our own tracebacks have several."""
     for name, value in line.items():
-        line[name] = _texts(value, visible_lines if name in _OF_SEVERAL_LINES else visible)
+        line[name] = _texts(value, printable_lines if name in _OF_SEVERAL_LINES else printable)
     return line
 
 
@@ -112,4 +112,4 @@ def _texts(value: Any, change: Callable[[str], str]) -> Any:
 
 
 def _visible_document(_logger: Any, _method: str, line: str) -> str:
-    return visible_json(line)
+    return printable_json(line)

@@ -11,7 +11,7 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 
-from engine.visible import visible, visible_json, visible_lines
+from engine.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
     from rich.progress import Progress
@@ -22,7 +22,9 @@ class _Console(Console):
     """Shows every character of what it is given; only rich itself writes what a terminal acts on."""
 
     def print(self, *objects: Any, **style: Any) -> None:
-        super().print(*(visible_lines(each) if isinstance(each, str) else each for each in objects), **style)
+        super().print(
+            *(printable_lines(each) if isinstance(each, str) else each for each in objects), **style
+        )
 
 
 answers = _Console(highlight=False, soft_wrap=True)
@@ -61,22 +63,22 @@ def say(text: str = "", **style: Any) -> None:
 
 def say_plain(text: str) -> None:
     """A line of the answer, to the letter: no markup, no wrapping."""
-    sys.stdout.write(visible(text) + "\n")
+    sys.stdout.write(printable(text) + "\n")
 
 
 def say_block(text: str) -> None:
     """As `say_plain`, for a text of our own that has several lines."""
-    sys.stdout.write(visible_lines(text) + "\n")
+    sys.stdout.write(printable_lines(text) + "\n")
 
 
 def say_head(text: str) -> None:
     """The head of a part of the answer, after an empty line."""
-    answers.print(f"\n[bold]{escape(visible(text))}[/]")
+    answers.print(f"\n[bold]{escape(printable(text))}[/]")
 
 
 def say_rows(rows: Sequence[Sequence[str]], indent: int = 2) -> None:
     """Lines in columns, each as wide as its widest cell; the last one may be long. Nothing is cut."""
-    shown = [[visible(cell) for cell in row] for row in rows]
+    shown = [[printable(cell) for cell in row] for row in rows]
     wide = [max(map(cell_len, column)) for column in zip(*shown, strict=True)]
     for row in shown:
         cells = (cell + " " * (width - cell_len(cell)) for cell, width in zip(row[:-1], wide, strict=False))
@@ -104,17 +106,17 @@ def say_json(value: Any) -> None:
 
     plain = msgspec.to_builtins(value, enc_hook=str)
     options = orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS
-    sys.stdout.write(visible_json(orjson.dumps(plain, option=options).decode()) + "\n")
+    sys.stdout.write(printable_json(orjson.dumps(plain, option=options).decode()) + "\n")
 
 
 def complain(text: str) -> None:
     """A line on stderr."""
-    asides.print(f"[bold red]error[/]: {escape(visible(text))}", soft_wrap=True)
+    asides.print(f"[bold red]error[/]: {escape(printable(text))}", soft_wrap=True)
 
 
 def remark(text: str) -> None:
     """A quiet line on stderr."""
-    asides.print(f"[dim]{escape(visible(text))}[/]", soft_wrap=True)
+    asides.print(f"[dim]{escape(printable(text))}[/]", soft_wrap=True)
 
 
 def progress(transient: bool = True) -> Progress:

@@ -7,7 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
-from engine.invocation import command
+from engine.command_hints import command
+from engine.printable import printable
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -135,14 +136,13 @@ def named_id(conn: Connection, customer: str, country: str) -> str | None:
     address."""
     from engine.errors import UsageError
     from engine.runtime.intake.lookup import find_ids
-    from engine.visible import visible
 
     people = find_ids(conn, customer, country)
     if len(people) > 1:
         more = f" and {len(people) - SHOWN:,} more" if len(people) > SHOWN else ""
         raise UsageError(
             f'{len(people):,} customers have the address "{customer}":',
-            f"name one of them by id: {', '.join(map(visible, people[:SHOWN]))}{more}",
+            f"name one of them by id: {', '.join(map(printable, people[:SHOWN]))}{more}",
         )
     return people[0] if people else None
 

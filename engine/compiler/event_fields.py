@@ -8,7 +8,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue, path_type, paths
-from engine.compiler.inside import inside
+from engine.compiler.nested_values import nested_values
 from engine.compiler.templates.message_set import MessageSet
 from engine.core.conditions.condition import Did, Ref
 from engine.core.journey import Awaited, EventTrigger, Journey, ProductTrigger, SendStep
@@ -50,7 +50,7 @@ def needed_fields(journeys: Journeys, messages: MessageSet, catalogue: Catalogue
     for journey in journeys.by_name.values():
         for event, name in _of_journey(journey, of_template):
             read[event].add(name)
-    for form in inside((tuple(journeys.by_name.values()), tuple(journeys.segments.values())), Did):
+    for form in nested_values((tuple(journeys.by_name.values()), tuple(journeys.segments.values())), Did):
         read[form.event].update(_event_refs(form.where))
     for event, names in read.items():
         fields = catalogue.event_fields(event) or {}
@@ -95,8 +95,8 @@ def _of_journey(journey: Journey, of_template: Mapping[str, set[str]]) -> Iterat
         for start in journey.starts
         if isinstance(start, EventTrigger | ProductTrigger)
     ]
-    trigger = {ref.name for ref in inside(journey, Ref) if ref.source == "trigger"}
-    for send in inside(journey.steps, SendStep):
+    trigger = {ref.name for ref in nested_values(journey, Ref) if ref.source == "trigger"}
+    for send in nested_values(journey.steps, SendStep):
         trigger |= of_template.get(send.template, set())
     for event in starting:
         yield from ((event, name) for name in trigger)
@@ -105,13 +105,13 @@ def _of_journey(journey: Journey, of_template: Mapping[str, set[str]]) -> Iterat
             yield from ((start.event, name) for name in _event_refs(start.where))
             if start.per is not None:
                 yield start.event, start.per
-    awaited = [(asked.events, asked.where) for asked in inside(journey, Awaited)]
+    awaited = [(asked.events, asked.where) for asked in nested_values(journey, Awaited)]
     for events, where in (*awaited, (journey.goal.events, journey.goal.where)):
         yield from ((event, name) for event in events for name in _event_refs(where))
 
 
 def _event_refs(compiled: object) -> set[str]:
-    return {ref.name for ref in inside(compiled, Ref) if ref.source == "event"}
+    return {ref.name for ref in nested_values(compiled, Ref) if ref.source == "event"}
 
 
 def _by_template(messages: MessageSet) -> Mapping[str, set[str]]:

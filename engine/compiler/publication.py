@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping
 from engine.channel_kinds import kind_of
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.incentives.points import compile_points
-from engine.compiler.likely_zones import zone_of_country, zones_of_phone
 from engine.compiler.project_context import ProjectContext
+from engine.compiler.zone_lookup import zone_of_country, zones_of_phone
 from engine.core.conditions.dependencies import dependencies_of, farthest
 from engine.core.journey import Journey, SegmentRule
 from engine.core.journeys import Journeys

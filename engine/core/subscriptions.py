@@ -21,7 +21,7 @@ from engine.core.journey import (
     Step,
 )
 from engine.core.points.rules import LoyaltyRules
-from engine.core.turning import turns_with_time
+from engine.core.time_dependence import is_time_dependent
 
 T = TypeVar("T")
 
@@ -64,7 +64,7 @@ class JourneySubscription:
 
 
 def _turning(question: Question | None, rules: Rules) -> Question | None:
-    return question if question is not None and turns_with_time(question.condition, rules) else None
+    return question if question is not None and is_time_dependent(question.condition, rules) else None
 
 
 @dataclass(frozen=True, slots=True)

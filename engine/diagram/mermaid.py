@@ -7,7 +7,7 @@ from collections.abc import Mapping
 
 from engine.diagram.card import CardPart, band, card_lines
 from engine.diagram.nodes import FlowBranch, Flowchart, FlowNode, Shape
-from engine.visible import visible
+from engine.printable import printable
 
 _FRAMES: Mapping[Shape, tuple[str, str]] = {
     "start": ('(["', '"])'),
@@ -121,6 +121,6 @@ def _words(node: FlowNode) -> str:
 
 
 def _escaped(text: str) -> str:
-    escaped = visible(text).translate(_ESCAPES)
+    escaped = printable(text).translate(_ESCAPES)
     # a label that begins so would be a list of Markdown, which Mermaid refuses to draw
     return _LISTS[escaped[0]] + escaped[1:] if escaped[:1] in _LISTS else escaped

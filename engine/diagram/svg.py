@@ -13,7 +13,7 @@ from engine.diagram.card import BandRow, band
 from engine.diagram.nodes import FlowBranch, Flowchart, FlowNode
 from engine.diagram.svg_card import CARD_STYLE, CARD_STYLE_DARK, LINE, WIDE, Card, drawn_card, measured_card
 from engine.diagram.text_width import shortened, wrapped
-from engine.visible import visible
+from engine.printable import printable
 
 GAP, STEM, PAD, EMPTY = 36, 26, 16, 160
 """Pixels: between sides, the line between nodes, around the flowchart, a side without nodes."""
@@ -80,7 +80,7 @@ def svg_picture(flowchart: Flowchart) -> SvgPicture:
     top = drawing.head(flowchart, wide)
     drawing.column(column, wide // 2, top)
     height = top + column.height + PAD
-    name = escape(visible(flowchart.name))
+    name = escape(printable(flowchart.name))
     text = (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{wide}" height="{height}" '
         f'viewBox="0 0 {wide} {height}" role="img" aria-label="journey {name}">\n'
@@ -117,17 +117,17 @@ class _Drawing:
     def head(self, flowchart: Flowchart, wide: int) -> int:
         """The name, and in a band what holds all the time. Returns where the steps begin."""
         y = PAD + 16
-        title = shortened(visible(flowchart.name), wide - 2 * PAD, 18)
+        title = shortened(printable(flowchart.name), wide - 2 * PAD, 18)
         self._text("title", PAD, y, title)
         # A line of text as wide as a large picture cannot be read.
         room = min(wide, 900) - 2 * PAD
-        for line in wrapped(visible(flowchart.about), room, 12) if flowchart.about else ():
+        for line in wrapped(printable(flowchart.about), room, 12) if flowchart.about else ():
             y += LINE
             self._text("about", PAD, y, line)
         rows = [
             (row if place == 0 else BandRow("", line, row.mark), line)
             for row in band(flowchart)
-            for place, line in enumerate(wrapped(visible(row.words), room - NAMES - 24))
+            for place, line in enumerate(wrapped(printable(row.words), room - NAMES - 24))
         ]
         if rows:
             y += 12
@@ -182,7 +182,7 @@ class _Drawing:
             kind = (
                 f"label{f' {side.mark}' if side.mark is not None else ''}{' walked' if side.passed else ''}"
             )
-            text = shortened(visible(label), column.wide // 2 + GAP - 10, 12)
+            text = shortened(printable(label), column.wide // 2 + GAP - 10, 12)
             self._text(kind, center + 6, top + STEM + 8, text, label)
             self.column(column, center, begin)
             if side.leads_on:
@@ -196,5 +196,5 @@ class _Drawing:
 
     def _text(self, kind: str, x: int, y: int, text: str, title: str = "") -> None:
         if text:
-            inside = f"<title>{escape(visible(title))}</title>" if title and title != text else ""
+            inside = f"<title>{escape(printable(title))}</title>" if title and title != text else ""
             self.parts.append(f'<text class="{kind}" x="{x}" y="{y}">{inside}{escape(text)}</text>')

@@ -9,7 +9,7 @@ from html import escape
 from engine.diagram.card import CardPart, card_lines
 from engine.diagram.nodes import FlowNode, Shape
 from engine.diagram.text_width import wrapped
-from engine.visible import visible
+from engine.printable import printable
 
 WIDE, LINE = 240, 18
 """Pixels: a card, a line of text on it."""
@@ -81,7 +81,7 @@ def measured_card(node: FlowNode) -> Card:
     rows = []
     for line in card_lines(node):
         inset = _INSET.get(node.shape, 12) + (8 if line.part in (CardPart.LANE, CardPart.PEOPLE) else 0)
-        rows.append(CardRow(line.part, tuple(wrapped(visible(line.text), WIDE - 2 * inset))))
+        rows.append(CardRow(line.part, tuple(wrapped(printable(line.text), WIDE - 2 * inset))))
     return Card(node, tuple(rows))
 
 
@@ -91,7 +91,7 @@ def drawn_card(card: Card, middle: int, top: int, *, of_run: bool) -> str:
     node, left = card.node, middle - WIDE // 2
     kinds = ["card", node.shape, *(part.mark for part in node.marks)]
     kinds += ["passed"] if node.is_passed else ["missed"] if of_run else []
-    title = f"{visible(node.text)}{f' (line {node.line})' if node.line else ''}"
+    title = f"{printable(node.text)}{f' (line {node.line})' if node.line else ''}"
     parts = [
         f'<g class="{" ".join(dict.fromkeys(kinds))}" data-box="{left} {top} {WIDE} {card.height}">',
         f"<title>{escape(title)}</title>",

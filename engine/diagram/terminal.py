@@ -7,7 +7,7 @@ from rich.tree import Tree
 
 from engine.diagram.card import CardPart, band, card_lines
 from engine.diagram.nodes import FlowBranch, Flowchart, FlowNode, Mark, Shape
-from engine.visible import visible
+from engine.printable import printable
 
 _STYLES: dict[Shape, str] = {
     "start": "bold green",
@@ -25,12 +25,12 @@ _ASIDE = {CardPart.LANE: "cyan", CardPart.PEOPLE: "bold", CardPart.VISIT: "green
 
 def tree(flowchart: Flowchart) -> Tree:
     """A tree that rich prints: a side hangs under its step, what comes after stands below."""
-    root = Tree(Text(visible(flowchart.name), "bold"), guide_style="dim")
+    root = Tree(Text(printable(flowchart.name), "bold"), guide_style="dim")
     if flowchart.about:
-        root.add(Text(visible(flowchart.about), "dim"))
+        root.add(Text(printable(flowchart.about), "dim"))
     for row in band(flowchart):
         style = _MARKS[row.mark] if row.mark is not None else ""
-        words = Text(visible(row.words), style)
+        words = Text(printable(row.words), style)
         root.add(Text.assemble((f"{row.name}: ", "dim"), words) if row.name else words)
     _hang(root, flowchart.nodes)
     return root
@@ -41,7 +41,7 @@ def _hang(tree: Tree, nodes: tuple[FlowNode, ...]) -> None:
         branch = tree.add(_line(node))
         for line in card_lines(node):
             if line.part in _ASIDE:
-                branch.add(Text(visible(line.text), _ASIDE[line.part]))
+                branch.add(Text(printable(line.text), _ASIDE[line.part]))
         for side in node.sides:
             leaf = branch.add(_label(side))
             _hang(leaf, side.nodes)
@@ -52,7 +52,7 @@ def _hang(tree: Tree, nodes: tuple[FlowNode, ...]) -> None:
 def _line(node: FlowNode) -> Text:
     """The step itself, in front of it how it differs, behind it its name."""
     lines = list(card_lines(node))
-    words = "\n".join(visible(line.text) for line in lines if line.part is CardPart.WORDS)
+    words = "\n".join(printable(line.text) for line in lines if line.part is CardPart.WORDS)
     line = Text()
     for mark in node.marks[:1]:
         line.append(f"{mark.mark.sign} ", f"bold {_MARKS[mark.mark]}")
@@ -60,7 +60,7 @@ def _line(node: FlowNode) -> Text:
     for step in (line.text for line in lines if line.part is CardPart.STEP):
         line.append(f"  ({step})", "dim")
     for mark in node.marks:
-        line.append(f"\n{visible(mark.text)}", _MARKS[mark.mark])
+        line.append(f"\n{printable(mark.text)}", _MARKS[mark.mark])
     return line
 
 
@@ -71,7 +71,7 @@ def _is_removed(node: FlowNode) -> bool:
 def _label(side: FlowBranch) -> Text:
     """What leads into a side."""
     line = Text(f"{side.mark.sign} " if side.mark is not None else "", "bold")
-    line.append(visible(side.label), "bold italic" if side.passed else "italic")
+    line.append(printable(side.label), "bold italic" if side.passed else "italic")
     if side.passed:
         line.append("  (went this way)", "green")
     return line

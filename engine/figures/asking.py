@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
+from engine.command_hints import command
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.figures import period
@@ -14,7 +15,6 @@ from engine.figures.period import Granularity, Spelling
 from engine.figures.reports import by_name as reports
 from engine.figures.reports.by_name import ReportTopic
 from engine.figures.request import ReportRequest
-from engine.invocation import command
 from engine.problem import did_you_mean
 from engine.store.customers import batches
 from engine.store.meta import bucket_of

@@ -35,10 +35,10 @@ from engine.lsp.open_project import OpenProject
 from engine.lsp.segment_sizes import segment_sizes
 from engine.lsp.symbols import outline
 from engine.problem import Problem, split_lines
-from engine.program import program
 from engine.project_files import AUTHORED, LARGEST
 from engine.simulate.stories.accept import accept
 from engine.simulate.stories.run_story import StoryResult
+from engine.version import program
 
 PAUSE = 0.2
 """Seconds without a keystroke before a changed text is looked at."""

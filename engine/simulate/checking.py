@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 
-from engine.compiler.causes import is_foundation
+from engine.command_hints import command
+from engine.compiler.follow_up_problems import is_foundation
 from engine.compiler.renames import renamed
-from engine.invocation import command
 from engine.language.acceptance import Judgement, judge
 from engine.problem import Problem
 from engine.project import Project, check

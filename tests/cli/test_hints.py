@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.invocation import command, name_project, started_as, without_project
+from engine.command_hints import command, name_project, started_as, without_project
 from tests.cli.conftest import ROOT, Shop
 
 

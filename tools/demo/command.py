@@ -13,7 +13,7 @@ import typer
 
 from engine.cli.app import TRY, Session, app
 from engine.cli.output import answers, asides, progress, say, say_plain, say_table
-from engine.invocation import without_project
+from engine.command_hints import without_project
 
 if TYPE_CHECKING:
     from engine.figures.report import FiguresReport

@@ -14,11 +14,11 @@ from pathlib import Path
 import msgspec
 
 from engine.clock import ManualClock
+from engine.command_hints import command
 from engine.config.channels.email import EmailOptions
 from engine.errors import UsageError
 from engine.http.console_access import console_token, console_url
 from engine.http.intake.native_format import customer_item, event_item, product_item
-from engine.invocation import command
 from engine.project import Project, load
 from engine.runtime.advance import maintenance
 from engine.runtime.advance.advancer import Advancer, Publication

@@ -12,8 +12,8 @@ import typer
 
 from engine.cli.app import PROBLEMS, TRY, Session, app
 from engine.cli.output import Format, progress, say, say_json, say_plain
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 
 if TYPE_CHECKING:
     from tools.simulation.projects import SimulatedProject

@@ -83,7 +83,7 @@ class History:
     counts: dict[str, int] = field(default_factory=dict)
     _last_trace: int = 0
 
-    def next_turn(self) -> int:
+    def next_answer_change(self) -> int:
         """One more thing has happened."""
         self.turn += 1
         return self.turn
@@ -110,7 +110,7 @@ class History:
             ).fetchall()
         for number, customer, lines in rows:
             self._last_trace = number
-            turn = self.next_turn()
+            turn = self.next_answer_change()
             for at, kind, journey, enrollment, step, _, subject, *_ in load(lines):
                 self.decided.append(
                     Decided(
@@ -122,6 +122,6 @@ class History:
         """A hand-over, with what the store says of the message and its customer at this very moment."""
         with engine.connect() as conn:
             row: Any = conn.exec_driver_sql(_SEEN, (key,)).fetchone()
-        handed = Handed(self.next_turn(), self.passed(), at, process, *row)
+        handed = Handed(self.next_answer_change(), self.passed(), at, process, *row)
         self.customer_of.setdefault(key, handed.customer)
         self.handed.append(handed)

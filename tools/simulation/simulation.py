@@ -225,7 +225,7 @@ class Simulation:
     async def _begin(self, name: str) -> None:
         process = Process(
             name, self._file, self._clock, Random(f"{name} {self.seed} {self.history.turn}"), self.providers,
-            self.history.next_turn,
+            self.history.next_answer_change,
         )  # fmt: skip
         process.handed = lambda message: self.history.note_handed(
             self._observer, message.key, self._clock.now(), name

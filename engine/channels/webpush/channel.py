@@ -26,10 +26,10 @@ from engine.channels.base import Channel, ChannelSetup, Delivery, HandOver, Mess
 from engine.channels.egress import Answer, Egress, EgressError, LostError, retry_after_seconds
 from engine.channels.webpush.subscription import read_subscription
 from engine.clock import Clock
+from engine.command_hints import command
 from engine.config.channels.webpush import WebPushOptions
 from engine.errors import UsageError, WorldError
 from engine.ids import derive
-from engine.invocation import command
 
 LARGEST = 3_993
 """Bytes of a payload that fit into one record of 4096 (RFC 8291 4)."""

@@ -12,7 +12,7 @@ import typer
 from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.authoring.selection import chosen
 from engine.cli.output import CheckFormat, say_block, say_json, say_plain
-from engine.invocation import command
+from engine.command_hints import command
 from engine.problem import Problem, render_github, render_problems, to_json
 
 if TYPE_CHECKING:

@@ -12,8 +12,8 @@ import typer
 from engine.cli.app import WRITE, Session, app
 from engine.cli.authoring.test import chosen
 from engine.cli.output import remark, say_block
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.diagram.nodes import Flowchart

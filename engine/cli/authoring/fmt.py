@@ -13,8 +13,8 @@ import typer
 from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.authoring.selection import chosen
 from engine.cli.output import Format, complain, say_json, say_plain
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 
 
 @dataclass(slots=True)

@@ -25,8 +25,8 @@ from engine.cli.authoring.new_project import (
     program_source,
 )
 from engine.cli.output import say
+from engine.command_hints import command, without_project
 from engine.errors import UsageError
-from engine.invocation import command, without_project
 from engine.problem import did_you_mean
 
 new = typer.Typer(

@@ -12,7 +12,7 @@ import typer
 from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.changes.plan import GONE_HELP
 from engine.cli.output import Format, complain, counted, remark, say, say_json
-from engine.invocation import command
+from engine.command_hints import command
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

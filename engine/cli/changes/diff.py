@@ -130,9 +130,9 @@ def _lines(changes: tuple[Difference, ...]) -> None:
     from rich.markup import escape
 
     from engine.plan.difference import with_rules
-    from engine.visible import visible
+    from engine.printable import printable
 
     for change, rule in with_rules(changes):
-        say(f"  [{_COLOURS[change.sign]}]{change.sign}[/] {escape(visible(change.words))}")
+        say(f"  [{_COLOURS[change.sign]}]{change.sign}[/] {escape(printable(change.words))}")
         if rule:
             say(f"      [dim]{escape(rule)}[/]")

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from engine.visible import visible
+from engine.printable import printable
 
 LONGEST, LARGEST_FOLD = 300, 20_000
 """Characters of what an author wrote in one line, and of a fold that is a list."""
@@ -48,7 +48,7 @@ def fenced(text: str, kind: str) -> str:
     """Text as it is, in a fence that nothing in it can close."""
     longest = max((len(run) for run in re.findall(r"`{3,}", text)), default=2)
     fence = "`" * (longest + 1)
-    shown = "\n".join(visible(line) for line in text.split("\n"))
+    shown = "\n".join(printable(line) for line in text.split("\n"))
     return f"{fence}{kind}\n{shown}\n{fence}"
 
 
@@ -56,7 +56,7 @@ def safe(text: str) -> str:
     """Text of an author in a line of Markdown: it cannot end a table, begin a tag or a link, or name
     somebody."""
     words = " ".join(text.split())
-    line = visible(words if len(words) <= LONGEST else words[:LONGEST] + "…")
+    line = printable(words if len(words) <= LONGEST else words[:LONGEST] + "…")
     # a code span: forges make `#1` a link to an issue wherever it stands else
     parts = _NUMBERED.split(line)
     return "".join(f"`{part}`" if place % 2 else _escaped(part) for place, part in enumerate(parts))
@@ -75,4 +75,4 @@ def _escaped(line: str) -> str:
 
 def code_text(text: str) -> str:
     """Text of an author between two backquotes."""
-    return visible(text).replace("`", "'")
+    return printable(text).replace("`", "'")

@@ -11,9 +11,9 @@ from rich.markup import escape
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, counted, remark, say, say_head, say_json, say_plain, say_rows
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
-from engine.visible import visible
+from engine.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Collection
@@ -217,7 +217,7 @@ def _risk(risky: RiskyChange) -> list[str]:
 
 
 def _tell_refusal(why: AuthorError) -> None:
-    say(f"  [bold red]refused[/]: {escape(visible(why.what))}")
+    say(f"  [bold red]refused[/]: {escape(printable(why.what))}")
     say_plain(f"  {why.cure}")
 
 

@@ -10,7 +10,7 @@ from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.cli.output import counted, say, say_head, say_plain, say_rows
-from engine.invocation import command
+from engine.command_hints import command
 
 if TYPE_CHECKING:
     from engine.simulate.replay.comparison import (

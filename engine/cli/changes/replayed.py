@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from engine.cli.output import asides
+from engine.command_hints import command
 from engine.errors import AuthorError, UsageError
-from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.project import Project

@@ -251,7 +251,7 @@ def _newly_accepted(accepted: Sequence[AcceptedWarning], before: Mapping[str, st
 def _stories(project: Project, changed: set[str]) -> StoriesReport:
     """The stories of the journeys that changed, and whichever fail of the others: settings, segments and
     messages are in them too."""
-    from engine.compiler.causes import is_foundation
+    from engine.compiler.follow_up_problems import is_foundation
     from engine.simulate.stories.story_report import StoriesReport, run_stories
 
     # as `check`: in a world that is half written no story means anything

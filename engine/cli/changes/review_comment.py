@@ -35,9 +35,9 @@ from engine.cli.output import counted
 from engine.errors import PerennialError
 from engine.plan.difference import grouped, with_rules
 from engine.plan.traffic import about_first
+from engine.printable import printable
 from engine.problem import plain_fix
 from engine.values import parse_instant
-from engine.visible import visible
 
 if TYPE_CHECKING:
     from engine.cli.changes.pictures.folder import PicturesMade
@@ -108,7 +108,7 @@ def comment(change: ReviewedChange, page: str = "") -> str:
     size = sum(map(len, blocks))
     left_out = []
     for title, text in _folds(change, budget):
-        fold = f"<details><summary>{html.escape(visible(title))}</summary>\n\n{text}\n\n</details>\n"
+        fold = f"<details><summary>{html.escape(printable(title))}</summary>\n\n{text}\n\n</details>\n"
         if size + len(fold) > LARGEST:
             left_out.append(title)
             continue

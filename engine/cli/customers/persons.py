@@ -10,8 +10,8 @@ import typer
 
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, counted, remark, say_json, say_plain, say_rows
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.config import Config

@@ -8,7 +8,7 @@ import typer
 
 from engine.cli.app import LOOK, Session, app
 from engine.cli.output import Format, say, say_head, say_json, say_plain, say_rows
-from engine.visible import visible
+from engine.printable import printable
 
 if TYPE_CHECKING:
     import datetime as dt
@@ -64,7 +64,7 @@ def _head(customer: CustomerReport) -> None:
     from rich.markup import escape
 
     aliases = f"  also {', '.join(customer.aliases)}" if customer.aliases else ""
-    say(f"[bold]{escape(visible(customer.customer + aliases))}[/]")
+    say(f"[bold]{escape(printable(customer.customer + aliases))}[/]")
     why = {
         "customer": "their own",
         "country": "of their country",

@@ -19,8 +19,8 @@ from engine.cli.output import (
     say_plain,
     say_rows,
 )
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.config import Config

@@ -13,8 +13,8 @@ import typer
 
 from engine.cli.app import INTERRUPTED, PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, remark, say_json, say_plain, say_rows
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.cli.importing.opening import Source

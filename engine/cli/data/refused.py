@@ -9,8 +9,8 @@ import typer
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.output import Format, counted, progress, say_head, say_json, say_plain, say_rows
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 
 if TYPE_CHECKING:
     from sqlalchemy import Connection

@@ -10,8 +10,8 @@ import typer
 
 from engine.cli.app import LOOK, Session, app
 from engine.cli.output import say_block, say_head, say_plain, say_rows, say_table
+from engine.command_hints import command
 from engine.figures.period import Granularity
-from engine.invocation import command
 
 if TYPE_CHECKING:
     import datetime as dt

@@ -10,10 +10,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from engine.cli.diagnostics.finding import Finding
+from engine.command_hints import command
 from engine.config import Config
 from engine.config.channels.outbox import OutboxOptions
 from engine.errors import PerennialError
-from engine.invocation import command
 from engine.private_files import is_open_to_others
 from engine.store.connections import sqlite_path
 from engine.store.database import read_only

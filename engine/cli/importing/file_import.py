@@ -16,7 +16,7 @@ from engine.cli.importing.rows import RefusedRows, SourceRow
 from engine.cli.importing.whose import with_customers
 from engine.cli.output import progress
 from engine.clock import Clock
-from engine.garbage import no_collections
+from engine.garbage_collection import without_garbage_collection
 from engine.runtime.intake.intake import Intake, IntakeResult
 from engine.runtime.intake.items import RefusedItem
 from engine.runtime.intake.quarantine import SentItem
@@ -46,7 +46,7 @@ class FileImport:
             )
             while chunk := list(islice(rows, self.batch)):
                 # A batch makes many small objects and no cycles, as a batch of the advancer does
-                with no_collections():
+                with without_garbage_collection():
                     self._take_batch(chunk)
                 bar.update(task, completed=self.progress.line)
         self.progress = done = replace(self.progress, done=True)

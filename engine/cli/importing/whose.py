@@ -10,9 +10,9 @@ from msgspec.structs import replace
 from engine.channel_kinds import normalised
 from engine.cli.importing.items import names_customer
 from engine.cli.importing.rows import Part
+from engine.command_hints import command
 from engine.config import Config
 from engine.errors import UsageError
-from engine.invocation import command
 from engine.runtime.intake.contact import contact
 from engine.store.customers import address_index
 from engine.store.database import Store

@@ -9,7 +9,7 @@ import typer
 
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say_json, say_plain
-from engine.invocation import command
+from engine.command_hints import command
 
 
 @app.command(rich_help_panel=RUN)

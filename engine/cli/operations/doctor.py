@@ -8,7 +8,7 @@ import typer
 
 from engine.cli.app import LOOK, PROBLEMS, Session, app
 from engine.cli.output import Format, say, say_json
-from engine.visible import visible
+from engine.printable import printable
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -33,10 +33,10 @@ def doctor(
         say_json(findings)
     else:
         for finding in findings:
-            line = escape(visible(f"{finding.what:<18}  {finding.says}"))
+            line = escape(printable(f"{finding.what:<18}  {finding.says}"))
             say(f"[{_COLOURS[finding.level]}]{finding.level:<4}[/]  {line}")
             if finding.cure:
-                say(f"      {'':<18}  [dim]do:[/] {escape(visible(finding.cure))}")
+                say(f"      {'':<18}  [dim]do:[/] {escape(printable(finding.cure))}")
         wrong, odd = (sum(finding.level == level for finding in findings) for level in ("FAIL", "warn"))
         say(f"\n{len(findings)} looked at, {wrong} to be mended, {odd} to know of")
     if any(finding.level == "FAIL" for finding in findings):

@@ -8,8 +8,8 @@ import typer
 
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say, say_json, say_plain
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 
 if TYPE_CHECKING:
     from engine.store.keys import KeyScope

@@ -8,7 +8,7 @@ import typer
 
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import remark, say_plain
-from engine.invocation import command
+from engine.command_hints import command
 
 if TYPE_CHECKING:
     from pathlib import Path

@@ -10,8 +10,8 @@ import typer
 
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, say_json, say_plain
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:

@@ -14,8 +14,8 @@ import typer
 
 from engine.cli.app import RUN, Session, app
 from engine.cli.output import Format, counted, remark, say_json, say_plain, say_rows
+from engine.command_hints import command
 from engine.errors import UsageError
-from engine.invocation import command
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:

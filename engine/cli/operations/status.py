@@ -9,7 +9,7 @@ import typer
 
 from engine.cli.app import LOOK, Session, app
 from engine.cli.output import Format, counted, say_head, say_json, say_plain, say_rows
-from engine.invocation import command
+from engine.command_hints import command
 
 if TYPE_CHECKING:
     from engine.cli.reports.installation import StatusReport

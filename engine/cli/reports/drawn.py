@@ -12,6 +12,7 @@ from sqlalchemy import Connection
 from engine.cli.reports.customer import resting
 from engine.cli.reports.lines import sentence
 from engine.cli.reports.times import local
+from engine.command_hints import command
 from engine.core.decision.effects import Trace, TraceKind
 from engine.core.enrollment import Enrollment, Relocating
 from engine.diagram.flowchart import flowchart
@@ -20,7 +21,6 @@ from engine.diagram.nodes import Visit, every_node
 from engine.diagram.only_changed import only_changed
 from engine.diagram.overlays import RunPath, with_people
 from engine.errors import UsageError
-from engine.invocation import command
 from engine.language.syntax import JourneyFile
 from engine.plan.changed_flowchart import changed_flowchart
 from engine.plan.project_diff import ReadJourneys, journeys_of

@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.cli.output import counted
+from engine.command_hints import command
 from engine.core.facts.rule import FactRule
-from engine.invocation import command
 from engine.language import nodes
 from engine.language.yaml.source import read
 from engine.runtime.advance import gap_learning, scoring

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.compiler.inside import inside
+from engine.compiler.nested_values import nested_values
 from engine.core.conditions.condition import InSegment
 from engine.core.journey import SegmentTrigger
 from engine.core.journeys import Journeys
@@ -73,8 +73,8 @@ def users_of(journeys: Journeys) -> Mapping[str, tuple[str, ...]]:
         *((f"segment {rule.name}", rule) for _, rule in sorted(journeys.segments.items())),
     ]
     for user, compiled in asking:
-        names = {name for asked in inside(compiled, InSegment) for name in asked.names}
-        names |= {start.segment for start in inside(compiled, SegmentTrigger)}
+        names = {name for asked in nested_values(compiled, InSegment) for name in asked.names}
+        names |= {start.segment for start in nested_values(compiled, SegmentTrigger)}
         for name in names:
             users.setdefault(name, []).append(user)
     return {name: tuple(found) for name, found in users.items()}

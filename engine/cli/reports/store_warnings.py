@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from engine.cli.reports import segments
 from engine.compiler.check_input import ProjectCheckInput
-from engine.compiler.inside import inside
+from engine.compiler.nested_values import nested_values
 from engine.compiler.walk import every_line, every_step
 from engine.core.conditions.condition import Did
 from engine.core.journey import EventTrigger, Journey, SendStep
@@ -101,7 +101,7 @@ def _users(project: Project) -> dict[str, set[str]]:
             continue
         started = {start.event for start in journey.starts if isinstance(start, EventTrigger)}
         awaited = {event for step in journey.steps for event in step.awaited_events()}
-        asked = {did.event for did in inside(journey, Did)}
+        asked = {did.event for did in nested_values(journey, Did)}
         for event in started:
             users[event].add(f"{name} begins with it")
         for event in {*journey.goal.events} - started:
@@ -109,7 +109,7 @@ def _users(project: Project) -> dict[str, set[str]]:
         for event in (awaited | asked) - started - {*journey.goal.events}:
             users[event].add(f"{name} asks for it")
     for name, rule in project.journeys.segments.items():
-        for did in inside(rule.question, Did):
+        for did in nested_values(rule.question, Did):
             users[did.event].add(f"the segment {name} asks for it")
     # our own forms send these as soon as somebody signs up
     signup = project.config.signup

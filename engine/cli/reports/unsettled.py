@@ -10,8 +10,8 @@ from sqlalchemy import Connection
 
 from engine.channel_kinds import UnknownAction
 from engine.cli.reports.times import distance, length, utc
+from engine.command_hints import command
 from engine.config import Config
-from engine.invocation import command
 from engine.runtime.delivery.unknown_policy import UnknownPolicies, in_words
 from engine.store.messages import outcomes
 from engine.store.messages.outcomes import Open

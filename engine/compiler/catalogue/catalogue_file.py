@@ -16,7 +16,7 @@ from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence
 from engine.language.syntax import Text
 from engine.language.wording import quoted, unknown, use_one_of
 from engine.problem import Problem, Span, did_you_mean, nearest
-from engine.slips import slips
+from engine.typos import typo_distance
 from engine.values import Type
 
 SIMPLE = ("text", "number", "money", "true/false", "date", "time", "birthday", "list of text")
@@ -236,7 +236,7 @@ def event_fix(
     near = nearest(name, (*also, *catalogue.events, *catalogue.also))
     if near is None:
         engine = nearest(name, (*OWN_EVENTS, *PRODUCT_STARTS))
-        near = engine if engine and slips(name.casefold(), engine) == 1 else None
+        near = engine if engine and typo_distance(name.casefold(), engine) == 1 else None
     if near is not None:
         return f'did you mean "{near}"?'
     if not re.fullmatch(r"[a-z][a-z0-9_]*", name):

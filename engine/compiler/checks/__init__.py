@@ -5,6 +5,7 @@ from __future__ import annotations
 from engine.compiler.check_input import Check, JourneyCheckInput, ProjectCheckInput, WholeCheck
 from engine.compiler.checks.journeys import (
     asked_too_early,
+    cheapest_likely,
     codes,
     consent,
     decisions,
@@ -12,7 +13,6 @@ from engine.compiler.checks.journeys import (
     full_caps,
     ids,
     inside_itself,
-    likely,
     past_dates,
     price_order,
     quiet_hours,
@@ -47,7 +47,7 @@ EACH_STEP: tuple[Check, ...] = (
     inside_itself.check,
     past_dates.check,
     price_order.check,
-    likely.check,
+    cheapest_likely.check,
     stories.check,
     silent_waits.check,
     decisions.check,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from engine.compiler.check_input import ProjectCheckInput
 from engine.compiler.competing.schedule import Schedule, schedule
 from engine.compiler.competing.target_group import TargetGroup, TargetGroupReader
-from engine.compiler.inside import inside
+from engine.compiler.nested_values import nested_values
 from engine.core.conditions.condition import InSegment, InsideJourney, IsOneOf, Not, Ref
 from engine.core.journey import Journey, SegmentTrigger
 from engine.language.syntax import JourneyFile
@@ -69,7 +69,7 @@ def _written(
         # with several starts nobody knows by which one they come in
         reader.target_group(*entry, *(segments if len(journey.starts) == 1 else [])),
         reader.target_group(*(Not(condition) for condition in ends)),
-        frozenset(name for condition in inside(asked, InsideJourney) for name in condition.journeys)
+        frozenset(name for condition in nested_values(asked, InsideJourney) for name in condition.journeys)
         | {name for policy in policies.values() for name in policy.not_inside},
         frozenset(_sold(journey)),
     )  # fmt: skip

@@ -12,7 +12,7 @@ from engine.compiler.catalogue.catalogue_file import unknown_event
 from engine.compiler.conditions.forms import read_form
 from engine.compiler.conditions.names import NameScope, not_here, resolve
 from engine.compiler.literals import is_reference
-from engine.compiler.type_meant import type_of_form, types_asked
+from engine.compiler.type_inference import type_of_form, types_asked
 from engine.core.conditions import condition as core
 from engine.core.conditions.closure import compile_condition
 from engine.core.journey import Question

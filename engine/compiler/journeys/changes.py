@@ -9,7 +9,7 @@ from engine.compiler.conditions.compile import Conditions, channel_problem
 from engine.compiler.conditions.forms import describe
 from engine.compiler.conditions.names import NameScope, resolve, unknown_attribute
 from engine.compiler.literals import is_reference, read_constant
-from engine.compiler.type_meant import type_of_words
+from engine.compiler.type_inference import type_of_words
 from engine.core.conditions.condition import Constant, Ref
 from engine.core.points.rules import POINTS
 from engine.language.nodes import part

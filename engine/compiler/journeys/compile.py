@@ -8,7 +8,7 @@ from engine.compiler.conditions.compile import Conditions
 from engine.compiler.conditions.names import UNSAID, NameScope, splits_of, trigger_fields
 from engine.compiler.journeys.fingerprint import fingerprint
 from engine.compiler.journeys.journey_dependencies import dependencies_of_journey, dependencies_of_question
-from engine.compiler.journeys.longest import longest_path
+from engine.compiler.journeys.longest_path import longest_path
 from engine.compiler.journeys.sends import policy_of
 from engine.compiler.journeys.starts import compile_start
 from engine.compiler.journeys.steps import Steps, known_events

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 
-from engine.compiler.inside import inside
+from engine.compiler.nested_values import nested_values
 from engine.core.conditions.condition import Ref
 from engine.core.conditions.dependencies import Dependencies, dependencies_of, farthest
 from engine.core.facts.rule import FactRule
@@ -88,7 +88,7 @@ def _needed(
     for question in questions:
         yield dependencies_of(question.condition, rules).history
     # Values of `with` and `set`, a choice between offers: facts over a stretch of time are counted there too.
-    for ref in inside(steps, Ref):
+    for ref in nested_values(steps, Ref):
         rule = rules.get(ref.name) if ref.source == "customer" else None
         if rule is not None:
             yield rule.history

@@ -6,7 +6,7 @@ from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, path_type, paths
 from engine.compiler.conditions.compile import Conditions
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.journeys.waits import date_ref, negative
-from engine.compiler.type_meant import types_asked
+from engine.compiler.type_inference import types_asked
 from engine.core.journey import (
     CalendarTrigger,
     ClockTrigger,

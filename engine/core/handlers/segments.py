@@ -10,7 +10,7 @@ from engine.core.decision.decision_context import DecisionContext
 from engine.core.facts.customer import Facts
 from engine.core.happening import SegmentChanged
 from engine.core.journey import SegmentRule
-from engine.core.turning import next_turn
+from engine.core.time_dependence import next_answer_change
 from engine.values import Instant
 
 
@@ -21,7 +21,7 @@ def is_member(rule: SegmentRule, facts: Facts, now: Instant) -> bool:
 
 def next_crossing(rule: SegmentRule, facts: Facts, now: Instant, rules: Rules = NO_RULES) -> Instant | None:
     """The first moment after `now` at which the membership changes though nothing happens; None: never."""
-    return next_turn(rule.question, Scope(facts, None, now), rules)
+    return next_answer_change(rule.question, Scope(facts, None, now), rules)
 
 
 def ask_segments(

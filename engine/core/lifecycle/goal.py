@@ -9,7 +9,7 @@ from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
 from engine.core.journey import Journey
 from engine.core.steps.register import EXECUTES
-from engine.core.turning import next_turn
+from engine.core.time_dependence import next_answer_change
 from engine.values import Instant
 
 
@@ -126,7 +126,9 @@ def _next_turn(context: DecisionContext, enrollment: Enrollment) -> Instant | No
         if question is not None:
             # True and not asked yet: by files that were published meanwhile.
             true_now = question.test(scope)
-            moments.append(context.now if true_now else next_turn(question, scope, context.index.rules))
+            moments.append(
+                context.now if true_now else next_answer_change(question, scope, context.index.rules)
+            )
     return min((at for at in moments if at is not None), default=None)
 
 

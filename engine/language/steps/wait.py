@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
-from engine.invocation import command
+from engine.command_hints import command
 from engine.language.conditions.condition import read_condition
 from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Key

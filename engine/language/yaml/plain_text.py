@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import re
 
-from engine.invocation import command
+from engine.command_hints import command
 from engine.problem import Problem, Span
 
 LARGEST = 1_000_000  # bytes: design/threats T11

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from engine.invocation import command
+from engine.command_hints import command
 from engine.language.nodes import Scalar
 from engine.language.steps.register import VERBS
 from engine.language.wording import quoted, shown

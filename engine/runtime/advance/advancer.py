@@ -17,7 +17,7 @@ from engine.core.decide import Decided, decide, next_due
 from engine.core.facts.backfill import Backfill
 from engine.core.happening import Happening
 from engine.core.journeys import Journeys
-from engine.garbage import no_collections
+from engine.garbage_collection import without_garbage_collection
 from engine.runtime.advance.definitions import in_use, put_in_place
 from engine.runtime.advance.draws import without_doubles
 from engine.runtime.workers.standing import ALONE, Standing
@@ -159,7 +159,7 @@ class Advancer:
     def _advance_bucket(self, publication: Publication, bucket: int) -> AdvanceProgress:
         # A batch (about `AIM`) makes a million small objects, all of which reference counting frees at its
         # end; the collector would walk them again and again and find nothing
-        with no_collections():
+        with without_garbage_collection():
             try:
                 progress = self._store.write(
                     lambda conn: self._batch(conn, publication, bucket, self.limit), shared=True, patient=True

@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from engine.clock import Clock
 from engine.core.facts.backfill import Backfill
-from engine.garbage import no_collections
+from engine.garbage_collection import without_garbage_collection
 from engine.runtime.advance.advancer import Publication
 from engine.runtime.advance.definitions import FactsInUse, in_use, notice, put_in_place
 from engine.runtime.workers.fenced_store import LeadLostError
@@ -100,7 +100,7 @@ def fill_page(
 ) -> PageOutcome:
     """One page of so many customers. Does nothing when another deployment is the current one."""
     # As in a batch of decisions: a page makes many small objects, none of them in a cycle
-    with no_collections(), store.read() as conn:
+    with without_garbage_collection(), store.read() as conn:
         # read beside the writer: everybody waits for that one
         work = _next(conn, publication, size)
     if work is None:

@@ -13,7 +13,7 @@ from engine.core.handlers.segments import is_member
 from engine.core.happening import SegmentChanged
 from engine.core.journey import SegmentRule
 from engine.core.journeys import Journeys
-from engine.core.turning import turns_with_time, with_windows
+from engine.core.time_dependence import is_time_dependent, with_windowed_facts
 from engine.runtime.advance.definitions import in_use
 from engine.store import allowances, idempotency, watermarks
 from engine.store.audience import memberships, whole_base
@@ -128,7 +128,7 @@ def _look(
     """Who is marked otherwise than the segment says; None where it was looked at less than a night ago."""
     last = watermarks.get(conn, "segment", rule.name)
     condition = rule.question.condition
-    written, windows = definition(condition), with_windows("", (condition,), journeys.index.rules)
+    written, windows = definition(condition), with_windowed_facts("", (condition,), journeys.index.rules)
     # By the definition and the windows of the facts in it: either may change who is inside. The windows are
     # kept apart, for with another definition nobody starts: earlier versions kept none, and whoever came in
     # since their last look would begin nothing after an upgrade.
@@ -149,7 +149,7 @@ def _finish(conn: sa.Connection, look: _SegmentLook, journeys: Journeys, now: In
     watermarks.put(conn, "segment", look.rule.name, now, look.written)
     watermarks.put(conn, "windows", look.rule.name, now, look.windows)
     # once: after that every customer's own moment is known and kept up to date
-    if look.is_first and turns_with_time(look.rule.question.condition, journeys.index.rules):
+    if look.is_first and is_time_dependent(look.rule.question.condition, journeys.index.rules):
         expect_crossing(conn, look.rule.name, now)
         due_queue.put_everybody(conn, now)
 
@@ -160,7 +160,7 @@ def expect_turns(conn: sa.Connection, journeys: Journeys, now: Instant) -> None:
     for name in sorted(journeys.index.turning):
         last, journey = watermarks.get(conn, "turns", name), journeys.by_name[name]
         asked = (question.condition for question in (journey.goal.when, journey.exit_if) if question)
-        written = with_windows(journey.hash, asked, journeys.index.rules)
+        written = with_windowed_facts(journey.hash, asked, journeys.index.rules)
         if last is None or last.hash != written:
             due_queue.put_inside(conn, name, now)
             watermarks.put(conn, "turns", name, now, written)

@@ -8,8 +8,8 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from engine.command_hints import command
 from engine.config import Config
-from engine.invocation import command
 from engine.store.alerting import alert_messages
 from engine.store.daemon import daemon_state
 from engine.store.feeds import feed_state

@@ -6,9 +6,9 @@ from typing import Any
 
 import orjson
 
+from engine.printable import printable
 from engine.store.alerting.alert_messages import AlertEntry, AlertMessage
 from engine.values import iso
-from engine.visible import visible
 
 _BEFORE = {"raised": "", "lasting": "still: ", "over": "over: "}
 
@@ -43,7 +43,7 @@ def body(message: AlertMessage, key: str, shop: str) -> bytes:
         "alerts": [
             {
                 "kind": entry.kind, "at": iso(entry.at), "journey": entry.journey, "owner": entry.owner,
-                "what": visible(entry.what),
+                "what": printable(entry.what),
             }
             for entry in message.entries
         ],
@@ -55,4 +55,4 @@ def body(message: AlertMessage, key: str, shop: str) -> bytes:
 def _line(entry: AlertEntry) -> str:
     """What providers and customers wrote is made visible: it ends on terminals and in chat programs."""
     journey = f"{entry.journey}: " if entry.journey else ""
-    return f"{_BEFORE[entry.kind]}{journey}{visible(entry.what)}"
+    return f"{_BEFORE[entry.kind]}{journey}{printable(entry.what)}"

@@ -12,10 +12,10 @@ import structlog
 from engine.channel_kinds import normalised
 from engine.channels.base import Message
 from engine.clock import Clock
+from engine.command_hints import command
 from engine.config import Ceilings, Config
 from engine.config.guards import OF_CUSTOMER
 from engine.core.journeys import Journeys
-from engine.invocation import command
 from engine.store.database import Store
 from engine.store.journeys import one_offs
 from engine.store.messages import daily_limits as ceilings

@@ -10,6 +10,7 @@ from typing import IO, Self
 
 import orjson
 
+from engine.printable import acting
 from engine.runtime.feeds import market, merchant
 from engine.runtime.feeds.feed_item import FeedError, FeedFault, FeedItem, InvalidFeedValue, shown
 from engine.runtime.feeds.merchant import OfferedProduct
@@ -20,7 +21,6 @@ from engine.runtime.intake.items import id_text
 from engine.runtime.intake.untyped import storable
 from engine.store.serialization import dump_values, load_values
 from engine.values import Instant, Value
-from engine.visible import acting
 
 MOST_PRODUCTS = 500_000
 """Products of one feed: their ids are held in memory (about 60 MB)."""

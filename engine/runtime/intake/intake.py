@@ -20,6 +20,7 @@ from engine.config import Config
 from engine.core.facts.fold import DEVICES
 from engine.core.happening import Event, Happening, ProfileChanged
 from engine.core.journeys import Journeys
+from engine.printable import acting
 from engine.problem import nearest
 from engine.runtime.intake import countries, quarantine, visitors
 from engine.runtime.intake.consent_reading import read_consents
@@ -45,7 +46,6 @@ from engine.store.persons import aliases
 from engine.store.products import catalogue as products
 from engine.store.products import watching
 from engine.values import Instant, Money, Value, instant, moment_of
-from engine.visible import acting
 
 _TOO_LATE = instant(dt.datetime(9001, 1, 1, tzinfo=dt.UTC))
 _NO_MOMENT = "this is no moment; write ISO 8601, such as 2026-11-27T10:00:00Z"

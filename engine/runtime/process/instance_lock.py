@@ -10,8 +10,8 @@ import structlog
 from sqlalchemy.exc import DatabaseError
 
 from engine.clock import Clock
+from engine.command_hints import command
 from engine.errors import WorldError
-from engine.invocation import command
 from engine.store.connections import sqlite_path
 from engine.store.copies.database_owner import DatabaseOwner
 from engine.store.copies.identity import LostHistoryError, StoreOwner

@@ -10,6 +10,7 @@ from msgspec import to_builtins
 from msgspec.structs import replace
 from sqlalchemy import Connection
 
+from engine.command_hints import command
 from engine.config import Config
 from engine.core.decision.effects import Cancel, Decision
 from engine.core.enrollment import Enrollment, awaited_keys
@@ -20,7 +21,6 @@ from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.figures.experiments.experiment import experiments_of, notes_of
-from engine.invocation import command
 from engine.plan.reviewed import ReviewedPlan, moved_away
 from engine.project import Project
 from engine.runtime.advance.definitions import notice

@@ -8,10 +8,10 @@ from pathlib import Path
 from sqlalchemy import Connection
 
 from engine import project as projects
+from engine.command_hints import command
 from engine.config.file import read_config
 from engine.core.journeys import Journeys
 from engine.errors import AuthorError, UsageError
-from engine.invocation import command
 from engine.project import Project
 from engine.runtime.publish import one_off
 from engine.store import meta

@@ -18,6 +18,7 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine import project as projects
+from engine.command_hints import command
 from engine.core.facts.customer import Facts, caps_of, why_closed, why_silent
 from engine.core.handlers.segments import is_member
 from engine.core.happening import Occurrence
@@ -28,7 +29,6 @@ from engine.core.timing.frequency_caps import has_free_slot
 from engine.core.timing.quiet_hours import quiet_end
 from engine.errors import AuthorError
 from engine.ids import choose_path, in_global_holdout, in_holdout
-from engine.invocation import command
 from engine.language.nodes import Mapping, Node, Scalar
 from engine.language.yaml.source import read
 from engine.project import Project

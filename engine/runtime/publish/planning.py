@@ -18,7 +18,7 @@ from engine.core.journey import Journey, Question, SendStep
 from engine.core.journeys import Journeys
 from engine.core.lifecycle.goal import leave_if_due
 from engine.core.policy import Policy
-from engine.core.turning import with_windows
+from engine.core.time_dependence import with_windowed_facts
 from engine.errors import AuthorError
 from engine.language.parse import parse_journey
 from engine.language.steps.wait import Wait
@@ -269,7 +269,7 @@ def _written(question: Question | None, journeys: Journeys) -> str:
     if question is None:
         return ""
     condition = question.condition
-    return with_windows(definition(condition), (condition,), journeys.index.rules)
+    return with_windowed_facts(definition(condition), (condition,), journeys.index.rules)
 
 
 def _outcomes(

@@ -11,11 +11,11 @@ from pathlib import Path
 
 from engine.config import Config
 from engine.errors import UsageError
+from engine.printable import acting
 from engine.store import meta
 from engine.store.database import Store
 from engine.store.incentives import code_stock
 from engine.values import Instant
-from engine.visible import acting
 
 LONGEST_CODE = 100
 """Characters: a longer text in the field `code` of an event is taken for no code."""

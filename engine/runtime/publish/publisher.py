@@ -8,9 +8,9 @@ from pathlib import Path
 import structlog
 
 from engine.clock import Clock
+from engine.command_hints import command
 from engine.config import Config
 from engine.errors import CallerError
-from engine.invocation import command
 from engine.project import Project, load
 from engine.runtime.delivery.channel_set import ChannelSet, Opening
 from engine.runtime.publish.deploy import deploy

@@ -16,7 +16,7 @@ from sqlalchemy import Connection
 from engine.project import Project
 from engine.runtime.publish.segment_meaning import changed_segments
 from engine.simulate.replay.comparison import ReplayComparison, compare_replays
-from engine.simulate.replay.inside import only_needed
+from engine.simulate.replay.needed import only_needed
 from engine.simulate.replay.replay import ReplayOptions
 from engine.simulate.replay.stream import raw_lines, share_of
 from engine.store.customers import batches

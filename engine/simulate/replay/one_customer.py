@@ -16,8 +16,8 @@ from engine.core.enrollment import Enrollment
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import Event, Happening, ProductChanged, ProfileChanged, SegmentChanged
 from engine.core.journeys import Journeys
-from engine.simulate.replay.inside import only_needed
 from engine.simulate.replay.mapping import StreamMapping, with_own_products
+from engine.simulate.replay.needed import only_needed
 from engine.simulate.replay.reactions import read_reactions
 from engine.simulate.replay.replay import merged_lines
 from engine.simulate.replay.replay_runner import ReplayRunner

@@ -13,9 +13,9 @@ from pathlib import Path
 from engine.compiler.project_context import ProjectContext
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
-from engine.garbage import no_collections
-from engine.simulate.replay.inside import only_needed
+from engine.garbage_collection import without_garbage_collection
 from engine.simulate.replay.mapping import StreamMapping, with_own_products
+from engine.simulate.replay.needed import only_needed
 from engine.simulate.replay.reactions import read_reactions
 from engine.simulate.replay.replay_runner import ReplayRunner
 from engine.simulate.replay.result import ReplayResult, join_rows, row_files, united
@@ -75,7 +75,7 @@ def replay(
         if options.one_in > 1:
             runner.figures.of_customers = Counter()
         # States live to the end and hold no circles: collecting finds nothing and costs a third
-        with no_collections(), closing(runner.figures):
+        with without_garbage_collection(), closing(runner.figures):
             if options.out is not None:
                 runner.figures.write_to(row_files(options.out, share))
             result = runner.play(merged_lines(streams, rules.form, progress))

@@ -18,8 +18,8 @@ from engine.simulate.decider import Decider
 from engine.simulate.replay.catalogue_sim import SimulatedCatalogue
 from engine.simulate.replay.customers import Customers
 from engine.simulate.replay.gaps_nightly import NightlyGaps
-from engine.simulate.replay.inside import needed_fields, remembered
 from engine.simulate.replay.mapping import StreamMapping
+from engine.simulate.replay.needed import needed_fields, remembered
 from engine.simulate.replay.reactions import RecordedReaction, RecordedReactions, is_of_message
 from engine.simulate.replay.result import Figures, ReplayResult, prices
 from engine.simulate.replay.rfm_nightly import NightlyScores

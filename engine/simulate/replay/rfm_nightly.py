@@ -25,7 +25,7 @@ from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.simulate.decider import Decider
 from engine.simulate.replay.customers import Customers
-from engine.simulate.replay.inside import Mine, everybody, fields_of
+from engine.simulate.replay.needed import Mine, everybody, fields_of
 from engine.values import Instant, Money, at_local, local_date, zone
 
 Ranked = list[tuple[Decimal, str]]

@@ -9,7 +9,7 @@ from decimal import Decimal
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue
 from engine.compiler.conditions.names import attribute_fix
 from engine.compiler.literals import Local, read_value
-from engine.compiler.type_meant import type_of_words
+from engine.compiler.type_inference import type_of_words
 from engine.language.syntax import Field, ListPair, Pair, Text
 from engine.language.wording import unknown
 from engine.problem import Problem

@@ -9,7 +9,7 @@ from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from engine.compiler.catalogue.catalogue import Catalogue
-from engine.compiler.inside import inside
+from engine.compiler.nested_values import nested_values
 from engine.core.conditions.condition import Did, InsideJourney, Ref
 from engine.core.decision.effects import Trace
 from engine.core.enrollment import Enrollment
@@ -116,7 +116,7 @@ class ToldRun:
     @cached_property
     def refs(self) -> frozenset[Ref]:
         """Every name that anything in the journey reads."""
-        return frozenset(inside(self.journey, Ref))
+        return frozenset(nested_values(self.journey, Ref))
 
     @cached_property
     def asked(self) -> frozenset[str]:
@@ -137,7 +137,7 @@ class ToldRun:
     @cached_property
     def remembered(self) -> frozenset[str]:
         """Events whose past is asked about, but by facts that a story sets."""
-        asked = {form.event for form in inside(self.journey, Did)}
+        asked = {form.event for form in nested_values(self.journey, Did)}
         return frozenset(asked.union(*(rule.events for rule in self.facts if rule.last is not None)))
 
     @cached_property
@@ -165,7 +165,7 @@ class ToldRun:
     @cached_property
     def others(self) -> frozenset[str]:
         """Other journeys that count for this one: conditions and policies ask whether somebody is inside."""
-        asked = {name for form in inside(self.journey, InsideJourney) for name in form.journeys}
+        asked = {name for form in nested_values(self.journey, InsideJourney) for name in form.journeys}
         silent = (name for step in self.sends for name in step.policy.not_inside)
         return frozenset(asked.union(silent) - {self.journey.name})
 

@@ -25,10 +25,10 @@ from pathlib import Path
 
 from sqlalchemy import Connection
 
+from engine.command_hints import command
 from engine.core.happening import MessageOutcome
 from engine.errors import WorldError
 from engine.ids import new_secret
-from engine.invocation import command
 from engine.private_files import private_opener
 from engine.store import meta
 from engine.store.copies import moving

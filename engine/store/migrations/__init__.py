@@ -12,8 +12,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine
 from sqlmodel import SQLModel
 
+from engine.command_hints import command
 from engine.errors import UsageError, WorldError
-from engine.invocation import command
 from engine.store.migrations import postgresql
 from engine.store.postgresql import is_daemon_there
 from engine.store.schema import tables

@@ -14,9 +14,9 @@ from typing import BinaryIO
 import msgspec
 from sqlalchemy import Connection
 
+from engine.command_hints import command
 from engine.compiler.catalogue.catalogue import FILE_LINE, SNAPSHOT_LINE
 from engine.errors import UsageError
-from engine.invocation import command
 from engine.store.audience import memberships
 from engine.store.customers import enrollments
 from engine.store.journeys import deployments

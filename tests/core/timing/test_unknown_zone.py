@@ -10,7 +10,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from engine.compiler.likely_zones import zones_of_phone
+from engine.compiler.zone_lookup import zones_of_phone
 from engine.core.facts.customer import Reach
 from engine.core.happening import ProfileChanged
 from engine.core.policy import Quiet

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import pytest
 from babel.core import get_global
 
-from engine.compiler.likely_zones import SAME_CLOCKS, zone_of_country
+from engine.compiler.zone_lookup import SAME_CLOCKS, zone_of_country
 from engine.core.facts.customer import resolve_zone
 from engine.values import Value
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.journeys.longest import longest_known
+from engine.compiler.journeys.longest_path import longest_known
 from engine.language import syntax
 from engine.problem import Problem, Span
 from engine.values import DAY, HOUR, MINUTE

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import ProjectCheckInput
-from engine.compiler.inside import inside
+from engine.compiler.nested_values import nested_values
 from engine.core.points.rules import EXPIRE_ON, EXPIRING
 from engine.language.syntax import Text
 from engine.problem import Problem
@@ -19,7 +19,7 @@ def check(checked: ProjectCheckInput) -> list[Problem]:
         return []
     asked: list[object] = [(file.starts, file.who, file.exit_if, file.steps) for file in checked.files]
     asked += [segment.who for segment in checked.world.segments.values()]
-    names = {text.value for text in inside(asked, Text)}
+    names = {text.value for text in nested_values(asked, Text)}
     for (template, _), languages in checked.messages.of.items():
         if template in names:
             names |= {read.name for compiled in languages.values() for read in compiled.reads()}

@@ -23,7 +23,7 @@ _OUT_OF_TIME = 200_000 * DAY
 """Values further from 1970 than this are no moments of a shop."""
 
 
-def turns_with_time(condition: Condition, rules: Rules) -> bool:
+def is_time_dependent(condition: Condition, rules: Rules) -> bool:
     """Whether a condition names a form whose answer time alone may change."""
     timed = (
         isinstance(form, RelativeAge | Today) or (isinstance(form, Did) and form.last is not None)
@@ -32,7 +32,7 @@ def turns_with_time(condition: Condition, rules: Rules) -> bool:
     return any(timed) or any(_windowed(ref, rules) is not None for ref in refs(condition))
 
 
-def with_windows(written: str, conditions: Iterable[Condition], rules: Rules) -> str:
+def with_windowed_facts(written: str, conditions: Iterable[Condition], rules: Rules) -> str:
     """The text of questions with those of the facts over a stretch of time that they read: these are counted
     when they are asked for, so another definition of one is another question at once. Of a kept fact it is
     none: whoever has another value is told."""
@@ -41,7 +41,7 @@ def with_windows(written: str, conditions: Iterable[Condition], rules: Rules) ->
     return " ".join((written, *windows))
 
 
-def next_turn(question: Question, scope: Scope, rules: Rules = NO_RULES) -> Instant | None:
+def next_answer_change(question: Question, scope: Scope, rules: Rules = NO_RULES) -> Instant | None:
     """The first moment after that of `scope` at which the answer is another one though nothing happens; None:
     never.
 

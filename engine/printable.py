@@ -21,17 +21,17 @@ _UNSEEN = re.compile(f"[{_ACTS}{_HIDES}]")
 _UNSEEN_IN_LINES = re.compile(f"(?![\n\t])[{_ACTS}{_HIDES}]")
 
 
-def visible(text: str) -> str:
+def printable(text: str) -> str:
     """In one line, with whatever acts or cannot be seen as its escape: `\\x1b`, `\\n`, `\\u202e`."""
     return text if text.isascii() and text.isprintable() else _UNSEEN.sub(_escape, text)
 
 
-def visible_lines(text: str) -> str:
-    """As `visible`, for a text of our own of several lines: line breaks and tabs stay."""
+def printable_lines(text: str) -> str:
+    """As `printable`, for a text of our own of several lines: line breaks and tabs stay."""
     return _UNSEEN_IN_LINES.sub(_escape, text)
 
 
-def visible_json(document: str) -> str:
+def printable_json(document: str) -> str:
     """A JSON text that says the same and can be printed: inside of strings, where alone such characters
     stand, as the escapes of JSON (RFC 8259, 7)."""
     return _UNSEEN_IN_LINES.sub(_json_escape, document)

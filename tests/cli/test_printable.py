@@ -14,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from engine.cli.logs import set_up
-from engine.visible import visible, visible_json, visible_lines
+from engine.printable import printable, printable_json, printable_lines
 from tests.cli.conftest import Shop
 
 ACTING = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\u200b-\u200f\ufeff]")
@@ -34,21 +34,21 @@ NASTY = "Anna\x1b]0;owned\x07\x9b31m\u202egnp.exe\u2066\r\nerror: all is well\u2
     ],
 )
 def test_what_acts_or_hides_is_shown_as_its_escape(text: str, shown: str) -> None:
-    assert visible(text) == shown
+    assert printable(text) == shown
 
 
 @given(st.text(st.characters(codec=None)))
 def test_every_text_can_be_printed_and_stays_one_line(text: str) -> None:
-    shown = visible(text)
+    shown = printable(text)
     shown.encode()
     assert not ACTING.search(shown)
     assert len((shown + ".").splitlines()) == 1
-    assert not ACTING.search(visible_lines(text).replace("\t", ""))
+    assert not ACTING.search(printable_lines(text).replace("\t", ""))
 
 
 @given(st.recursive(st.text(st.characters(codec="utf-8")), lambda inner: st.lists(inner, max_size=3)))
 def test_a_json_document_says_the_same(value: object) -> None:
-    shown = visible_json(json.dumps(value, ensure_ascii=False, indent=2))
+    shown = printable_json(json.dumps(value, ensure_ascii=False, indent=2))
     assert not ACTING.search(shown)
     assert json.loads(shown) == value
 

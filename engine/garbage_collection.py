@@ -8,11 +8,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 _inside: list[None] = []
-"""One for each block of `no_collections` that is open, in whatever thread."""
+"""One for each block of `without_garbage_collection` that is open, in whatever thread."""
 
 
 @contextmanager
-def no_collections() -> Iterator[None]:
+def without_garbage_collection() -> Iterator[None]:
     """Inside the block nothing is collected: for work that makes very many objects and no circles of them.
     For the whole process; what forms circles meanwhile is collected when the last such block of all threads
     ends."""
@@ -29,7 +29,7 @@ def no_collections() -> Iterator[None]:
             gc.enable()
 
 
-def keep_out_what_lasts() -> None:
+def freeze_long_lived() -> None:
     """Later collections pass by everything that is there now. Called after each deployment.
 
     Programs, schemas and journeys are some hundred thousand objects. A full collection walks them for 120 ms

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.garbage import keep_out_what_lasts, no_collections
+from engine.garbage_collection import freeze_long_lived, without_garbage_collection
 
 
 class Deployment:
@@ -27,16 +27,16 @@ def _as_it_was() -> Iterator[None]:
 def test_what_a_deployment_held_goes_with_the_next_one() -> None:
     first = Deployment()
     known = weakref.ref(first)
-    keep_out_what_lasts()
+    freeze_long_lived()
     del first
     gc.collect()
     assert known() is not None  # passed by
-    keep_out_what_lasts()
+    freeze_long_lived()
     assert known() is None
 
 
 def test_collections_go_on_when_the_last_block_of_all_threads_ends() -> None:
-    first, second = no_collections(), no_collections()
+    first, second = without_garbage_collection(), without_garbage_collection()
     with first:
         second.__enter__()
     assert not gc.isenabled()  # the second one has begun inside the first, and lasts longer
@@ -45,11 +45,11 @@ def test_collections_go_on_when_the_last_block_of_all_threads_ends() -> None:
 
 
 def test_collections_go_on_after_what_makes_no_garbage() -> None:
-    with no_collections():
-        with no_collections():
+    with without_garbage_collection():
+        with without_garbage_collection():
             pass
         assert not gc.isenabled()
     assert gc.isenabled()
-    with pytest.raises(ZeroDivisionError), no_collections():
+    with pytest.raises(ZeroDivisionError), without_garbage_collection():
         _ = 1 / 0
     assert gc.isenabled()

@@ -13,7 +13,7 @@ import msgspec
 Kind = TypeVar("Kind")
 
 
-def inside(compiled: object, kind: type[Kind]) -> Iterator[Kind]:
+def nested_values(compiled: object, kind: type[Kind]) -> Iterator[Kind]:
     """Every value of a kind that stands anywhere inside a compiled value."""
     stack: list[object] = [compiled]
     while stack:

@@ -21,7 +21,7 @@ _PARTS = re.compile(r"[_.\-\s]+")
 _NUMBER = re.compile(r"\d+")
 
 
-def slips(word: str, other: str) -> int | None:
+def typo_distance(word: str, other: str) -> int | None:
     """How many letters two words are apart where a slip of the pen explains it; None where it does not."""
     if word == other:
         return 0

@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Callable, Collection, Iterable
 
 from engine.compiler.event_fields import fields_of_points
-from engine.compiler.inside import inside
+from engine.compiler.nested_values import nested_values
 from engine.core.conditions.condition import Did, InSegment, Ref
 from engine.core.facts.rule import FactRule
 from engine.core.journey import EventTrigger, ProductTrigger, SegmentTrigger
@@ -18,7 +18,7 @@ def needed_fields(journeys: Journeys, always: frozenset[str]) -> frozenset[str]:
     """The fields of events that anything reads, by the first part of their path: conditions, facts, points,
     `per`, `trigger.`."""
     names = set(always)
-    for ref in inside(_compiled(journeys), Ref):
+    for ref in nested_values(_compiled(journeys), Ref):
         if ref.source in ("event", "trigger"):
             names.add(ref.name.partition(".")[0])
     names |= fields_of(journeys.facts)
@@ -48,18 +48,18 @@ def only_needed(journeys: Journeys, segments: Collection[str] = ()) -> Journeys:
     """The same journeys without the segments and computed facts that neither one of them nor points and tiers
     ask for, but for these `segments`."""
     compiled = (tuple(journeys.by_name.values()), journeys.loyalty)
-    names = {start.segment for start in inside(compiled, SegmentTrigger)} | {*segments}
-    open_names = names | {name for form in inside(compiled, InSegment) for name in form.names}
+    names = {start.segment for start in nested_values(compiled, SegmentTrigger)} | {*segments}
+    open_names = names | {name for form in nested_values(compiled, InSegment) for name in form.names}
     needed: set[str] = set()
     while open_names:
         name = open_names.pop()
         needed.add(name)
         rule = journeys.segments.get(name)
         if rule is not None:
-            open_names |= {other for form in inside(rule, InSegment) for other in form.names} - needed
+            open_names |= {other for form in nested_values(rule, InSegment) for other in form.names} - needed
     kept = {name: rule for name, rule in journeys.segments.items() if name in needed}
-    asked = {ref.name for ref in inside((compiled, tuple(kept.values())), Ref)}
-    asked |= {tiers.fact for tiers in inside(journeys.loyalty, TierRules) if tiers.fact is not None}
+    asked = {ref.name for ref in nested_values((compiled, tuple(kept.values())), Ref)}
+    asked |= {tiers.fact for tiers in nested_values(journeys.loyalty, TierRules) if tiers.fact is not None}
     facts = tuple(rule for rule in journeys.facts if rule.name in asked)
     return dataclasses.replace(journeys, segments=kept, facts=facts)
 
@@ -69,7 +69,7 @@ def remembered(journeys: Journeys) -> frozenset[str]:
     event only matters to somebody who waits for it at that moment."""
     index = journeys.index
     starting = {name for name, them in index.subscribers.items() if any(each.triggers for each in them)}
-    asked = {form.event for form in inside(_compiled(journeys), Did)}
+    asked = {form.event for form in nested_values(_compiled(journeys), Did)}
     return frozenset(
         asked
         | starting
