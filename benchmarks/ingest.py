@@ -32,7 +32,7 @@ from engine.clock import SystemClock
 from engine.daemon import Daemon
 from engine.garbage_collection import freeze_long_lived
 from engine.http.app import create_app
-from engine.http.context import Context, Live
+from engine.http.context import Context, LiveProject
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.runtime.process import event_loop
@@ -243,7 +243,7 @@ async def _serve(folder: Path) -> None:
     clock, loaded = SystemClock(), project.load(folder)
     store = open_store(loaded.config.store, folder, exclusive=True)
     published, _ = Publisher(store, folder, clock).first(loaded)
-    live = Live(loaded.config, published.intake, published.links, folder)
+    live = LiveProject(loaded.config, published.intake, published.links, folder)
     context = Context(store, clock, lambda: live, lambda: None, lambda: "", Metrics())
     server = HttpServer(loaded.config.http.host, loaded.config.http.port)
     freeze_long_lived()

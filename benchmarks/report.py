@@ -30,7 +30,7 @@ from engine.figures.request import ReportRequest
 from engine.runtime.publish.deploy import deploy
 from engine.store import meta
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import EPOCH, Counted, GoalKind, What
+from engine.store.counting.daily_counts import EPOCH, Count, CountKey, GoalKind
 from engine.store.customers.customer_codec import CustomerMarks, dump_marks
 from engine.store.database import Store, open_store
 from engine.store.sql import insert_many
@@ -46,8 +46,8 @@ BAR = 2.0
 """Seconds in which a report should be there."""
 
 _OF_MESSAGES = (
-    (What.SENT, 1.0), (What.DELIVERED, 0.97), (What.BOUNCED, 0.01), (What.OPENED, 0.3), (What.CLICKED, 0.06),
-    (What.UNSUBSCRIBED, 0.002), (What.ATTRIBUTED, 0.01),
+    (Count.SENT, 1.0), (Count.DELIVERED, 0.97), (Count.BOUNCED, 0.01), (Count.OPENED, 0.3),
+    (Count.CLICKED, 0.06), (Count.UNSUBSCRIBED, 0.002), (Count.ATTRIBUTED, 0.01),
 )  # fmt: skip
 _CONFIG = """
 shop: {name: Bench, url: https://shop.example, address: "Main Street 1, Sofia"}
@@ -213,7 +213,7 @@ def _buckets(store: Store) -> int:
         return meta.buckets(conn)
 
 
-_Line = tuple[int, Counted, int, int]
+_Line = tuple[int, CountKey, int, int]
 
 
 def _day(day: int, first: int, dice: random.Random) -> Iterator[_Line]:
@@ -221,41 +221,41 @@ def _day(day: int, first: int, dice: random.Random) -> Iterator[_Line]:
     yield from _orders(day, first, dice)
     for journey in range(JOURNEYS):
         name, messages = f"journey_{journey:02}", MESSAGES // DAYS // JOURNEYS
-        yield day, Counted(name, "", "", What.STARTED), messages, 0
+        yield day, CountKey(name, "", "", Count.STARTED), messages, 0
         for why in ("who", "again", "holdout"):
-            yield day, Counted(name, "", "", What.REFUSED, why), messages // 5, 0
+            yield day, CountKey(name, "", "", Count.REFUSED, why), messages // 5, 0
         for why in (GoalKind.COUNTED, GoalKind.BEFORE):
-            yield day, Counted(name, "", "", What.GOAL, why), messages // 10, 0
+            yield day, CountKey(name, "", "", Count.GOAL, why), messages // 10, 0
         for why in ("goal", "finish", "exit_if"):
-            yield day, Counted(name, "", "", What.ENDED, why), messages // 3, 0
+            yield day, CountKey(name, "", "", Count.ENDED, why), messages // 3, 0
         for step in range(STEPS):
-            yield day, Counted(name, f"step_{step}", "", What.REACHED), messages, 0
+            yield day, CountKey(name, f"step_{step}", "", Count.REACHED), messages, 0
             for channel in CHANNELS:
                 for what, share in _OF_MESSAGES:
                     n = round(messages / STEPS / len(CHANNELS) * share * dice.uniform(0.5, 1.5))
                     if n:
-                        yield day, Counted(name, f"step_{step}", channel, what), n, n * 400
+                        yield day, CountKey(name, f"step_{step}", channel, what), n, n * 400
 
 
 def _orders(day: int, first: int, dice: random.Random) -> Iterator[_Line]:
     new, since = CUSTOMERS // DAYS, day - first
     month = f"{dt.date.fromordinal(day + EPOCH):%Y-%m}"
-    yield day, Counted("", "", "", What.ORDER), 2 * new, 2 * new * 50_000_000
-    yield day, Counted("", "", "", What.TAKEN_BACK), new // 20, new * 2_000_000
-    yield day, Counted("", "", "", What.NEW_CUSTOMER), new, 0
+    yield day, CountKey("", "", "", Count.ORDER), 2 * new, 2 * new * 50_000_000
+    yield day, CountKey("", "", "", Count.TAKEN_BACK), new // 20, new * 2_000_000
+    yield day, CountKey("", "", "", Count.NEW_CUSTOMER), new, 0
     for gap in range(1, since + 1):
         n = round(new * dice.uniform(0.5, 1.5) / (gap + 10))
         if n:
-            yield day, Counted("", "", "", What.ORDER_AGAIN, str(gap)), n, 0
+            yield day, CountKey("", "", "", Count.ORDER_AGAIN, str(gap)), n, 0
     for gap in range(1, min(DAYS - since, 365)):
         n = round(new * dice.uniform(0.5, 1.5) / (gap + 20))
         if n:
-            yield day, Counted("", "", "", What.SECOND_ORDER, str(gap)), n, 0
+            yield day, CountKey("", "", "", Count.SECOND_ORDER, str(gap)), n, 0
     for cohort in sorted(
         {f"{dt.date.fromordinal(d + EPOCH):%Y-%m}" for d in range(first, day + 1, 28)} | {month}
     ):
-        yield day, Counted("", "", "", What.COHORT_ORDER, cohort), new, new * 50_000_000
-        yield day, Counted("", "", "", What.COHORT_ACTIVE, cohort), new, 0
+        yield day, CountKey("", "", "", Count.COHORT_ORDER, cohort), new, new * 50_000_000
+        yield day, CountKey("", "", "", Count.COHORT_ACTIVE, cohort), new, 0
     for category in range(25):
-        yield day, Counted("", "", "", What.FIRST_CATEGORY, f"category {category}"), new // 10, 0
-        yield day, Counted("", "", "", What.SECOND_CATEGORY, f"category {category}"), new // 20, 0
+        yield day, CountKey("", "", "", Count.FIRST_CATEGORY, f"category {category}"), new // 10, 0
+        yield day, CountKey("", "", "", Count.SECOND_CATEGORY, f"category {category}"), new // 20, 0

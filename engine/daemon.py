@@ -28,7 +28,7 @@ from engine.garbage_collection import freeze_long_lived
 from engine.http.app import create_app, create_figures_app
 from engine.http.callers import is_trusted
 from engine.http.console_access import console_token, console_url
-from engine.http.context import Context, Live
+from engine.http.context import Context, LiveProject
 from engine.http.metrics import Metrics
 from engine.http.server import HttpServer
 from engine.ids import new_id
@@ -40,7 +40,7 @@ from engine.runtime.advance.recommending import build_nightly
 from engine.runtime.alerting.alerter import Alerter, AlertSetup
 from engine.runtime.delivery.channel_set import Opening
 from engine.runtime.delivery.deliverer import Deliverer
-from engine.runtime.delivery.delivery_context import DeliveryTiming, Peers
+from engine.runtime.delivery.delivery_context import DeliveryTiming, PeerProcesses
 from engine.runtime.delivery.send_limits import LOOK, VolumeMonitor
 from engine.runtime.delivery.webhooks import WebhookCaller
 from engine.runtime.feedback.mailbox import Mailbox
@@ -371,9 +371,9 @@ class Daemon:
     def _open_channels(self, opening: Opening) -> Deliverer:
         # the deliverer gives up first: what it cancels has 5 seconds left to say so
         timing = DeliveryTiming(speed=self._speed, idle_seconds=IDLE, drain_seconds=STOP_SECONDS - 5)
-        membership, peers = self._membership, Peers()
+        membership, peers = self._membership, PeerProcesses()
         if membership is not None:
-            peers = Peers(
+            peers = PeerProcesses(
                 self._standing,
                 lambda name, rate: SharedRate(
                     name, rate, membership.reserve, lambda: len(self._standing().workers)
@@ -424,9 +424,9 @@ class Daemon:
             parts["watch"] = self._watching.run()
         return parts
 
-    def _live(self) -> Live:
+    def _live(self) -> LiveProject:
         live = self.live
-        return Live(live.project.config, live.intake, live.links, self.folder)
+        return LiveProject(live.project.config, live.intake, live.links, self.folder)
 
     def _owner_of(self, journey: str) -> str:
         return self.live.owner_of(journey)

@@ -189,7 +189,7 @@ class LookupResult:
 
 
 @runtime_checkable
-class Lister(Protocol):
+class MessageLister(Protocol):
     """A channel whose provider can be asked what it has taken."""
 
     async def look_up(self, message: Message, handed_at: Instant) -> LookupResult:

@@ -30,7 +30,7 @@ _BIRTHDAY = re.compile(r"(?:(\d{4})|-)-(\d{2})-(\d{2})", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Local:
+class ShopLocale:
     """What values mean in this shop: its currency, and the zone of written moments."""
 
     currency: str
@@ -38,7 +38,7 @@ class Local:
 
 
 def read_constant(
-    text: Text, kind: Type, local: Local, around: Span | None = None, how: str = ""
+    text: Text, kind: Type, local: ShopLocale, around: Span | None = None, how: str = ""
 ) -> Constant | Problem:
     """A value as it stands in a condition or step. `around` is the place to point at when the value stands
     in a longer form, and `how` the words of that form in front of it (`at least`)."""
@@ -78,7 +78,7 @@ def read_constant(
             return day if isinstance(day, Problem) else Birthday(day.month, day.day, day.year)
 
 
-def read_value(text: Text, kind: Type, local: Local) -> Value | Problem:
+def read_value(text: Text, kind: Type, local: ShopLocale) -> Value | Problem:
     """As `read_constant`, for a value that is stored: one word for a list makes a list of one."""
     value = read_constant(text, kind, local)
     if kind.kind == "list of text" and isinstance(value, str):
@@ -89,7 +89,7 @@ def read_value(text: Text, kind: Type, local: Local) -> Value | Problem:
 _A_DATE = re.compile(r"\d+[-./]\d+[-./]\d+")
 
 
-def read_moment(text: Text, local: Local, *, last: bool = False) -> int | Problem:
+def read_moment(text: Text, local: ShopLocale, *, last: bool = False) -> int | Problem:
     """`2026-11-27` or `2026-11-27 10:00` in the project's zone as an instant; a date alone is its first
     moment, or its last one."""
     words = text.value.split(" ")

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from engine.compiler.catalogue.catalogue import Catalogue
-from engine.compiler.literals import Local
+from engine.compiler.literals import ShopLocale
 from engine.compiler.templates.message_set import Templates
 from engine.config import Config
 from engine.core.policy import Policy
@@ -29,9 +29,9 @@ class ProjectContext:
     today: dt.date | None = None  # by the shop's calendar; None: whoever reads the files has no clock
 
     @property
-    def local(self) -> Local:
+    def local(self) -> ShopLocale:
         """What written values mean here."""
-        return Local(self.config.currency, zone(self.config.timezone))
+        return ShopLocale(self.config.currency, zone(self.config.timezone))
 
     @property
     def channels(self) -> tuple[str, ...]:

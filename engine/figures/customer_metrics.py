@@ -7,7 +7,7 @@ from decimal import Decimal
 
 from engine.figures.metrics import COST, SumMetric, Totals, Value, counted, quotient, ratio
 from engine.store.amounts import amount_of
-from engine.store.counting.daily_counts import What
+from engine.store.counting.daily_counts import Count
 
 _ORDERED = "on the day of the order"
 _ACTIVE = (
@@ -19,15 +19,15 @@ RPR_DAYS = (30, 60, 90)
 
 
 def _revenue(totals: Totals) -> Decimal:
-    return totals.money(What.ORDER)
+    return totals.money(Count.ORDER)
 
 
 def _one_off_revenue(totals: Totals) -> Decimal:
-    return Totals(totals.one_offs).money(What.ATTRIBUTED)
+    return Totals(totals.one_offs).money(Count.ATTRIBUTED)
 
 
 def _trigger_revenue(totals: Totals) -> Decimal:
-    return totals.money(What.ATTRIBUTED) - _one_off_revenue(totals)
+    return totals.money(Count.ATTRIBUTED) - _one_off_revenue(totals)
 
 
 def _mean(by_gap: Mapping[int, int]) -> Decimal | None:
@@ -68,14 +68,14 @@ NET_REVENUE = SumMetric(
     "revenue without what was taken back: `less` of the sum of orders in schemas/customer.yaml, by the key of"
     " each order, never more than it came to", "orders",
     "on the day of the order, whenever it was taken back",
-    "", lambda totals: totals.money(What.ORDER) - totals.money(What.TAKEN_BACK),
+    "", lambda totals: totals.money(Count.ORDER) - totals.money(Count.TAKEN_BACK),
 )  # fmt: skip
-ALL_ORDERS = counted("all_orders", "orders", What.ORDER, "all orders", "orders, each once, gross", _ORDERED)
+ALL_ORDERS = counted("all_orders", "orders", Count.ORDER, "all orders", "orders, each once, gross", _ORDERED)
 NET_ORDERS = SumMetric(
     "net_orders", "net orders", "count",
     "orders without those that were taken back altogether (by an event of `less` without a field)", "orders",
     "on the day of the order, whenever it was taken back", "",
-    lambda totals: totals.n(What.ORDER) - totals.n(What.TAKEN_BACK),
+    lambda totals: totals.n(Count.ORDER) - totals.n(Count.TAKEN_BACK),
 )  # fmt: skip
 CUSTOMERS = SumMetric(
     "customers", "customers", "count", "who ordered in the period", "people, each once", _ORDERED, "",
@@ -103,7 +103,7 @@ FREQUENCY = SumMetric(
 AVERAGE_ORDER = SumMetric(
     "average_order", "average order", "money", "revenue / orders, of those in the currency of the shop",
     "orders, gross", _ORDERED, "",
-    lambda totals: ratio(_revenue(totals), totals.n(What.ORDER, "")),
+    lambda totals: ratio(_revenue(totals), totals.n(Count.ORDER, "")),
 )  # fmt: skip
 LIFETIME_VALUE = SumMetric(
     "lifetime_value", "lifetime value", "money",
@@ -190,11 +190,11 @@ COST_SHARE = quotient(
     "cost on the day of the hand-over, revenue on that of the order",
 )  # fmt: skip
 CATEGORY_FIRST = counted(
-    "in_first_order", "in first orders", What.FIRST_CATEGORY,
+    "in_first_order", "in first orders", Count.FIRST_CATEGORY,
     "first orders of the period that hold a product of the category", "orders", _ORDERED,
 )  # fmt: skip
 CATEGORY_SECOND = counted(
-    "in_second_order", "in second orders", What.SECOND_CATEGORY,
+    "in_second_order", "in second orders", Count.SECOND_CATEGORY,
     "second orders of the period that hold a product of the category", "orders", _ORDERED,
 )  # fmt: skip
 COHORT_SIZE = SumMetric(
@@ -202,19 +202,19 @@ COHORT_SIZE = SumMetric(
     "in the calendar month of the first order", "", lambda totals: totals.customers.period.new,
 )  # fmt: skip
 COHORT_ACTIVE = counted(
-    "cohort_active", "active", What.COHORT_ACTIVE, "customers of the cohort who ordered in the month",
+    "cohort_active", "active", Count.COHORT_ACTIVE, "customers of the cohort who ordered in the month",
     "people, each once", _ORDERED,
 )  # fmt: skip
 COHORT_SHARE = quotient(
     "cohort_share", "share active", "share", COHORT_ACTIVE, COHORT_SIZE, "people, each once", _ORDERED
 )
 COHORT_ORDERS = counted(
-    "cohort_orders", "orders", What.COHORT_ORDER, "orders of the cohort in the month", "orders, gross",
+    "cohort_orders", "orders", Count.COHORT_ORDER, "orders of the cohort in the month", "orders, gross",
     _ORDERED,
 )  # fmt: skip
 COHORT_REVENUE = SumMetric(
     "cohort_revenue", "revenue", "money", "revenue of the cohort in the month", "orders, gross", _ORDERED, "",
-    lambda totals: totals.money(What.COHORT_ORDER),
+    lambda totals: totals.money(Count.COHORT_ORDER),
 )  # fmt: skip
 COHORT_VALUE = SumMetric(
     "cohort_value", "revenue per customer so far", "money",

@@ -10,8 +10,8 @@ from typing import Literal
 
 from engine.store.amounts import amount_of
 from engine.store.counting.customer_counts import BoughtAgain, DayCounts
-from engine.store.counting.daily_counts import GoalKind, What
-from engine.store.counting.reading import Sum
+from engine.store.counting.daily_counts import Count, GoalKind
+from engine.store.counting.reading import PeriodSum
 
 Unit = Literal["count", "share", "money", "number", "hours", "days", "parameter"]
 Value = int | Decimal | None
@@ -51,19 +51,19 @@ class Totals:
     """The sums of a period, (what, why) -> how many and how much money. `inside`: runs that are open now;
     None: nobody knows, as of a time that is over. `one_offs`: the part of the sums that single sends have."""
 
-    sums: Mapping[tuple[str, str], Sum] = field(default_factory=dict)
+    sums: Mapping[tuple[str, str], PeriodSum] = field(default_factory=dict)
     inside: int | None = None
     customers: CustomerTotals = field(default_factory=CustomerTotals)
-    one_offs: Mapping[tuple[str, str], Sum] = field(default_factory=dict)
+    one_offs: Mapping[tuple[str, str], PeriodSum] = field(default_factory=dict)
     points: PointsTotals = field(default_factory=PointsTotals)
 
-    def n(self, what: What, *whys: str) -> int:
+    def n(self, what: Count, *whys: str) -> int:
         """How many; `whys`: of these reasons, of all without one."""
         return sum(
             found.n for (name, why), found in self.sums.items() if name == what and (not whys or why in whys)
         )
 
-    def money(self, what: What) -> Decimal:
+    def money(self, what: Count) -> Decimal:
         """How much, in the currency of the shop."""
         # what is in another currency says so
         millionths = sum(found.money for (name, why), found in self.sums.items() if name == what and not why)
@@ -96,7 +96,7 @@ def ratio(part: Value, whole: Value) -> Decimal | None:
     return Decimal(part) / whole if part is not None and whole else None
 
 
-def counted(name: str, title: str, what: What, formula: str, counts: str, when: str) -> SumMetric:
+def counted(name: str, title: str, what: Count, formula: str, counts: str, when: str) -> SumMetric:
     """How many there are of something, for whatever reason."""
     return SumMetric(name, title, "count", formula, counts, when, "", lambda totals: totals.n(what))
 
@@ -116,11 +116,11 @@ _DECIDED = "on the day of the decision"
 _LEFT = "on the day on which the message was handed over, or refused before that"
 
 STARTED = counted(
-    "started", "starts", What.STARTED, "runs that began",
+    "started", "starts", Count.STARTED, "runs that began",
     "starts: somebody who starts twice counts twice; without the holdout", _DECIDED,
 )  # fmt: skip
 REFUSED = counted(
-    "refused", "refused", What.REFUSED,
+    "refused", "refused", Count.REFUSED,
     "starts that came to nothing, for whatever reason, the holdout among them", "starts", _DECIDED,
 )  # fmt: skip
 INSIDE = SumMetric(
@@ -131,82 +131,87 @@ GOALS = SumMetric(
     "goals", "goals", "count",
     "runs that reached their goal within `within`; also before the first message, and after their end",
     "runs, without the holdout", "on the day on which it was noted", "",
-    lambda totals: totals.n(What.GOAL, GoalKind.COUNTED, GoalKind.BEFORE, GoalKind.AFTER),
+    lambda totals: totals.n(Count.GOAL, GoalKind.COUNTED, GoalKind.BEFORE, GoalKind.AFTER),
 )  # fmt: skip
 GOAL_RATE = quotient(
     "goal_rate", "goal rate", "share", GOALS, STARTED, "runs",
     "goals of the period against its starts, which need not be the same runs",
 )  # fmt: skip
 GOALS_OF_KIND = counted(
-    "goals_of_kind", "reached", What.GOAL,
+    "goals_of_kind", "reached", Count.GOAL,
     "runs that reached their goal, also late, and those of the holdout", "runs",
     "on the day on which it was noted",
 )  # fmt: skip
 ENDED = counted(
     "ended",
     "ended",
-    What.ENDED,
+    Count.ENDED,
     "runs that ended, for whatever reason, those of the holdout among them",
     "runs",
     "on the day of their end",
 )
-REACHED = counted("reached", "reached", What.REACHED, "runs that came to the step", "runs", _DECIDED)
+REACHED = counted("reached", "reached", Count.REACHED, "runs that came to the step", "runs", _DECIDED)
 SKIPPED = counted(
-    "skipped", "skipped", What.SKIPPED, "messages that a step left out, for whatever reason", "messages",
+    "skipped", "skipped", Count.SKIPPED, "messages that a step left out, for whatever reason", "messages",
     _DECIDED,
 )  # fmt: skip
 SENT = counted(
-    "sent", "sent", What.SENT,
+    "sent", "sent", Count.SENT,
     "messages that were handed over to their channel, and those that it or the server of the recipient "
     "refused before that; another try of one is none", "messages", _LEFT,
 )  # fmt: skip
 DELIVERED = counted(
-    "delivered", "delivered", What.DELIVERED,
+    "delivered", "delivered", Count.DELIVERED,
     "messages that the provider or the server of the recipient has taken, and that did not come back",
     "messages", _LEFT,
 )  # fmt: skip
 BOUNCED = counted(
-    "bounced", "bounced", What.BOUNCED,
+    "bounced", "bounced", Count.BOUNCED,
     "messages that came back, and those that the server of the recipient refused at once because the address "
     "does not exist", "messages", _LEFT,
 )  # fmt: skip
 BOUNCE_RATE = quotient("bounce_rate", "bounce rate", "share", BOUNCED, SENT, "messages", _LEFT)
 COMPLAINED = counted(
-    "complained", "complained", What.COMPLAINED, "delivered messages that were called spam", "messages", _LEFT
+    "complained",
+    "complained",
+    Count.COMPLAINED,
+    "delivered messages that were called spam",
+    "messages",
+    _LEFT,
 )
 FAILED = counted(
-    "failed", "failed", What.FAILED,
+    "failed", "failed", Count.FAILED,
     "messages that the provider refused, that could not be handed over, or that were taken back after a "
     "first try", "messages", _LEFT,
 )  # fmt: skip
 UNKNOWN = SumMetric(
     "unknown", "unknown", "count", "messages of which nobody knows whether they left; those that count as "
     "sent by their policy among them", "messages", _LEFT, "",
-    lambda totals: totals.n(What.UNKNOWN) + totals.n(What.ASSUMED),
+    lambda totals: totals.n(Count.UNKNOWN) + totals.n(Count.ASSUMED),
 )  # fmt: skip
 OPENED = counted(
-    "opened", "opened", What.OPENED,
+    "opened", "opened", Count.OPENED,
     "messages that a person opened, clicked or answered, each once; mail proxies and scanners are left out",
     "messages", _LEFT,
 )  # fmt: skip
 CLICKED = counted(
-    "clicked", "clicked", What.CLICKED,
+    "clicked", "clicked", Count.CLICKED,
     "messages in which a person clicked, each once; scanners are left out", "messages", _LEFT,
 )  # fmt: skip
 CLICK_RATE = quotient("click_rate", "click rate", "share", CLICKED, DELIVERED, "messages", _LEFT)
 UNSUBSCRIBED = counted(
-    "unsubscribed", "unsubscribed", What.UNSUBSCRIBED,
+    "unsubscribed", "unsubscribed", Count.UNSUBSCRIBED,
     "messages by whose link, or by an answer to which, somebody left", "messages", _LEFT,
 )  # fmt: skip
 COST = SumMetric(
     "cost", "cost", "money",
     "parts of messages x `price` of their channel in config.yaml, as it was when they were handed over; what "
     "was refused before that costs nothing", "parts of messages", _LEFT, "",
-    lambda totals: totals.money(What.SENT),
+    lambda totals: totals.money(Count.SENT),
 )  # fmt: skip
 
 ORDERS = counted(
-    "orders", "orders", What.ATTRIBUTED,
+    "orders", "orders", Count.ATTRIBUTED,
     "orders that belong to a message: the last one that the customer clicked within `attribution: {click: }`"
     " of config.yaml before the order", "orders, each once, gross; those after a message of service apart",
     "on the day of the order",
@@ -214,7 +219,7 @@ ORDERS = counted(
 REVENUE = SumMetric(
     "revenue", "revenue", "money", "what these orders came to, in the currency of the shop",
     "orders, gross; those in another currency apart", "on the day of the order", "",
-    lambda totals: totals.money(What.ATTRIBUTED),
+    lambda totals: totals.money(Count.ATTRIBUTED),
 )  # fmt: skip
 COST_PER_ORDER = quotient(
     "cost_per_order", "cost per order", "money", COST, ORDERS, "parts of messages and orders",
@@ -225,7 +230,7 @@ CONVERSION = quotient(
     "orders on their own day, clicks on the day of the hand-over",
 )  # fmt: skip
 SERVICE_ORDERS = counted(
-    "service_orders", "after service", What.SERVICE_ORDER,
+    "service_orders", "after service", Count.SERVICE_ORDER,
     "orders whose customer clicked only messages that need no consent in that time", "orders, each once",
     "on the day of the order",
 )  # fmt: skip

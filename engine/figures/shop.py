@@ -15,15 +15,15 @@ from engine.figures.period import Period
 from engine.figures.sums import Sums, add
 from engine.store.counting import customer_counts
 from engine.store.counting.customer_counts import CustomerCounts, DayRange
-from engine.store.counting.daily_counts import EPOCH, What
+from engine.store.counting.daily_counts import EPOCH, Count
 from engine.store.counting.reading import Column, sums
 from engine.store.journeys import one_offs
 
 YEAR = 365
 
 SHOP = (
-    What.ORDER, What.TAKEN_BACK, What.ATTRIBUTED, What.SERVICE_ORDER, What.SENT, What.DELIVERED, What.OPENED,
-    What.CLICKED, What.UNSUBSCRIBED, What.COMPLAINED,
+    Count.ORDER, Count.TAKEN_BACK, Count.ATTRIBUTED, Count.SERVICE_ORDER, Count.SENT, Count.DELIVERED,
+    Count.OPENED, Count.CLICKED, Count.UNSUBSCRIBED, Count.COMPLAINED,
 )  # fmt: skip
 """What figures of the whole shop are made of."""
 
@@ -68,7 +68,7 @@ def _sums_of_shop(conn: Connection, period: Period, single: frozenset[str]) -> S
         add(whole, (str(what), str(why)), total)
     if single:
         columns: tuple[Column, ...] = ("journey", "what", "why")
-        of_journeys = sums(conn, period.first, period.last, columns, what=What.ATTRIBUTED)
+        of_journeys = sums(conn, period.first, period.last, columns, what=Count.ATTRIBUTED)
         for (journey, what, why), total in of_journeys.items():
             if journey in single:
                 add(one_off, (str(what), str(why)), total)

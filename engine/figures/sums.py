@@ -11,10 +11,10 @@ from sqlalchemy import Connection
 from engine.figures.metrics import SumMetric, Totals
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Row, Table, of_parts
-from engine.store.counting.daily_counts import What
-from engine.store.counting.reading import Column, Sum, date_of, sums
+from engine.store.counting.daily_counts import Count
+from engine.store.counting.reading import Column, PeriodSum, date_of, sums
 
-Sums = dict[tuple[str, str], Sum]
+Sums = dict[tuple[str, str], PeriodSum]
 """(what, why) -> how many, how much."""
 
 
@@ -27,10 +27,10 @@ def added(many: Iterable[Sums]) -> Sums:
     return whole
 
 
-def add(found: Sums, key: tuple[str, str], total: Sum) -> None:
+def add(found: Sums, key: tuple[str, str], total: PeriodSum) -> None:
     """Adds one sum to others."""
-    known = found.get(key, Sum(0, 0))
-    found[key] = Sum(known.n + total.n, known.money + total.money)
+    known = found.get(key, PeriodSum(0, 0))
+    found[key] = PeriodSum(known.n + total.n, known.money + total.money)
 
 
 def by_granularity(
@@ -39,7 +39,7 @@ def by_granularity(
     by: Granularity | None,
     metrics: tuple[SumMetric, ...],
     journeys: Sequence[str] | None = None,
-    whats: Sequence[What] | None = None,
+    whats: Sequence[Count] | None = None,
 ) -> tuple[Table, ...]:
     """The period in parts, as `--by` says; no table without it. `journeys`: of these alone; `whats`:
     only these, also of no journey."""

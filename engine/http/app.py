@@ -22,7 +22,7 @@ from engine.http.context import Context
 from engine.http.health_routes import health_routes
 from engine.http.hot_routes import HotRoutes
 from engine.http.intake.intake_routes import intake_routes
-from engine.http.keys import Keys
+from engine.http.keys import ApiKeyAuth
 from engine.http.links.click_routes import click_routes
 from engine.http.links.consent_routes import confirmation_routes, leave_routes, preference_routes
 from engine.http.links.signup_routes import signup_routes
@@ -49,7 +49,7 @@ _HEADERS = (
 
 def create_app(context: Context) -> FastAPI:
     """The application of one daemon."""
-    app, keys = _bare(context), Keys(context)
+    app, keys = _bare(context), ApiKeyAuth(context)
     # Only these need an API key; the others have a signed link, a signature or nothing to tell.
     intake = intake_routes(context, keys)
     app.include_router(intake)
@@ -76,13 +76,13 @@ def create_app(context: Context) -> FastAPI:
 
     document = app.openapi
     app.openapi = lambda: true_to_life(document())  # type: ignore[method-assign]
-    app.edge = Edge(super(App, app).__call__, context, HotRoutes(intake))
+    app.edge = HttpEdge(super(App, app).__call__, context, HotRoutes(intake))
     return app
 
 
 class App(FastAPI):
-    """FastAPI inside of `Edge`. As one of its middlewares `Edge` would stand behind four others, through each
-    of which every message of every answer goes."""
+    """FastAPI inside of `HttpEdge`. As one of its middlewares that would stand behind four others, through
+    each of which every message of every answer goes."""
 
     edge: ASGIApp
 
@@ -93,8 +93,8 @@ class App(FastAPI):
 def create_figures_app(context: Context) -> FastAPI:
     """What a process that serves nobody answers: whether it lives and works, and its figures."""
     app = _bare(context)
-    app.include_router(health_routes(context, Keys(context)))
-    app.edge = Edge(super(App, app).__call__, context, HotRoutes())
+    app.include_router(health_routes(context, ApiKeyAuth(context)))
+    app.edge = HttpEdge(super(App, app).__call__, context, HotRoutes())
     return app
 
 
@@ -112,7 +112,7 @@ def _bare(context: Context) -> App:
     return app
 
 
-class Edge:
+class HttpEdge:
     """What holds for every request: who calls (behind the proxies that config.yaml trusts), safe headers on
     every answer, and a count per route; never per customer. What comes most often is answered here."""
 

@@ -24,7 +24,7 @@ from engine.channels.registry import open_readers
 from engine.config import Config
 from engine.errors import UsageError
 from engine.http.body import receive_body
-from engine.http.context import Context, Live
+from engine.http.context import Context, LiveProject
 from engine.http.intake.strict_json import check_counts
 from engine.http.problems import Refusal
 from engine.runtime.feedback.reports import take_reports
@@ -46,7 +46,7 @@ when the provider calls again."""
 def callback_routes(context: Context) -> APIRouter:
     """One address for each channel; which of them exist is known by config.yaml of the moment."""
     router = APIRouter(tags=["callbacks"], include_in_schema=False)
-    readers = Readers(context)
+    readers = CallbackReaders(context)
 
     @router.api_route("/callbacks/{channel}", methods=["GET", "POST"])
     async def take(channel: str, request: Request) -> Response:
@@ -94,7 +94,7 @@ def callback_routes(context: Context) -> APIRouter:
 
 
 @dataclass(slots=True)
-class Readers:
+class CallbackReaders:
     """The reader of each channel, made when it is first called and again after a reload."""
 
     context: Context
@@ -102,7 +102,7 @@ class Readers:
     _made: dict[str, CallbackReader | None] = field(default_factory=dict)
     _making: asyncio.Lock = field(default_factory=asyncio.Lock)
 
-    async def reader(self, live: Live, channel: str) -> CallbackReader:
+    async def reader(self, live: LiveProject, channel: str) -> CallbackReader:
         """Raises Refusal 404 for a channel whose provider never calls, 403 for one whose secret is
         missing."""
         if channel not in live.config.channels:
@@ -123,7 +123,7 @@ class Readers:
             raise _not_found()
         return reader
 
-    def _open(self, live: Live, channel: str) -> CallbackReader | None:
+    def _open(self, live: LiveProject, channel: str) -> CallbackReader | None:
         with self.context.store.read() as conn:
             secret = meta.secret(conn)
         # The other channels may lack a secret, which is no reason to refuse this one's provider.

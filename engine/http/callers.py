@@ -12,7 +12,7 @@ _Network = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 
 def caller_of(request: Request) -> str:
-    """The address of whoever sends it; "" where there is none. `Edge` has put the right one there."""
+    """The address of whoever sends it; "" where there is none. `HttpEdge` has put the right one there."""
     return request.client.host if request.client else ""
 
 

@@ -50,7 +50,7 @@ _FULL = (
 )
 
 
-class Guarded(asyncio.Protocol):
+class GuardedConnection(asyncio.Protocol):
     """One connection, watched by a guard; beside a protocol of uvicorn's, which does the rest. `since`: when
     its present state began, by the event loop's clock."""
 
@@ -114,15 +114,15 @@ class ConnectionGuard:
         self.most, self.most_per_address = MOST_CONNECTIONS, MOST_PER_ADDRESS
         self.dropped = 0
         self._is_trusted = is_trusted
-        self._heads: OrderedDict[Guarded, None] = OrderedDict()
-        self._resting: OrderedDict[Guarded, None] = OrderedDict()
-        self._busy: OrderedDict[Guarded, None] = OrderedDict()
-        self._of: dict[str, OrderedDict[Guarded, None]] = {}
+        self._heads: OrderedDict[GuardedConnection, None] = OrderedDict()
+        self._resting: OrderedDict[GuardedConnection, None] = OrderedDict()
+        self._busy: OrderedDict[GuardedConnection, None] = OrderedDict()
+        self._of: dict[str, OrderedDict[GuardedConnection, None]] = {}
 
     def __len__(self) -> int:
         return len(self._heads) + len(self._resting) + len(self._busy)
 
-    def opened(self, connection: Guarded) -> None:
+    def opened(self, connection: GuardedConnection) -> None:
         """Makes room for it, or refuses it when everybody else is busy."""
         of_address = self._of.setdefault(connection.address, OrderedDict())
         is_one_of_many = connection.client is not None and self._is_trusted(connection.client[0])
@@ -142,23 +142,23 @@ class ConnectionGuard:
         idle.drop()
         self._enter(connection, self._heads)
 
-    def began(self, connection: Guarded) -> None:
+    def began(self, connection: GuardedConnection) -> None:
         """The head of a request is whole."""
         if connection not in self._busy:
             self._enter(connection, self._busy)
 
-    def waits_for_head(self, connection: Guarded) -> None:
+    def waits_for_head(self, connection: GuardedConnection) -> None:
         """The first bytes of a further request have come, and not the whole head. Later bytes of it win no
         time."""
         if connection not in self._heads:
             self._enter(connection, self._heads)
 
-    def answered(self, connection: Guarded) -> None:
+    def answered(self, connection: GuardedConnection) -> None:
         """An answer is complete; the next request may have begun already."""
         if not connection.transport.is_closing():
             self._enter(connection, self._busy if connection.is_busy else self._resting)
 
-    def closed(self, connection: Guarded) -> None:
+    def closed(self, connection: GuardedConnection) -> None:
         """It is gone."""
         for state in (self._heads, self._resting, self._busy):
             state.pop(connection, None)
@@ -180,7 +180,7 @@ class ConnectionGuard:
                     self.closed(oldest)
                     oldest.drop()
 
-    def _enter(self, connection: Guarded, state: OrderedDict[Guarded, None]) -> None:
+    def _enter(self, connection: GuardedConnection, state: OrderedDict[GuardedConnection, None]) -> None:
         for other in (self._heads, self._resting, self._busy):
             other.pop(connection, None)
         connection.since = connection.loop.time()

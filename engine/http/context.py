@@ -34,7 +34,7 @@ def store_is_silent() -> Refusal:
 
 
 @dataclass(frozen=True, slots=True)
-class Live:
+class LiveProject:
     """What counts for requests of this moment; a reload puts another one in its place."""
 
     config: Config
@@ -50,7 +50,7 @@ class Context:
 
     store: Store
     clock: Clock
-    live: Callable[[], Live]
+    live: Callable[[], LiveProject]
     arrived: Callable[[], None]
     ready: Callable[[], str]
     metrics: Metrics

@@ -14,7 +14,7 @@ from engine.http.connections import (
     MOST_HEADERS,
     SMALLEST_CHUNK,
     ConnectionGuard,
-    Guarded,
+    GuardedConnection,
 )
 
 _FRAMING = re.compile(
@@ -70,7 +70,7 @@ class StrictHttp(h11.Connection):
         raise h11.RemoteProtocolError(why)
 
 
-class H11Connection(Guarded, H11Protocol):
+class H11Connection(GuardedConnection, H11Protocol):
     """A guarded connection that reads by `StrictHttp`."""
 
     def __init__(self, guard: ConnectionGuard, **options: Any) -> None:

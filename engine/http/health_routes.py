@@ -14,14 +14,14 @@ from engine.http.console.openapi import READINESS
 from engine.http.console_access import refuse_strangers
 from engine.http.context import Context
 from engine.http.gauges import Gauges
-from engine.http.keys import Keys, presented
+from engine.http.keys import ApiKeyAuth, presented
 from engine.store import meta
 
 ANSWERS_WITHIN = 2.0
 """Seconds in which a store that works has made a small write durable."""
 
 
-def health_routes(context: Context, keys: Keys) -> APIRouter:
+def health_routes(context: Context, keys: ApiKeyAuth) -> APIRouter:
     """`/healthz` and `/readyz` for everybody; `/metrics` for this machine and for keys that may read."""
     router = APIRouter(tags=["health"])
     gauges, looks = Gauges(context), StoreLooks(context)

@@ -14,7 +14,7 @@ from engine.http.connections import (
     MOST_HEADERS,
     READ_AT_ONCE,
     SMALLEST_CHUNK,
-    Guarded,
+    GuardedConnection,
 )
 
 _LENGTH, _ENCODING = b"content-length", b"transfer-encoding"
@@ -142,5 +142,5 @@ class StrictHttpTools(HttpToolsProtocol):
             cycle.keep_alive = False
 
 
-class HttpToolsConnection(Guarded, StrictHttpTools):
+class HttpToolsConnection(GuardedConnection, StrictHttpTools):
     """A guarded connection that reads by llhttp."""

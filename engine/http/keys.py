@@ -31,7 +31,7 @@ _PAUSE = 0.1
 """Seconds between two looks for a key that is not known: so often may strangers make us look."""
 
 
-class Keys:
+class ApiKeyAuth:
     """Checks the key of every request. All working keys are held in memory, so that a wrong one costs the
     store nothing and a right one waits for nobody."""
 

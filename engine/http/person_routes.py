@@ -10,14 +10,14 @@ from sqlalchemy import Connection
 from starlette.responses import Response
 
 from engine.http.context import Context
-from engine.http.keys import Keys
+from engine.http.keys import ApiKeyAuth
 from engine.http.problems import Refusal
 from engine.http.reading.customer_routes import known_id, named_id
 from engine.runtime.erasing import erase
 from engine.store.persons.export import export
 
 
-def person_routes(context: Context, keys: Keys) -> APIRouter:
+def person_routes(context: Context, keys: ApiKeyAuth) -> APIRouter:
     """Both."""
     router = APIRouter(tags=["persons"])
     may_decide = Depends(keys.needs("admin"))

@@ -20,7 +20,7 @@ from engine.http.body import receive_body
 from engine.http.console.openapi import BALANCE, POINTS_SPENT, REFUSALS, SPEND
 from engine.http.context import Context
 from engine.http.intake.strict_json import decode
-from engine.http.keys import Keys
+from engine.http.keys import ApiKeyAuth
 from engine.http.problems import Refusal, problem
 from engine.http.reading.customer_routes import known_id
 from engine.ids import derive, new_id
@@ -38,7 +38,7 @@ class SpendBody(msgspec.Struct, forbid_unknown_fields=True):
     order_id: Annotated[str, msgspec.Meta(max_length=200)] = ""
 
 
-def points_routes(context: Context, keys: Keys) -> APIRouter:
+def points_routes(context: Context, keys: ApiKeyAuth) -> APIRouter:
     """The balance, and spending of it."""
     router = APIRouter(tags=["till"], responses=REFUSALS)
     may_look, may_spend = keys.needs("till", "read", "write"), keys.needs("till", "write")

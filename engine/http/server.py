@@ -21,7 +21,7 @@ from engine.http.connections import (
     LARGEST_HEAD,
     MOST_CONNECTIONS,
     ConnectionGuard,
-    Guarded,
+    GuardedConnection,
 )
 
 GRACE = 5
@@ -93,7 +93,7 @@ class HttpServer:
         self._socket.close()
 
 
-def _protocol() -> type[Guarded]:
+def _protocol() -> type[GuardedConnection]:
     """What reads a connection: httptools where it is installed."""
     try:
         from engine.http.httptools_protocol import HttpToolsConnection

@@ -20,12 +20,12 @@ from engine.http.body import receive_body
 from engine.http.console.openapi import CODE, CODE_USE, REFUSALS, USED
 from engine.http.context import Context
 from engine.http.intake.strict_json import decode
-from engine.http.keys import Keys
+from engine.http.keys import ApiKeyAuth
 from engine.http.problems import Refusal, problem
 from engine.ids import derive
 from engine.store.inbox import inbox
 from engine.store.incentives import code_uses
-from engine.store.incentives.code_uses import Shown
+from engine.store.incentives.code_uses import ShownCode
 from engine.store.persons import aliases
 from engine.store.serialization import dump
 from engine.values import Instant, Money, Value, iso
@@ -56,7 +56,7 @@ class CodeUseBody(msgspec.Struct, forbid_unknown_fields=True):
     currency: Annotated[str, msgspec.Meta(pattern="^([A-Z]{3})?$")] = ""
 
 
-def till_routes(context: Context, keys: Keys) -> APIRouter:
+def till_routes(context: Context, keys: ApiKeyAuth) -> APIRouter:
     """Look at a code, and use it."""
     router = APIRouter(tags=["till"], responses=REFUSALS)
     may_look, may_use = keys.needs("till", "read", "write"), keys.needs("till", "write")
@@ -140,7 +140,9 @@ def _use(conn: Connection, config: Config, text: str, said: CodeUseBody, now: In
         assert isinstance(said.total, Decimal)
         total = Money(said.total, said.currency or config.currency)
     # looked at and used in one transaction: of two tills one gets it
-    verdict, after = code_uses.use(conn, code, Shown(code.value, customer, now, "till", said.order_id, total))
+    verdict, after = code_uses.use(
+        conn, code, ShownCode(code.value, customer, now, "till", said.order_id, total)
+    )
     if verdict in _WHY:
         when = f"used at {iso(code.used_at)}" if code.used_at is not None else ""
         ended = f"it ended at {iso(code.expires)}" if verdict is Verdict.ENDED and code.expires else ""

@@ -28,7 +28,7 @@ from engine.language.steps.register import KINDS
 from engine.project import Project
 
 
-class Offered(StrEnum):
+class CompletionKind(StrEnum):
     """What is offered: a key is followed by a colon."""
 
     key = "key"
@@ -41,7 +41,7 @@ class Completion:
     """`about`: a sentence, where there is one."""
 
     text: str
-    kind: Offered
+    kind: CompletionKind
     about: str = ""
 
 
@@ -168,18 +168,18 @@ def _keys(place: TypingPlace, names: SchemaNames, top: Construct) -> Iterator[Co
     if not path:
         yield from _of_construct(top)
     elif path[-1] == "did":
-        yield from _named(names.events, Offered.key)
+        yield from _named(names.events, CompletionKind.key)
     elif path[-1] in _CONDITIONS and path[0] != "tests":
-        yield from _named(names.attributes, Offered.key)
-        yield from (Completion(word, Offered.key, about) for word, about in _WORDS.items())
+        yield from _named(names.attributes, CompletionKind.key)
+        yield from (Completion(word, CompletionKind.key, about) for word, about in _WORDS.items())
     elif path[-1] in ("set", "add", "remove", "given"):
-        yield from _named(names.attributes, Offered.key)
+        yield from _named(names.attributes, CompletionKind.key)
     elif _holds_steps(path):
         verb = next((key for key in place.siblings if key in KINDS), None)
         if verb is not None:
             yield from _of_construct(KINDS[verb].construct)
         elif place.is_item or place.siblings:
-            yield from (Completion(v, Offered.key, kind.construct.about) for v, kind in KINDS.items())
+            yield from (Completion(v, CompletionKind.key, kind.construct.about) for v, kind in KINDS.items())
     else:
         construct = _construct_of(place, top)
         for each in construct:
@@ -225,7 +225,7 @@ def _values(
     }
     key = next((k for c in constructs for k in c.keys if k.name == place.key), None)
     if key is None:
-        yield from _named(by_word.get(place.key, {}), Offered.name)
+        yield from _named(by_word.get(place.key, {}), CompletionKind.name)
         return
     by_kind: dict[str, Mapping[str, str]] = {
         "event": names.events,
@@ -241,19 +241,19 @@ def _values(
         "day_or_attribute": names.attributes,
         "via": names.channels,
     }
-    yield from _named(by_kind.get(key.kind, {}), Offered.name)
-    yield from (Completion(choice, Offered.word, key.about) for choice in key.choices)
+    yield from _named(by_kind.get(key.kind, {}), CompletionKind.name)
+    yield from (Completion(choice, CompletionKind.word, key.about) for choice in key.choices)
     if not key.choices and key.kind not in by_kind and key.example and "\n" not in key.example:
-        yield from (Completion(word, Offered.word, key.about) for word in _examples(key))
+        yield from (Completion(word, CompletionKind.word, key.about) for word in _examples(key))
 
 
 def _examples(key: Key) -> Iterable[str]:
     return (example.removeprefix(f"{key.name}: ").strip() for example in key.example.split("  or  "))
 
 
-def _named(names: Mapping[str, str], kind: Offered) -> Iterator[Completion]:
+def _named(names: Mapping[str, str], kind: CompletionKind) -> Iterator[Completion]:
     return (Completion(name, kind, about) for name, about in names.items())
 
 
 def _of_construct(construct: Construct) -> Iterator[Completion]:
-    return (Completion(key.name, Offered.key, key.about) for key in construct.keys)
+    return (Completion(key.name, CompletionKind.key, key.about) for key in construct.keys)

@@ -12,7 +12,7 @@ from typing import TypeVar
 
 from engine.clock import Clock
 from engine.lsp.analysis import Analysis, analyse, problems_with
-from engine.lsp.elsewhere import FixElsewhere, find_fix_elsewhere
+from engine.lsp.cross_file_fixes import CrossFileFix, find_cross_file_fix
 from engine.lsp.fixes import Fix, find_fixes
 from engine.problem import Problem
 
@@ -41,7 +41,7 @@ class OpenProject:
         self._stories = True
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._fixes: dict[Problem, list[Fix | FixElsewhere]] = {}
+        self._fixes: dict[Problem, list[Fix | CrossFileFix]] = {}
 
     def change(self, after: float, *, stories: bool = False) -> None:
         """Something is different: it is looked at in `after` seconds, or later when more changes come. With
@@ -68,7 +68,7 @@ class OpenProject:
         """As `run`, on a thread of another executor."""
         return await asyncio.get_running_loop().run_in_executor(executor, work)
 
-    async def fixes(self, problem: Problem, analysis: Analysis) -> list[Fix | FixElsewhere]:
+    async def fixes(self, problem: Problem, analysis: Analysis) -> list[Fix | CrossFileFix]:
         """Those of a problem of this analysis, in its file and in others."""
         if problem not in self._fixes:
             file, changes = problem.span.file, self._changes
@@ -80,11 +80,11 @@ class OpenProject:
                     return analysis.problems
                 return problems_with(self.root, {**unsaved, **texts}, now)
 
-            def look() -> list[Fix | FixElsewhere]:
+            def look() -> list[Fix | CrossFileFix]:
                 project, before = analysis.project, analysis.problems
                 channels = list(project.config.channels)
                 here = find_fixes(problem, text, lambda other: problems_of({file: other}), before)
-                other = find_fix_elsewhere(problem, project.sources, channels, problems_of, before)
+                other = find_cross_file_fix(problem, project.sources, channels, problems_of, before)
                 return [*here, other] if other is not None else [*here]
 
             found = await self.run(look)

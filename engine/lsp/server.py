@@ -23,11 +23,11 @@ from pygls.uris import to_fs_path
 from engine.clock import Clock
 from engine.compiler.formatter import Formatter, has_canonical_form
 from engine.language.acceptance import accepting
-from engine.lsp import answers
+from engine.lsp import protocol
 from engine.lsp.analysis import Analysis, project_of, projects_in
 from engine.lsp.completions import completions
+from engine.lsp.cross_file_fixes import CrossFileFix
 from engine.lsp.document import Document, Edit, Units, replacement
-from engine.lsp.elsewhere import FixElsewhere
 from engine.lsp.fixes import Fix
 from engine.lsp.hovers import hover
 from engine.lsp.names import UsedName, definitions, name_at
@@ -61,7 +61,7 @@ class JourneyLanguageServer(LanguageServer):
     """Knows what is open. Everything here runs on the event loop."""
 
     def __init__(self, clock: Clock) -> None:
-        super().__init__(answers.SOURCE, program()[0], text_document_sync_kind=lsp.TextDocumentSyncKind.Full)
+        super().__init__(protocol.SOURCE, program()[0], text_document_sync_kind=lsp.TextDocumentSyncKind.Full)
         self.was_shut_down = False
         self.completes = True
         self._clock = clock
@@ -178,7 +178,7 @@ class JourneyLanguageServer(LanguageServer):
         places = []
         for span in spans:
             document, uri = self.document_of(opened.project, span.file, analysis)
-            places.append(answers.location(opened.project.root, span, document, uri))
+            places.append(protocol.location(opened.project.root, span, document, uri))
         return places
 
     async def actions(self, params: lsp.CodeActionParams) -> list[lsp.CodeAction]:
@@ -208,19 +208,19 @@ class JourneyLanguageServer(LanguageServer):
                     f"accept {problem.code}: then write why it is meant so",
                     _acceptance(opened, problem),
                 )
-                actions.append(answers.quick_fix(title, opened.uri, edit, document, problem))
+                actions.append(protocol.quick_fix(title, opened.uri, edit, document, problem))
         for result, problem in zip(analysis.failed, analysis.failed_as, strict=True):
             if problem.span.file == opened.file and first <= problem.span.line <= last:
                 actions += self._accepted(opened, result, problem, document)
         return actions
 
     def _fix(
-        self, fix: Fix | FixElsewhere, opened: _Opened, analysis: Analysis, problem: Problem
+        self, fix: Fix | CrossFileFix, opened: _Opened, analysis: Analysis, problem: Problem
     ) -> lsp.CodeAction | None:
         """None: it makes a file or edits another one, and this editor cannot be told so."""
         document = self.document(opened)
         if isinstance(fix, Fix):
-            return answers.quick_fix(fix.title, opened.uri, fix.edit, document, problem)
+            return protocol.quick_fix(fix.title, opened.uri, fix.edit, document, problem)
         workspace = self.client_capabilities.workspace
         knows = workspace.workspace_edit if workspace is not None else None
         kinds = (knows.resource_operations or ()) if knows is not None else ()
@@ -229,12 +229,12 @@ class JourneyLanguageServer(LanguageServer):
             return None
         if makes_files and lsp.ResourceOperationKind.Create not in kinds:
             return None
-        changes: list[answers.FileChange] = []
+        changes: list[protocol.FileChange] = []
         for each in fix.edits:
             text, uri = self.document_of(opened.project, each.file, analysis)
             uri = uri or (opened.project.root / each.file).as_uri()
-            changes += answers.file_changes(each, uri, text)
-        return answers.fix_of_files(fix.title, changes, document, problem)
+            changes += protocol.file_changes(each, uri, text)
+        return protocol.fix_of_files(fix.title, changes, document, problem)
 
     def _accepted(
         self, opened: _Opened, result: StoryResult, problem: Problem, document: Document
@@ -243,7 +243,7 @@ class JourneyLanguageServer(LanguageServer):
         accepted = accept("\n".join(lines), opened.file, [result])
         edit = replacement(lines, split_lines(accepted))
         title = "expect what happens now"
-        return [answers.quick_fix(title, opened.uri, edit, document, problem)] if edit is not None else []
+        return [protocol.quick_fix(title, opened.uri, edit, document, problem)] if edit is not None else []
 
     async def formatted(self, params: lsp.DocumentFormattingParams) -> list[lsp.TextEdit]:
         """The edit that `fmt` would make."""
@@ -257,7 +257,7 @@ class JourneyLanguageServer(LanguageServer):
         if after is None or self._opened.get(opened.uri) is not opened:
             return []
         edit = replacement(document.lines, split_lines(after))
-        return [answers.text_edit(edit, document)] if edit is not None else []
+        return [protocol.text_edit(edit, document)] if edit is not None else []
 
     async def symbols(self, params: lsp.DocumentSymbolParams) -> list[lsp.DocumentSymbol]:
         """The outline of a file."""
@@ -265,7 +265,7 @@ class JourneyLanguageServer(LanguageServer):
         if opened is None or len(opened.text) > LARGEST or not opened.file.endswith((".yaml", ".yml")):
             return []
         found = await opened.project.run(partial(outline, opened.text, opened.file))
-        return answers.document_symbols(found, self.document(opened))
+        return protocol.document_symbols(found, self.document(opened))
 
     async def completed(self, params: lsp.CompletionParams) -> list[lsp.CompletionItem]:
         """What may be typed at the cursor. The names are those of the last look: nobody waits for a check
@@ -280,7 +280,7 @@ class JourneyLanguageServer(LanguageServer):
         look = partial(
             completions, analysis.project, opened.file, document.lines, at.line, document.character(at)
         )
-        return answers.completion_items(await opened.project.run(look))
+        return protocol.completion_items(await opened.project.run(look))
 
     # --- what the editor is told -----------------------------------------------------------------
 
@@ -300,7 +300,7 @@ class JourneyLanguageServer(LanguageServer):
             self.text_document_publish_diagnostics(
                 lsp.PublishDiagnosticsParams(
                     uri or (project.root / file).as_uri(),
-                    [answers.diagnostic(problem, document) for problem in found.get(file, ())],
+                    [protocol.diagnostic(problem, document) for problem in found.get(file, ())],
                     version=opened.version if opened is not None else None,
                 )
             )

@@ -77,7 +77,7 @@ class PolicyPlan:
     people: int
 
 
-class Doubt(NamedTuple):
+class UncertainMatch(NamedTuple):
     """People at a step that is gone, while a similar one came in its place."""
 
     journey: JourneyPlan
@@ -128,10 +128,10 @@ class DeploymentPlan:
         return tuple(journey for journey in self.journeys if journey.is_gone)
 
     @property
-    def doubts(self) -> tuple[Doubt, ...]:
+    def doubts(self) -> tuple[UncertainMatch, ...]:
         """What somebody has to answer before."""
         return tuple(
-            Doubt(journey, place)
+            UncertainMatch(journey, place)
             for journey in self.journeys for place in journey.places if place.seems is not None
         )  # fmt: skip
 

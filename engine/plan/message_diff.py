@@ -11,7 +11,7 @@ from engine.plan.difference import Affected, Difference, Sign, SubjectDiff, subj
 _RULE = "whoever has not got it yet gets the new one"
 
 
-class Written(NamedTuple):
+class MessageKey(NamedTuple):
     """One message: its template, and which of them. `variant` says the paths of splits that it is for."""
 
     template: str
@@ -21,7 +21,7 @@ class Written(NamedTuple):
 
 
 def message_diffs(
-    before: Mapping[Written, str], now: Mapping[Written, str], files: Mapping[Written, str]
+    before: Mapping[MessageKey, str], now: Mapping[MessageKey, str], files: Mapping[MessageKey, str]
 ) -> Iterator[SubjectDiff]:
     """Of each template whose messages differ. The texts are those of the same made-up customer; `files`:
     where each is written."""

@@ -16,7 +16,7 @@ from engine.store.connections import sqlite_path
 from engine.store.daemon import upkeep
 from engine.store.database import Store
 from engine.store.persons import erasure
-from engine.store.persons.erasure import Erased
+from engine.store.persons.erasure import ErasureResult
 from engine.values import Instant
 
 LOG = "erased.jsonl"
@@ -32,7 +32,7 @@ class Erasures:
     """What was done. `files`: of the channel `outbox`; `is_log_cut`: the write-ahead log of SQLite holds
     nothing of before; False while somebody reads from it, and then it is cut off within minutes."""
 
-    people: tuple[Erased, ...]
+    people: tuple[ErasureResult, ...]
     files: int
     is_log_cut: bool
 
@@ -55,7 +55,7 @@ def log_file(config: Config, folder: Path) -> Path:
 
 def erase(store: Store, config: Config, folder: Path, wanted: Sequence[str], now: Instant) -> Erasures:
     """Forgets everybody who has one of these ids. Interrupted, it is done again in the same way."""
-    people: list[Erased] = []
+    people: list[ErasureResult] = []
     for begin in range(0, len(wanted), TOGETHER):
         some = wanted[begin : begin + TOGETHER]
         people += store.write(lambda conn: erasure.erase(conn, some, now))  # noqa: B023
@@ -67,7 +67,7 @@ def erase_again(store: Store, config: Config, folder: Path) -> Erasures:
     it. Who began anew after the erasure stays."""
     # first the log beside the store: the one inside is as old as the backup
     store.write(lambda conn: erasure.note_log(conn, read_log(log_file(config, folder))))
-    people: list[Erased] = []
+    people: list[ErasureResult] = []
     while True:
         with store.read() as conn:
             back = next(erasure.come_back(conn), [])
@@ -93,7 +93,7 @@ def read_log(file: Path) -> list[tuple[str, Instant, str]]:
     return lines
 
 
-def _everywhere(store: Store, config: Config, folder: Path, people: Sequence[Erased]) -> Erasures:
+def _everywhere(store: Store, config: Config, folder: Path, people: Sequence[ErasureResult]) -> Erasures:
     keys = {key for person in people for key in person.messages}
     files = _remove_files(outbox_folders(config, folder), keys) if keys else 0
     _write_log(store, log_file(config, folder))

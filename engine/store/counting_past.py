@@ -20,7 +20,7 @@ from engine.core.decision.effects import Trace
 from engine.core.reasons import IgnoredReason
 from engine.store import meta
 from engine.store.counting import attribution, daily_counts, repeat_orders
-from engine.store.counting.daily_counts import Counted, ShopFacts, What
+from engine.store.counting.daily_counts import Count, CountKey, ShopFacts
 from engine.store.counting.decided import count_line
 from engine.store.customers import events
 from engine.store.messages.counted import CLASSES, REFUSED
@@ -69,8 +69,8 @@ def count_page(conn: Connection, page: int = PAGE) -> bool:
     if filling is None:
         return False
     shop = daily_counts.shop(conn)
-    counts: Counter[tuple[int, Counted]] = Counter()
-    costs: Counter[tuple[int, Counted]] = Counter()
+    counts: Counter[tuple[int, CountKey]] = Counter()
+    costs: Counter[tuple[int, CountKey]] = Counter()
     if not filling.states:
         _count_messages(conn, shop, counts, costs)
         _count_ends(conn, shop, counts)
@@ -95,8 +95,8 @@ def _load(conn: Connection) -> _Filling | None:
 def _count_messages(
     conn: Connection,
     shop: ShopFacts,
-    counts: Counter[tuple[int, Counted]],
-    costs: Counter[tuple[int, Counted]],
+    counts: Counter[tuple[int, CountKey]],
+    costs: Counter[tuple[int, CountKey]],
 ) -> None:
     """Messages as they are now, with what people did with them; priced as today, since nobody knows what they
     cost then."""
@@ -104,11 +104,11 @@ def _count_messages(
         *rows(conn, _MESSAGES), *rows(conn, _REFUSED),
     ):  # fmt: skip
         day = daily_counts.day_in(Instant(moment * _MOMENT), shop)
-        of = [(What.SENT, n), *((what, n) for what in CLASSES.get(state, ()))]
-        of += zip((What.OPENED, What.CLICKED, What.REPLIED), map(int, reacted), strict=True)
+        of = [(Count.SENT, n), *((what, n) for what in CLASSES.get(state, ()))]
+        of += zip((Count.OPENED, Count.CLICKED, Count.REPLIED), map(int, reacted), strict=True)
         for what, many in of:
-            counts[day, Counted(journey, step, channel, what)] += many
-        costs[day, Counted(journey, step, channel, What.SENT)] += int(parts) * shop.prices.get(channel, 0)
+            counts[day, CountKey(journey, step, channel, what)] += many
+        costs[day, CountKey(journey, step, channel, Count.SENT)] += int(parts) * shop.prices.get(channel, 0)
 
 
 def _reacted(kind: str) -> str:
@@ -132,14 +132,14 @@ _REFUSED = (
 )
 
 
-def _count_ends(conn: Connection, shop: ShopFacts, counts: Counter[tuple[int, Counted]]) -> None:
+def _count_ends(conn: Connection, shop: ShopFacts, counts: Counter[tuple[int, CountKey]]) -> None:
     sql = (
         f"SELECT ended_at / {_MOMENT}, journey, outcome, count(*) FROM enrollment WHERE ended_at IS NOT NULL"  # noqa: S608
         " GROUP BY 1, 2, 3"
     )
     for moment, journey, outcome, n in rows(conn, sql):
         day = daily_counts.day_in(Instant(moment * _MOMENT), shop)
-        counts[day, Counted(journey, "", "", What.ENDED, outcome)] += n
+        counts[day, CountKey(journey, "", "", Count.ENDED, outcome)] += n
 
 
 def _count_orders(
@@ -170,7 +170,7 @@ _EVER = Instant(-(2**62))
 
 
 def _count_history(
-    conn: Connection, shop: ShopFacts, filling: _Filling, page: int, counts: Counter[tuple[int, Counted]]
+    conn: Connection, shop: ShopFacts, filling: _Filling, page: int, counts: Counter[tuple[int, CountKey]]
 ) -> int:
     """One page of it. The number of its last row."""
     found = rows(
@@ -198,7 +198,7 @@ def _count_history(
             place = (line.enrollment, line.step)
             if line.step and line.enrollment and place not in seen:
                 seen.add(place)
-                counts[day, Counted(line.journey, line.step, "", What.REACHED)] += 1
+                counts[day, CountKey(line.journey, line.step, "", Count.REACHED)] += 1
     return int(found[-1][0])
 
 

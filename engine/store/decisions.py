@@ -26,7 +26,7 @@ from engine.core.enrollment import Enrollment
 from engine.core.happening import Event
 from engine.store.alerting.alerts import raise_alerts
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import Counted
+from engine.store.counting.daily_counts import CountKey
 from engine.store.counting.decided import count_decision, count_end
 from engine.store.customers import consents
 from engine.store.customers import enrollments as runs
@@ -54,7 +54,7 @@ class _Rows:
     points: list[tuple[str, EnterPoints]] = field(default_factory=list)
     consents: list[consents.Agreement] = field(default_factory=list)
     traces: list[tuple[str, Sequence[Decision]]] = field(default_factory=list)
-    counts: Counter[Counted] = field(default_factory=Counter)
+    counts: Counter[CountKey] = field(default_factory=Counter)
 
 
 def save(

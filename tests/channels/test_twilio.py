@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from engine.channels.base import HandOver, Lister, Message, OutcomeKind
+from engine.channels.base import HandOver, Message, MessageLister, OutcomeKind
 from engine.channels.registry import open_channels, open_readers
 from engine.channels.twilio.channel import TwilioChannel
 from engine.clock import ManualClock
@@ -184,7 +184,7 @@ async def test_case_38_a_500_after_taking_the_sms_is_unknown_and_found_in_the_li
     delivery = await one.deliver(text(), handing(True, calls))
     assert (delivery.kind, delivery.fault, calls) == ("unknown", "provider", [True])
     assert len(server.posts) == 1  # nothing inside the SDK tries again
-    assert isinstance(one, Lister)
+    assert isinstance(one, MessageLister)
     found = await one.look_up(text(), NOW)
     assert (found.kind, found.provider_id) == ("sent", server.kept[0].sid)
     assert server.gets[0]["To"] == "+359888123456"

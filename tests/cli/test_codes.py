@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 
 from engine.core.decision.effects import GiveBack, TakeCode
 from engine.store.incentives import code_stock, code_uses, codes
-from engine.store.incentives.code_uses import Shown
+from engine.store.incentives.code_uses import ShownCode
 from engine.store.meta import bucket_of
 from engine.values import DAY, Instant, Money
 from tests.cli.conftest import Shop, report
@@ -42,9 +42,10 @@ def code_shop(shop: Shop) -> Shop:
     def job(conn: Connection) -> None:
         code_stock.add(conn, "VIP15", ["V-1", "V-2", "V-3"], now)
         asked = [
-            code_stock.Asked(f"run-V-{n}-{who}", 0, who) for n, who in ((1, "anna"), (2, "bert"), (3, "cleo"))
+            code_stock.CodeRequest(f"run-V-{n}-{who}", 0, who)
+            for n, who in ((1, "anna"), (2, "bert"), (3, "cleo"))
         ]
-        code_stock.take(conn, "VIP15", [*asked, code_stock.Asked("run-x", 0, "dora")], now)
+        code_stock.take(conn, "VIP15", [*asked, code_stock.CodeRequest("run-x", 0, "dora")], now)
         for number, who in ((1, "anna"), (2, "bert"), (3, "cleo")):
             take(conn, who, "VIP15", f"V-{number}", "file", past if number == 2 else week, "OFFER")
         bucket = bucket_of(conn, "cleo")
@@ -54,9 +55,9 @@ def code_shop(shop: Shop) -> Shop:
         code_uses.note(
             conn,
             [
-                Shown("V-1", "anna", now, "order", "o1", order),
-                Shown("V-1", "anna", now, "order", "o2", order),
-                Shown("V-1", "eve", now, "order", "o3", order),
+                ShownCode("V-1", "anna", now, "order", "o1", order),
+                ShownCode("V-1", "anna", now, "order", "o2", order),
+                ShownCode("V-1", "eve", now, "order", "o3", order),
             ],
         )
 

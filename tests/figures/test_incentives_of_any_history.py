@@ -18,7 +18,7 @@ from hypothesis import strategies as st
 from engine.figures.report import Table
 from engine.runtime.advance.code_pools import serve_waiting
 from engine.store.incentives import code_stock, code_uses
-from engine.store.incentives.code_uses import Shown
+from engine.store.incentives.code_uses import ShownCode
 from engine.store.persons import aliases
 from engine.store.persons.erasure import erase
 from engine.store.recommendations import shown
@@ -173,7 +173,7 @@ class Giving(Living):
         """An order with a code and some products, as it comes in."""
         now, key = self.shop.clock.now(), f"o{self.count % 4}"
         total = Money(Decimal(10 + self.count), "EUR")
-        use = Shown(code, customer, now, "order", f"event {self.count}", total)
+        use = ShownCode(code, customer, now, "order", f"event {self.count}", total)
         self.shop.store.write(lambda conn: code_uses.note(conn, [use], {"SPRING": "SPRING"}))
         products = (product, "p9")
         self.shop.event(

@@ -13,7 +13,7 @@ import pytest
 from engine.clock import ManualClock
 from engine.core.decision.effects import Send
 from engine.http.app import create_app
-from engine.http.context import Context, Live
+from engine.http.context import Context, LiveProject
 from engine.http.metrics import Metrics
 from engine.runtime.publish.published import publish_in_memory
 from engine.store.database import Store
@@ -55,9 +55,9 @@ class Site:
         transport = httpx2.ASGITransport(app=create_app(context), raise_app_exceptions=True)
         self.client = httpx2.AsyncClient(transport=transport, base_url="http://evil.example")
 
-    def _live(self) -> Live:
+    def _live(self) -> LiveProject:
         live = self.live
-        return Live(live.project.config, live.intake, live.links, live.folder)
+        return LiveProject(live.project.config, live.intake, live.links, live.folder)
 
     def _arrived(self) -> None:
         self.arrived += 1

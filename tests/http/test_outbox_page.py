@@ -18,7 +18,7 @@ from engine.channels.outbox.channel import OutboxChannel
 from engine.clock import ManualClock
 from engine.compiler.templates.mail import with_preheader
 from engine.http.console.outbox_page import outbox_router
-from engine.http.console.preview import Sheet, preview
+from engine.http.console.preview import PreviewedMessage, preview
 from engine.runtime.intake.items import EventItem
 from engine.values import Instant
 from tests.http.web_shop import WebShop
@@ -146,11 +146,11 @@ def test_other_files_are_out_of_reach(client: TestClient, folder: Path, path: st
 
 def test_the_page_shows_what_an_inbox_shows_and_the_mail_on_a_dark_screen() -> None:
     hidden = with_preheader("<body><p>Good morning</p></body>", "Your code &amp; more")
-    sheet = Sheet(message(html=hidden, sender="Bean There <hello@shop.example>"))
+    sheet = PreviewedMessage(message(html=hidden, sender="Bean There <hello@shop.example>"))
     assert (sheet.sender, sheet.preheader) == ("Bean There", "Your code & more")
     assert "as programs turn the colours" in preview("t", [sheet])
     own = "<style>@media (prefers-color-scheme: dark){p{color:#fff}}</style><p>Good morning</p>"
-    dark = Sheet(message(html=own, body="Good  morning", sender="hello@shop.example"))
+    dark = PreviewedMessage(message(html=own, body="Good  morning", sender="hello@shop.example"))
     assert (dark.sender, dark.preheader) == ("hello@shop.example", "Good morning")
     assert "as programs turn the colours" not in preview("t", [dark])
 

@@ -12,7 +12,7 @@ from engine import project
 from engine.core.facts.customer import Reach
 from engine.core.happening import ProfileChanged
 from engine.http.app import create_app
-from engine.http.context import Context, Live
+from engine.http.context import Context, LiveProject
 from engine.http.metrics import Metrics
 from engine.runtime.publish.published import publish_in_memory
 from engine.store.customers import suppressions
@@ -53,7 +53,7 @@ class Desk:
         self.shop = Shop(folder, FILES)
         read = project.load(folder / "project0")
         live = publish_in_memory(1, read, folder / "project0", "a secret of this shop")
-        said = Live(live.project.config, live.intake, live.links, folder / "project0")
+        said = LiveProject(live.project.config, live.intake, live.links, folder / "project0")
         context = Context(self.shop.store, self.shop.clock, lambda: said, lambda: None, lambda: "", Metrics())
         self.browser = TestClient(create_app(context), base_url="http://10.0.0.7:8080")
         reach = {"sms": NUMBER}

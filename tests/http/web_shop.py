@@ -18,7 +18,7 @@ from engine.channels.outbox.channel import OutboxChannel, kept_messages
 from engine.core.facts.customer import Reach
 from engine.core.happening import ProfileChanged
 from engine.http.app import create_app
-from engine.http.context import Context, Live
+from engine.http.context import Context, LiveProject
 from engine.http.metrics import Metrics
 from engine.runtime.advance.advancer import decide_clicks
 from engine.runtime.delivery.deliverer import Deliverer
@@ -128,8 +128,8 @@ class WebShop:
     def links(self) -> Links:
         return self.live.links
 
-    def _live(self) -> Live:
-        return Live(self.live.project.config, self.live.intake, self.live.links, self.folder)
+    def _live(self) -> LiveProject:
+        return LiveProject(self.live.project.config, self.live.intake, self.live.links, self.folder)
 
     def customer(self, name: str, consent: str = "given", **addresses: str) -> None:
         """Somebody with these addresses, who said the same on each of them."""

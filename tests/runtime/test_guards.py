@@ -93,7 +93,7 @@ def test_what_a_ceiling_holds_for_too_long_goes_the_way_of_late_messages(shop: S
     shop.event("ann", "subscribed")
     shop.run()
     now = shop.clock.now()
-    quota = daily_limits.Quota("2026-03-02", Instant(now + 3 * DAY), 0, "")
+    quota = daily_limits.DailyQuota("2026-03-02", Instant(now + 3 * DAY), 0, "")
     (message,) = shop.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 5))
     assert shop.store.write(lambda conn: queue.hand_over(conn, message, "h", now, quota)) == "later"
     assert shop.planned()[0].valid_until < now + 2 * DAY
@@ -108,7 +108,7 @@ def test_a_second_try_is_not_counted_again(shop: Shop) -> None:
     shop.event("ann", "subscribed")
     shop.run()
     now = shop.clock.now()
-    quota = daily_limits.Quota("2026-03-02", Instant(now + DAY), 1, "")
+    quota = daily_limits.DailyQuota("2026-03-02", Instant(now + DAY), 1, "")
     for _ in range(3):
         (message,) = shop.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 5))
         handed = shop.store.write(lambda conn: queue.hand_over(conn, message, "h", now, quota))  # noqa: B023

@@ -11,7 +11,7 @@ import pytest
 from engine.core.handlers.migrate import MoveRule
 from engine.errors import AuthorError, UsageError
 from engine.plan import reviewed
-from engine.plan.in_flight import DeploymentPlan, Doubt, FactPlan, JourneyPlan, PlaceInFlight, Risk
+from engine.plan.in_flight import DeploymentPlan, FactPlan, JourneyPlan, PlaceInFlight, Risk, UncertainMatch
 from engine.plan.reviewed import ReviewedPlan, Tolerance
 from engine.runtime.publish import one_off
 from engine.runtime.publish.deploy import Approval
@@ -167,7 +167,7 @@ def test_who_has_no_later_step_finishes_at_once_and_the_others_when_the_promised
         (MoveRule.FINISHES, None, "they finish at once"),
     ):
         place = PlaceInFlight("second", 4, move, to=to, seems="middle")
-        cure = doubt_refusal(Doubt(JourneyPlan("thanks", 4, (place,)), place)).cure
+        cure = doubt_refusal(UncertainMatch(JourneyPlan("thanks", 4, (place,)), place)).cure
         assert cure.endswith(f"--gone thanks.second  and {goes}")
 
 

@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from engine.runtime.advance.loyalty_review import review_points
-from engine.store.counting.daily_counts import What
+from engine.store.counting.daily_counts import Count
 from engine.store.counting.reading import sums
 from engine.store.customers import batches
 from engine.store.incentives import points
@@ -237,7 +237,7 @@ def test_the_entries_add_up_to_the_facts_after_every_history(history: list[tuple
 def counted(shop: Shop) -> Counter[str]:
     """Points of all ledgers by the kind of their entries, as reports sum them up."""
     with shop.store.read() as conn:
-        found = sums(conn, dt.date.min, dt.date.max, ("why",), what=What.POINTS)
+        found = sums(conn, dt.date.min, dt.date.max, ("why",), what=Count.POINTS)
     return Counter({str(why): total.n for (why,), total in found.items() if total.n})
 
 

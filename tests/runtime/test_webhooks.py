@@ -65,7 +65,7 @@ class Desk:
         with self.store.read() as conn:
             return [each.why for each in alerts.latest(conn)]
 
-    def failing(self) -> list[webhooks.Failing]:
+    def failing(self) -> list[webhooks.FailingCalls]:
         with self.store.read() as conn:
             return webhooks.failing(conn)
 

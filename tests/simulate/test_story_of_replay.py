@@ -15,10 +15,10 @@ from engine.compiler.journeys.compile import compile_journey
 from engine.core.journeys import Journeys
 from engine.language.parse import parse_journey
 from engine.project import Project
-from engine.simulate.replay.one_customer import play_customer
+from engine.simulate.replay.one_customer import replay_customer
 from engine.simulate.replay.replay import ReplayOptions, replay
-from engine.simulate.stories.story_trial import JourneyUnderTest, TriedStory, tried_story
-from engine.simulate.stories.told_run import ToldRun
+from engine.simulate.stories.story_check import JourneyUnderTest, StoryCheck, check_story
+from engine.simulate.stories.story_source import StorySource
 from engine.values import SECOND, Instant, instant, iso
 
 HEAD = "journey: sample\npolicy: service\n"
@@ -169,19 +169,19 @@ def _moment(seconds: int) -> str:
     return iso(Instant(instant(dt.datetime(2026, 1, 1, tzinfo=dt.UTC)) + seconds * SECOND))
 
 
-def stories(shop: Project, text: str, events: Path) -> Iterator[tuple[ToldRun, TriedStory]]:
+def stories(shop: Project, text: str, events: Path) -> Iterator[tuple[StorySource, StoryCheck]]:
     """Of every run of every customer, tried as the journey is written."""
     known, whole = journeys(shop, text)
     for number in range(10):
-        played = play_customer(f"c{number}", known, shop.world, [events])
+        played = replay_customer(f"c{number}", known, shop.world, [events])
         for run in played.timeline.runs:
             assert played.until is not None
-            told = ToldRun(
+            told = StorySource(
                 run=run, timeline=played.timeline, journey=known.by_name["sample"], journeys=known,
                 catalogue=shop.catalogue, zone=played.zones[run.id], until=played.until,
             )  # fmt: skip
             test = JourneyUnderTest(known.by_name["sample"], whole, known, shop.world)
-            yield told, tried_story(told, test, "a run", "later", is_kept=False)
+            yield told, check_story(told, test, "a run", "later", is_kept=False)
 
 
 @pytest.mark.parametrize("seed", range(2))
@@ -211,7 +211,7 @@ def test_nobody_is_played_otherwise_alone(shop: Project, tmp_path: Path) -> None
         alone = [
             (customer, message.template, message.channel)
             for customer in sorted({f"c{number}" for number in range(10)})
-            for run in play_customer(customer, known, shop.world, [events]).timeline.runs
+            for run in replay_customer(customer, known, shop.world, [events]).timeline.runs
             for messages in run.sent.values()
             for message in messages
         ]

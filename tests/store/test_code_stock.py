@@ -20,8 +20,8 @@ from engine.core.decision.effects import GiveBack, TakeCode
 from engine.store import decisions
 from engine.store.database import Store
 from engine.store.incentives import code_stock, code_uses, codes
-from engine.store.incentives.code_stock import Asked
-from engine.store.incentives.code_uses import Shown
+from engine.store.incentives.code_stock import CodeRequest
+from engine.store.incentives.code_uses import ShownCode
 from engine.store.sql import change, rows
 from engine.values import Instant
 
@@ -34,8 +34,8 @@ def fill(store: Store, count: int, pool: str = "VIP") -> None:
     store.write(lambda conn: code_stock.add(conn, pool, values, NOW))
 
 
-def asked(*runs: str) -> list[Asked]:
-    return [Asked(run, 0, f"customer of {run}") for run in runs]
+def asked(*runs: str) -> list[CodeRequest]:
+    return [CodeRequest(run, 0, f"customer of {run}") for run in runs]
 
 
 def answers(conn: Connection) -> list[tuple[str, str | None]]:
@@ -122,7 +122,7 @@ def test_a_code_does_not_go_back_that_was_used_or_whose_message_may_have_left(st
     def job(conn: Connection) -> None:
         code_stock.take(conn, "VIP", asked("a", "b"), NOW)
         codes.take(conn, 0, [taken("a", "VIP-00000"), taken("b", "VIP-00001")], NOW)
-        code_uses.note(conn, [Shown("VIP-00000", "customer of a", NOW, "order")])
+        code_uses.note(conn, [ShownCode("VIP-00000", "customer of a", NOW, "order")])
         change(
             conn,
             "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel,"

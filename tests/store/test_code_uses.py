@@ -14,7 +14,7 @@ from engine.store import idempotency
 from engine.store.amounts import amount_of
 from engine.store.database import Store
 from engine.store.incentives import code_stock, code_uses, codes
-from engine.store.incentives.code_uses import Shown
+from engine.store.incentives.code_uses import ShownCode
 from engine.store.sql import rows
 from engine.values import DAY, Instant, Money
 
@@ -45,12 +45,12 @@ def noted(store: Store) -> list[tuple[str, str, str, str]]:
         return rows(conn, "SELECT value, customer, order_id, verdict FROM code_use ORDER BY number")
 
 
-def note(store: Store, *shown: Shown) -> dict[str, str]:
+def note(store: Store, *shown: ShownCode) -> dict[str, str]:
     return store.write(lambda conn: code_uses.note(conn, shown))
 
 
 def test_an_order_uses_its_code_once_however_often_it_is_told(shop: Store) -> None:
-    order = Shown("A-1", "ann", NOW, "order", "o1", Money(Decimal("39.90"), "EUR"))
+    order = ShownCode("A-1", "ann", NOW, "order", "o1", Money(Decimal("39.90"), "EUR"))
     assert note(shop, order) == {"A-1": "VIP"}
     assert note(shop, order, order) == {"A-1": "VIP"}
     assert noted(shop) == [("A-1", "ann", "o1", "used")]
@@ -65,31 +65,31 @@ def test_an_order_uses_its_code_once_however_often_it_is_told(shop: Store) -> No
 @pytest.mark.parametrize(
     ("shown", "verdict"),
     [
-        (Shown("A-1", "bob", NOW, "order", "o2"), Verdict.OTHER),
-        (Shown("A-1", "ann", LATER, "order", "o2"), Verdict.ENDED),
-        (Shown("A-2", "bob", NOW, "order", "o2"), Verdict.NOT_GIVEN),
-        (Shown("SPRING", "eve", NOW, "order", "o2"), Verdict.USED),
+        (ShownCode("A-1", "bob", NOW, "order", "o2"), Verdict.OTHER),
+        (ShownCode("A-1", "ann", LATER, "order", "o2"), Verdict.ENDED),
+        (ShownCode("A-2", "bob", NOW, "order", "o2"), Verdict.NOT_GIVEN),
+        (ShownCode("SPRING", "eve", NOW, "order", "o2"), Verdict.USED),
     ],
 )
-def test_what_does_not_count_is_noted(shop: Store, shown: Shown, verdict: Verdict) -> None:
+def test_what_does_not_count_is_noted(shop: Store, shown: ShownCode, verdict: Verdict) -> None:
     note(shop, shown)
     assert noted(shop) == [(shown.value, shown.customer, "o2", verdict.value)]
 
 
 def test_a_second_order_with_a_code_is_noted_as_that(shop: Store) -> None:
-    note(shop, *(Shown("A-1", "ann", NOW, "order", order) for order in ("o1", "o2")))
-    note(shop, Shown("A-1", "ann", NOW, "order", "o3"))
+    note(shop, *(ShownCode("A-1", "ann", NOW, "order", order) for order in ("o1", "o2")))
+    note(shop, ShownCode("A-1", "ann", NOW, "order", "o3"))
     assert [verdict for *_, verdict in noted(shop)] == ["used", "used twice", "used twice"]
 
 
 def test_a_cart_or_a_till_without_an_order_is_completed_by_the_order(shop: Store) -> None:
-    note(shop, Shown("A-1", "ann", NOW, "order"))
-    note(shop, Shown("A-1", "ann", NOW, "order", "o1", Money(Decimal(20), "EUR")))
+    note(shop, ShownCode("A-1", "ann", NOW, "order"))
+    note(shop, ShownCode("A-1", "ann", NOW, "order", "o1", Money(Decimal(20), "EUR")))
     assert noted(shop) == [("A-1", "ann", "o1", "used")]
 
 
 def test_a_text_that_is_no_code_of_ours_is_left_alone(shop: Store) -> None:
-    assert note(shop, Shown("HELLO", "ann", NOW, "order", "o1")) == {}
+    assert note(shop, ShownCode("HELLO", "ann", NOW, "order", "o1")) == {}
     assert noted(shop) == []
 
 
@@ -106,7 +106,9 @@ def test_notes_take_as_many_statements_for_many_orders_as_for_one(shop: Store) -
         told.clear()
         event.listen(engine, "before_cursor_execute", see)
         try:
-            note(shop, *(Shown("SPRING", f"{many}.{n}", NOW, "order", f"{many}.{n}") for n in range(many)))
+            note(
+                shop, *(ShownCode("SPRING", f"{many}.{n}", NOW, "order", f"{many}.{n}") for n in range(many))
+            )
         finally:
             event.remove(engine, "before_cursor_execute", see)
         counts.append(len([each for each in told if "code" in each]))
@@ -117,7 +119,7 @@ def use(store: Store, value: str, customer: str = "", order: str = "", at: Insta
     def job(conn: Connection) -> Verdict:
         code = code_uses.find(conn, value, customer)
         assert code is not None
-        return code_uses.use(conn, code, Shown(code.value, customer, at, "till", order))[0]
+        return code_uses.use(conn, code, ShownCode(code.value, customer, at, "till", order))[0]
 
     return store.write(job)
 

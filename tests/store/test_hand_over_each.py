@@ -17,7 +17,7 @@ from engine.store.customers.suppressions import SuppressionReason
 from engine.store.database import Store
 from engine.store.inbox import inbox
 from engine.store.messages import daily_limits, queue, records
-from engine.store.messages.daily_limits import Quota
+from engine.store.messages.daily_limits import DailyQuota
 from engine.store.messages.destinations import Destination
 from engine.store.messages.queue import Departure, Handover
 from engine.values import DAY, Instant
@@ -36,7 +36,7 @@ class Asked:
     is_late: bool
 
 
-def departures(conn: Connection, asked: list[Asked], quota: Quota | None = None) -> list[Departure]:
+def departures(conn: Connection, asked: list[Asked], quota: DailyQuota | None = None) -> list[Departure]:
     for number, message in enumerate(asked):
         name, key = f"c{message.customer}", f"k{number}"
         until = Instant(NOW + (1 if message.is_late else DAY))
@@ -103,7 +103,7 @@ def test_a_group_is_answered_as_one_after_the_other(store: Store, asked: list[As
 
 
 def test_a_ceiling_holds_within_a_group(store: Store) -> None:
-    quota = Quota("2026-06-21", Instant(NOW + DAY), 3)
+    quota = DailyQuota("2026-06-21", Instant(NOW + DAY), 3)
 
     def job(conn: Connection) -> tuple[list[Handover], int]:
         leaving = departures(

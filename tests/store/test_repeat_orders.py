@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from engine.core.happening import Event
 from engine.store import counting_past, meta
 from engine.store.counting import attribution, daily_counts
-from engine.store.counting.daily_counts import Counted, ShopFacts, TakingBack, What
+from engine.store.counting.daily_counts import Count, CountKey, ShopFacts, TakingBack
 from engine.store.customers import events
 from engine.store.database import Store
 from engine.values import HOUR, Instant, Money
@@ -118,7 +118,7 @@ def counted_later(
                 "UPDATE credit SET order_key = '', categories = '', taken = 0, is_cancelled = false"
             )
             for at, _, total, _ in counted_anew.orders(conn):
-                counted = Counted("", "", "", What.ORDER)
+                counted = CountKey("", "", "", Count.ORDER)
                 daily_counts.add(conn, Instant(at), counted, 1, total * 1_000_000)
         else:
             conn.exec_driver_sql("DELETE FROM credit")

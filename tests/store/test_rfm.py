@@ -11,7 +11,7 @@ from engine.core.facts.rule import FactRule
 from engine.core.happening import Event
 from engine.store.customers import events
 from engine.store.database import Store
-from engine.store.learning.rfm import Spent, spending
+from engine.store.learning.rfm import CustomerSpending, spending
 from engine.store.meta import bucket_of
 from engine.store.sql import change_many
 from engine.values import DAY, Instant, Money, Type, Value
@@ -55,7 +55,7 @@ _CUSTOMER = (
 )
 
 
-def found(store: Store, of: FactRule, page: int = 20_000) -> dict[str, Spent]:
+def found(store: Store, of: FactRule, page: int = 20_000) -> dict[str, CustomerSpending]:
     with store.read() as conn:
         people = list(spending(conn, of, "EUR", NOW, page))
     assert len({one.customer for one in people}) == len(people)

@@ -40,4 +40,4 @@ def test_webhooks_that_fail_are_listed_with_the_last_answer(store: Store) -> Non
     with store.read() as conn:
         [failing] = webhooks.failing(conn)
         assert webhooks.counts(conn) == {"planned": 3, "failed": 1}
-    assert failing == webhooks.Failing("crm", 2, NOW, Instant(NOW + MINUTE), "503")
+    assert failing == webhooks.FailingCalls("crm", 2, NOW, Instant(NOW + MINUTE), "503")

@@ -21,7 +21,7 @@ from engine.figures.metrics import SumMetric, Totals, Value, ratio
 from engine.figures.numbers import shown
 from engine.figures.report import FiguresReport
 from engine.figures.sums import Sums, added
-from engine.store.counting.daily_counts import GoalKind, What
+from engine.store.counting.daily_counts import Count, GoalKind
 from engine.store.counting.reading import Column, sums
 from engine.store.customers import enrollments
 from engine.store.daemon import backlog
@@ -70,7 +70,7 @@ class Figures:
         """A figure of one journey or of all, on one channel or on all."""
         return metric.value(self._totals(journey, channel))
 
-    def count(self, what: What, why: str, journey: str = "") -> int:
+    def count(self, what: Count, why: str, journey: str = "") -> int:
         """How many for one reason."""
         return self._totals(journey, "").n(what, why)
 
@@ -168,8 +168,8 @@ def final_table(figures: Figures) -> Table:
 
 def _head(figures: Figures, journey: str) -> list[str]:
     """The people of a journey, beside those who were held out."""
-    held = figures.count(What.REFUSED, IgnoredReason.HOLDOUT, journey)
-    held_goals = figures.count(What.GOAL, GoalKind.HOLDOUT, journey)
+    held = figures.count(Count.REFUSED, IgnoredReason.HOLDOUT, journey)
+    held_goals = figures.count(Count.GOAL, GoalKind.HOLDOUT, journey)
     return [
         journey,
         shown(figures.total(m.STARTED, journey), "count"),

@@ -61,7 +61,7 @@ class Exchange:
 
 
 @dataclass(frozen=True, slots=True)
-class Listed:
+class ListedMessage:
     """A message in Twilio's own list."""
 
     sid: str
@@ -176,11 +176,11 @@ class Account:
         await _watched(exchange, call)
         return exchange
 
-    async def listed(self, to: str, since: datetime | None) -> Sequence[Listed]:
+    async def listed(self, to: str, since: datetime | None) -> Sequence[ListedMessage]:
         """Every message to a number, from Twilio's list; with `since` those sent from then on. Raises
         NotListedError."""
         exchange = Exchange(seconds=self._seconds)
-        rows: list[Listed] = []
+        rows: list[ListedMessage] = []
 
         async def call() -> None:
             after = {} if since is None else {"date_sent_after": since}
@@ -189,7 +189,9 @@ class Account:
                 day = row.date_created if isinstance(row.date_created, datetime) else None
                 created = None if day is None else Instant(int(day.astimezone(UTC).timestamp() * 1000))
                 rows.append(
-                    Listed(_text(row.sid), _text(row.direction), _text(row.body), _text(row.from_), created)
+                    ListedMessage(
+                        _text(row.sid), _text(row.direction), _text(row.body), _text(row.from_), created
+                    )
                 )
 
         await _watched(exchange, call)

@@ -18,7 +18,7 @@ Fault = Literal["", "address", "sender", "template", "provider"]
 
 
 @dataclass(frozen=True, slots=True)
-class Meaning:
+class ErrorMeaning:
     """What a code says. `kind`: as an answer to our call. `later`: in a callback, after it had been accepted.
     `opted_out`: the person does not want it, so that the address is closed."""
 
@@ -29,30 +29,30 @@ class Meaning:
     opted_out: bool = False
 
 
-def _dead(words: str) -> Meaning:
-    return Meaning(words, "bounced", "bounced", "address")
+def _dead(words: str) -> ErrorMeaning:
+    return ErrorMeaning(words, "bounced", "bounced", "address")
 
 
-def _wrong(words: str) -> Meaning:
-    return Meaning(words, "refused", "refused", "address")
+def _wrong(words: str) -> ErrorMeaning:
+    return ErrorMeaning(words, "refused", "refused", "address")
 
 
-def _ours(words: str) -> Meaning:
+def _ours(words: str) -> ErrorMeaning:
     """The sender's mistake: the message waits until the channel is put right, and nobody is suppressed."""
-    return Meaning(words, "refused for now", "refused", "sender")
+    return ErrorMeaning(words, "refused for now", "refused", "sender")
 
 
-def _text(words: str) -> Meaning:
-    return Meaning(words, "refused", "refused", "template")
+def _text(words: str) -> ErrorMeaning:
+    return ErrorMeaning(words, "refused", "refused", "template")
 
 
-def _later(words: str) -> Meaning:
-    return Meaning(words, "refused for now", "refused", "provider")
+def _later(words: str) -> ErrorMeaning:
+    return ErrorMeaning(words, "refused for now", "refused", "provider")
 
 
-_OPTED_OUT = Meaning("they have opted out (STOP)", "refused", "refused", "address", opted_out=True)
+_OPTED_OUT = ErrorMeaning("they have opted out (STOP)", "refused", "refused", "address", opted_out=True)
 
-MEANINGS: Mapping[int, Meaning] = {
+MEANINGS: Mapping[int, ErrorMeaning] = {
     # the account and its rights
     10001: _ours("the account is not active"),
     20003: _ours("the account or the token is wrong"),
@@ -79,7 +79,7 @@ MEANINGS: Mapping[int, Meaning] = {
     21612: _wrong("no route leads from this sender to this number"),
     21614: _dead("this is not a mobile number"),
     21635: _dead("this is a landline"),
-    30003: Meaning("the phone is off or out of reach", "refused", "bounced for now", "address"),
+    30003: ErrorMeaning("the phone is off or out of reach", "refused", "bounced for now", "address"),
     30004: _wrong("the number or its network blocks this message"),
     30005: _dead("nobody has this number"),
     30006: _dead("a landline, or a network that cannot be reached"),
@@ -90,7 +90,7 @@ MEANINGS: Mapping[int, Meaning] = {
     63033: _wrong("the messenger blocks this recipient"),
     # what they want
     21610: _OPTED_OUT,
-    63014: Meaning("they have blocked us", "refused", "refused", "address", opted_out=True),
+    63014: ErrorMeaning("they have blocked us", "refused", "refused", "address", opted_out=True),
     # the sender
     21212: _ours("the sender is not a valid number"),
     21408: _wrong("this country is not switched on for the account"),
@@ -106,7 +106,7 @@ MEANINGS: Mapping[int, Meaning] = {
     21703: _ours("the messaging service has no sender"),
     21705: _ours("the messaging service does not exist"),
     30002: _ours("the account is suspended"),
-    30007: Meaning("a filter of the network took it for unwanted", "refused", "refused", "sender"),
+    30007: ErrorMeaning("a filter of the network took it for unwanted", "refused", "refused", "sender"),
     30018: _ours("the network wants the sender to be registered"),
     30024: _ours("the sender is not set up in this network"),
     30032: _ours("the toll-free number is not verified"),
@@ -125,10 +125,10 @@ MEANINGS: Mapping[int, Meaning] = {
     21658: _text("a variable has more than 1,600 characters"),
     21624: _text("the validity period is wrong"),
     90007: _text("the validity period is wrong"),
-    30008: Meaning("the network does not say why", "refused", "refused", "provider"),
+    30008: ErrorMeaning("the network does not say why", "refused", "refused", "provider"),
     30010: _text("it costs more than is allowed"),
     30019: _text("it is too large for the network"),
-    30036: Meaning("it waited longer than it was valid", "refused", "refused", "provider"),
+    30036: ErrorMeaning("it waited longer than it was valid", "refused", "refused", "provider"),
     30038: _text("the network takes it for a one-time password"),
     63005: _text("the messenger does not take it"),
     63013: _text("it breaks the rules of the messenger"),
@@ -174,8 +174,8 @@ def delivery(status: int, code: int, words: str, headers: Mapping[str, str], now
     return Delivery("refused", detail="Twilio refuses this message", fault="template", raw=raw)
 
 
-def later(code: int) -> Meaning:
+def later(code: int) -> ErrorMeaning:
     """What the ErrorCode of a callback says; a code that is not known is the provider's."""
-    return MEANINGS.get(code) or Meaning(
+    return MEANINGS.get(code) or ErrorMeaning(
         "it could not be delivered" + (f" (code {code})" if code else ""), "refused", "refused", "provider"
     )

@@ -17,7 +17,7 @@ from engine.problem import did_you_mean
 if TYPE_CHECKING:
     from engine.cli.samples.message import SampleCustomer
     from engine.clock import Clock
-    from engine.http.console.preview import Sheet
+    from engine.http.console.preview import PreviewedMessage
     from engine.project import Project
 
 
@@ -178,12 +178,12 @@ def _write(out: Path | None, name: str, page: str) -> Path:
     return out.resolve()
 
 
-def _first_line(sheet: Sheet) -> str:
+def _first_line(sheet: PreviewedMessage) -> str:
     message = sheet.message
     return message.subject or message.fields.get("title", "") or message.body.strip().partition("\n")[0]
 
 
-def _data(sheet: Sheet) -> dict[str, str | Sequence[str]]:
+def _data(sheet: PreviewedMessage) -> dict[str, str | Sequence[str]]:
     message = sheet.message
     return {
         "channel": message.channel,

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress
     from rich.table import Table
 
-    from engine.cli.changes.replay_comparison import PlayedStream
+    from engine.cli.changes.replay_comparison import ReplayArguments
     from engine.core.journeys import Journeys
     from engine.project import Project
     from engine.simulate.replay.comparison import ReplayComparison
@@ -94,9 +94,9 @@ def run_replay(
         else:
             result = replay(chosen, project.world, events, read, options)
     if against is not None:
-        from engine.cli.changes.replay_comparison import PlayedStream
+        from engine.cli.changes.replay_comparison import ReplayArguments
 
-        played = PlayedStream([str(file) for file in events], str(mapping or ""), against, strict)
+        played = ReplayArguments([str(file) for file in events], str(mapping or ""), against, strict)
         _say_compared(compared, commit, result, played, output, days=days)
         raise typer.Exit(_code(result))
     answer = report(result)
@@ -117,7 +117,7 @@ def _say_compared(
     answer: ReplayComparison,
     commit: str,
     result: ReplayResult,
-    stream: PlayedStream,
+    stream: ReplayArguments,
     output: Format,
     *,
     days: bool,

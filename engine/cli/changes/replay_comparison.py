@@ -29,7 +29,7 @@ MOST_EVENTS, LEADING = 12, 4
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedStream:
+class ReplayArguments:
     """The stream of a replay as it was named, and the earlier version, for who wants to play it once more."""
 
     events: Sequence[str]
@@ -56,7 +56,7 @@ class PlayedStream:
 
 def show_comparison(
     answer: ReplayComparison,
-    stream: PlayedStream,
+    stream: ReplayArguments,
     against: str,
     currency: str,
     zone: dt.tzinfo,
@@ -177,7 +177,7 @@ def aligned(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[tuple[str, .
     ]
 
 
-def _timeline(timeline: ChangedTimeline, zone: dt.tzinfo, stream: PlayedStream) -> None:
+def _timeline(timeline: ChangedTimeline, zone: dt.tzinfo, stream: ReplayArguments) -> None:
     from engine.cli.reports.times import local
     from engine.values import parse_instant
 

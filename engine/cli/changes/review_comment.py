@@ -494,10 +494,10 @@ def _tests(stories: StoriesReport) -> str:
 
 
 def _timelines(change: ReviewedChange) -> str:
-    from engine.cli.changes.replay_comparison import PlayedStream, side_by_side
+    from engine.cli.changes.replay_comparison import ReplayArguments, side_by_side
 
     assert change.comparison is not None
-    blocks, stream = [], PlayedStream((change.snapshot,), "", change.against[:12], strict=True)
+    blocks, stream = [], ReplayArguments((change.snapshot,), "", change.against[:12], strict=True)
     for timeline in change.comparison.timelines:
         lines = (
             f"{sign} {_local(event.at, change.zone)}  {event.words}"

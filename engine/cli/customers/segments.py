@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from engine.cli.reports.segments import SegmentReport
-    from engine.store.audience.memberships import Member
+    from engine.store.audience.memberships import SegmentMember
 
 COLUMNS = ("customer_id", "entered_at", "email", "phone")
 
@@ -75,7 +75,7 @@ def _show(each: SegmentReport) -> None:
     )
 
 
-def _write(members: Iterator[Member], out: Path) -> int:
+def _write(members: Iterator[SegmentMember], out: Path) -> int:
     """Writes the members; how many. Raises UsageError for a name that says no format."""
     from engine.private_files import private_opener
 
@@ -96,7 +96,7 @@ def _write(members: Iterator[Member], out: Path) -> int:
     return many
 
 
-def _cells(member: Member) -> tuple[str, str, str, str]:
+def _cells(member: SegmentMember) -> tuple[str, str, str, str]:
     from engine.channel_kinds import BY_PHONE
     from engine.values import iso
 

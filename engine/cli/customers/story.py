@@ -22,10 +22,10 @@ if TYPE_CHECKING:
     from engine.core.journey import Journey
     from engine.project import Project
     from engine.runtime.known_customer import KnownCustomer
-    from engine.simulate.replay.one_customer import PlayedCustomer
-    from engine.simulate.stories.recorded_timeline import RecordedTimeline
+    from engine.simulate.replay.one_customer import ReplayedCustomer
+    from engine.simulate.stories.customer_timeline import CustomerTimeline
+    from engine.simulate.stories.story_check import JourneyUnderTest
     from engine.simulate.stories.story_lines import ComparedRow
-    from engine.simulate.stories.story_trial import JourneyUnderTest
 
 
 @dataclass(frozen=True, slots=True)
@@ -74,13 +74,13 @@ def story(
         _of_store(session, wanted)
         return
     from engine.cli.changes.replayed import mapping_of, project_at, project_here
-    from engine.simulate.replay.one_customer import play_customer
+    from engine.simulate.replay.one_customer import replay_customer
 
     here = project_here(session.folder)
     project = project_at(here.folder, revision)[0] if revision else here
     compiled = _journey(project, journey)
     read = mapping_of(mapping, project) if mapping is not None else None
-    played = play_customer(customer, project.journeys, project.world, events, read, strict=strict)
+    played = replay_customer(customer, project.journeys, project.world, events, read, strict=strict)
     _of_replay(wanted, project, compiled, played, revision)
 
 
@@ -88,8 +88,8 @@ def _of_store(session: Session, wanted: _Wanted) -> None:
     from engine.cli.reports.drawn import day_of, run_of, runs_of
     from engine.cli.stores import known_person, look_into_store
     from engine.project import load
-    from engine.simulate.stories.story_trial import tried_story
-    from engine.simulate.stories.told_run import ToldRun
+    from engine.simulate.stories.story_check import check_story
+    from engine.simulate.stories.story_source import StorySource
 
     project = load(session.folder)
     compiled = _journey(project, wanted.journey)
@@ -98,57 +98,57 @@ def _of_store(session: Session, wanted: _Wanted) -> None:
         runs = runs_of(conn, person)
         run = run_of(runs, person, wanted.journey, wanted.on)
         timeline = _timeline(conn, person, runs)
-    told = ToldRun(
+    source = StorySource(
         run=run, timeline=timeline, journey=compiled, journeys=project.journeys, catalogue=project.catalogue,
         zone=person.zone, until=session.clock.now(),
     )  # fmt: skip
     name = wanted.name or f"a run of {day_of(run, person)}"
-    tried = tried_story(told, _under_test(project, compiled), name, "has not happened yet", is_kept=True)
-    say_block(tried.story.text.rstrip("\n"))
-    if tried.passes:
+    checked = check_story(source, _under_test(project, compiled), name, "has not happened yet", is_kept=True)
+    say_block(checked.story.text.rstrip("\n"))
+    if checked.passes:
         _tell_where(wanted.journey)
-    elif tried.result is None:
+    elif checked.result is None:
         remark("it cannot be run as it stands")
     else:
         remark("with the files here, and with this journey alone, it comes out otherwise:")
-        _tell_rows(tried.result.rows)
-        for problem in tried.result.problems:
+        _tell_rows(checked.result.rows)
+        for problem in checked.result.problems:
             asides.print(f"  {problem.what}", markup=False)
 
 
 def _of_replay(
-    wanted: _Wanted, project: Project, compiled: Journey, played: PlayedCustomer, revision: str
+    wanted: _Wanted, project: Project, compiled: Journey, played: ReplayedCustomer, revision: str
 ) -> None:
-    from engine.simulate.stories.story_trial import tried_story
-    from engine.simulate.stories.told_run import ToldRun
+    from engine.simulate.stories.story_check import check_story
+    from engine.simulate.stories.story_source import StorySource
 
     run = _played_run(played, wanted)
     assert played.until is not None  # else there were no run
-    told = ToldRun(
+    source = StorySource(
         run=run, timeline=played.timeline, journey=compiled, journeys=project.journeys,
         catalogue=project.catalogue, zone=played.zones[run.id], until=played.until,
     )  # fmt: skip
-    name = wanted.name or f"a replayed run of {told.day_0}"
+    name = wanted.name or f"a replayed run of {source.day_0}"
     later = "after the last recorded event"
-    tried = tried_story(told, _under_test(project, compiled), name, later, is_kept=False)
-    say_block(tried.story.text.rstrip("\n"))
-    if tried.differs:
+    checked = check_story(source, _under_test(project, compiled), name, later, is_kept=False)
+    say_block(checked.story.text.rstrip("\n"))
+    if checked.differs:
         remark(
             "among the other journeys (caps, who is inside), or by what came late, the replay did otherwise;"
         )
         remark("with this one alone, and all in time, it comes to what the story expects:")
-        _tell_rows(tried.differs)
-    if tried.passes:
+        _tell_rows(checked.differs)
+    if checked.passes:
         if revision:
             remark(f"with the files of {revision} it passes; with those here it shows what they change")
         _tell_where(wanted.journey, passes=not revision)
         return
     remark("it cannot be run as it stands")
-    for problem in tried.result.problems if tried.result is not None else ():
+    for problem in checked.result.problems if checked.result is not None else ():
         asides.print(f"  {problem.what}", markup=False)
 
 
-def _played_run(played: PlayedCustomer, wanted: _Wanted) -> Enrollment:
+def _played_run(played: ReplayedCustomer, wanted: _Wanted) -> Enrollment:
     from engine.cli.reports.drawn import run_begun
 
     runs = [run for run in played.timeline.runs if run.journey == wanted.journey]
@@ -168,14 +168,14 @@ def _journey(project: Project, name: str) -> Journey:
 
 
 def _under_test(project: Project, compiled: Journey) -> JourneyUnderTest:
-    from engine.simulate.stories.story_trial import JourneyUnderTest
+    from engine.simulate.stories.story_check import JourneyUnderTest
 
     return JourneyUnderTest(compiled, project.sources[compiled.file], project.journeys, project.world)
 
 
-def _timeline(conn: Connection, person: KnownCustomer, runs: Sequence[Enrollment]) -> RecordedTimeline:
+def _timeline(conn: Connection, person: KnownCustomer, runs: Sequence[Enrollment]) -> CustomerTimeline:
     from engine.core.happening import ProfileChanged, SegmentChanged
-    from engine.simulate.stories.recorded_timeline import RecordedTimeline
+    from engine.simulate.stories.customer_timeline import CustomerTimeline
     from engine.store.customers import events
     from engine.store.journeys import traces
     from engine.store.meta import bucket_of
@@ -198,7 +198,7 @@ def _timeline(conn: Connection, person: KnownCustomer, runs: Sequence[Enrollment
         else:
             segment, enters = str(load(document)["segment"]), event.name == "$entered"
             memberships.append(SegmentChanged(event.number, event.occurred_at, segment, enters))
-    return RecordedTimeline(
+    return CustomerTimeline(
         events=[event for event in past if not event.name.startswith("$")], profile=profile,
         memberships=memberships, traces=[record.line for record in traces.of_customer(conn, person.id)],
         ledger=person.state.facts.values, runs=runs,

@@ -15,7 +15,7 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from engine.cli.importing.again import Retried
+    from engine.cli.importing.again import RetryCounts
     from engine.store.database import Store
     from engine.store.inbox.refusals import KeptItem, RefusalCount
 
@@ -84,9 +84,9 @@ def _remove(conn: Connection, event: str, reason: str) -> int:
     return len(found)
 
 
-def _retry(session: Session, store: Store, event: str, reason: str) -> Retried:
+def _retry(session: Session, store: Store, event: str, reason: str) -> RetryCounts:
     """Slice by slice, so that the daemon's writer is never held up for long."""
-    from engine.cli.importing.again import SLICE, Retried, take_again
+    from engine.cli.importing.again import SLICE, RetryCounts, take_again
     from engine.compiler.event_fields import needed_fields
     from engine.project import load
     from engine.runtime.intake.intake import Intake
@@ -94,7 +94,11 @@ def _retry(session: Session, store: Store, event: str, reason: str) -> Retried:
 
     project = load(session.folder)
     needed = needed_fields(project.journeys, project.messages, project.catalogue)
-    intake, after, done = Intake(project.catalogue, project.config, project.journeys, needed), 0, Retried()
+    intake, after, done = (
+        Intake(project.catalogue, project.config, project.journeys, needed),
+        0,
+        RetryCounts(),
+    )
     with store.read() as conn:
         total = refusals.how_many(conn, name=event, reason=reason)
     with progress() as bar:
@@ -110,7 +114,7 @@ def _retry(session: Session, store: Store, event: str, reason: str) -> Retried:
             bar.advance(task, len(kept))
 
 
-def _tell_retried(done: Retried, form: Format) -> None:
+def _tell_retried(done: RetryCounts, form: Format) -> None:
     if form is Format.json:
         say_json({"taken": done.taken, "not_needed": done.superseded, "refused": done.refused})
         return

@@ -15,7 +15,7 @@ class Forge(StrEnum):
     gitlab = "gitlab"
 
 
-class Posted(StrEnum):
+class PostResult(StrEnum):
     """What became of a comment."""
 
     WRITTEN = "the comment is written"
@@ -58,18 +58,18 @@ class MergeRequest(Protocol):
         """Adds and removes; the others stay."""
 
 
-def post_comment(request: MergeRequest, mark: str, text: str) -> Posted:
+def post_comment(request: MergeRequest, mark: str, text: str) -> PostResult:
     """Writes the comment, or brings the one that begins with `mark` up to date. Raises ForgeError."""
     from engine.cli.forges.api import patiently
 
     posted = patiently(lambda: _post(request, mark, text))
-    if posted is Posted.WRITTEN:
+    if posted is PostResult.WRITTEN:
         # Two runs at once each found none: whoever looks last sees both, and leaves one.
         patiently(lambda: _post(request, mark, text))
     return posted
 
 
-def _post(request: MergeRequest, mark: str, text: str) -> Posted:
+def _post(request: MergeRequest, mark: str, text: str) -> PostResult:
     from engine.cli.forges.api import ForgeError
 
     # Asked anew in every try: one whose answer was lost may have written the comment.
@@ -78,9 +78,9 @@ def _post(request: MergeRequest, mark: str, text: str) -> Posted:
         request.delete(further.id)
     if not ours:
         request.write(text)
-        return Posted.WRITTEN
+        return PostResult.WRITTEN
     if ours[0].text.strip() == text.strip():
-        return Posted.SAME
+        return PostResult.SAME
     try:
         request.rewrite(ours[0].id, text)
     except ForgeError as wrong:
@@ -88,8 +88,8 @@ def _post(request: MergeRequest, mark: str, text: str) -> Posted:
             raise
         # somebody removed it since it was listed
         request.write(text)
-        return Posted.WRITTEN
-    return Posted.UPDATED
+        return PostResult.WRITTEN
+    return PostResult.UPDATED
 
 
 def _ours(request: MergeRequest, mark: str) -> list[ForgeComment]:

@@ -30,7 +30,7 @@ ROWS = ("customers", "events", "products")
 
 
 @dataclass(frozen=True, slots=True)
-class Retried:
+class RetryCounts:
     """How many were taken, how many are not needed any more (the same came meanwhile, or something newer),
     and how many are still wrong."""
 
@@ -38,20 +38,20 @@ class Retried:
     superseded: int = 0
     refused: int = 0
 
-    def __add__(self, other: Retried) -> Retried:
+    def __add__(self, other: RetryCounts) -> RetryCounts:
         """Both together."""
-        return Retried(
+        return RetryCounts(
             self.taken + other.taken, self.superseded + other.superseded, self.refused + other.refused
         )
 
 
-def take_again(conn: Connection, intake: Intake, kept: Sequence[KeptItem], now: Instant) -> Retried:
+def take_again(conn: Connection, intake: Intake, kept: Sequence[KeptItem], now: Instant) -> RetryCounts:
     """Takes these items, in the transaction of the caller. What is still wrong stays, with the reason of
     today."""
     of_source: dict[str, list[KeptItem]] = {}
     for item in kept:
         of_source.setdefault(item.source, []).append(item)
-    done = Retried()
+    done = RetryCounts()
     for source, members in of_source.items():
         done += _of_source(conn, intake, source, members, now)
     return done
@@ -59,7 +59,7 @@ def take_again(conn: Connection, intake: Intake, kept: Sequence[KeptItem], now: 
 
 def _of_source(
     conn: Connection, intake: Intake, source: str, kept: Sequence[KeptItem], now: Instant
-) -> Retried:
+) -> RetryCounts:
     items: list[Item] = []
     wrong: dict[int, list[RefusedItem]] = {}
     superseded = 0
@@ -99,7 +99,7 @@ def _of_source(
     # One kept item may hold several events, each of which may be known already: it is counted once.
     over = len(kept) - len(wrong)
     superseded = min(over, superseded + len(conflicts - set(wrong)) + result.duplicates)
-    return Retried(over - superseded, superseded, len(wrong))
+    return RetryCounts(over - superseded, superseded, len(wrong))
 
 
 def _received_since(

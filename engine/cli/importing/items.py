@@ -10,7 +10,7 @@ from typing import Any
 
 from msgspec import structs
 
-from engine.cli.importing.rows import Kind, Part, SourceRow
+from engine.cli.importing.rows import Kind, RowCells, SourceRow
 from engine.errors import UsageError
 from engine.http.intake.strict_json import unstorable
 from engine.ids import derive
@@ -59,14 +59,14 @@ def guess(columns: Collection[str], event: str | None) -> Kind:
     )
 
 
-def parts_of(row: SourceRow, rules: RowRules) -> tuple[Part, ...]:
+def parts_of(row: SourceRow, rules: RowRules) -> tuple[RowCells, ...]:
     """What a row says: by the mapping, or one thing under its own columns."""
     if row.parts or row.why:
         return row.parts
     if names_customer(row.cells):
-        return (Part(rules.kind, row.cells),)
+        return (RowCells(rules.kind, row.cells),)
     email, phone = (_text(row.cells, (name,)) for name in ADDRESS)
-    return (Part(rules.kind, row.cells, email, phone),)
+    return (RowCells(rules.kind, row.cells, email, phone),)
 
 
 def names_customer(cells: Mapping[str, Any]) -> bool:
@@ -74,7 +74,7 @@ def names_customer(cells: Mapping[str, Any]) -> bool:
     return bool(cells.get("customer_id") or cells.get("user_id") or cells.get("userId"))
 
 
-def kept_row(row: SourceRow, parts: Sequence[Part], rules: RowRules) -> dict[str, Any]:
+def kept_row(row: SourceRow, parts: Sequence[RowCells], rules: RowRules) -> dict[str, Any]:
     """A row as it is kept in quarantine, with what tells how to read it again."""
     cells = parts[-1].cells if parts else {}
     names = {"event": (_text(cells, EVENT) or rules.event) if rules.kind == "events" else None,

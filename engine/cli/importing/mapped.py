@@ -13,7 +13,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec.structs import replace
 
-from engine.cli.importing.rows import Part, SourceRow
+from engine.cli.importing.rows import RowCells, SourceRow
 from engine.compiler.catalogue.catalogue import CURRENCY, TEXT, TIME, Catalogue
 from engine.runtime.intake.untyped import normal_name
 from engine.simulate.replay.mapping_words import Getter
@@ -127,11 +127,11 @@ def _united(group: Sequence[SourceRow]) -> SourceRow:
 
 def _parts(
     cells: Mapping[str, Any], mapping: RowMapping, catalogue: Catalogue, columns: _Columns
-) -> Iterator[Part]:
+) -> Iterator[RowCells]:
     """Everything that one row says, what it says about the customer first."""
     if mapping.products is not None and all(fits(cells) for fits in mapping.products.where):
         fields = _fields(mapping.products.fields, cells, catalogue.product, columns)
-        yield Part("products", {"product_id": columns.read(mapping.products.id(cells), TEXT), **fields})
+        yield RowCells("products", {"product_id": columns.read(mapping.products.id(cells), TEXT), **fields})
     if mapping.customers is not None and all(fits(cells) for fits in mapping.customers.where):
         yield _customer(mapping.customers, cells, catalogue, columns)
     for rule in mapping.events:
@@ -141,7 +141,7 @@ def _parts(
 
 def _event(
     rule: EventRows, cells: Mapping[str, Any], catalogue: Catalogue, columns: _Columns
-) -> Iterator[Part]:
+) -> Iterator[RowCells]:
     who, email, phone = (_read(get, cells, TEXT, columns) for get in rule.whose)
     if rule.about is not None:
         about = _customer(rule.about, cells, catalogue, columns)
@@ -152,17 +152,19 @@ def _event(
     properties = _fields(rule.fields, cells, catalogue.event_fields(rule.name) or {}, columns)
     at, own = _read(rule.at, cells, TIME, columns), _read(rule.id, cells, TEXT, columns)
     said = {"customer_id": who, "event": rule.name, "at": at, "id": own, "properties": properties}
-    yield Part("events", {name: value for name, value in said.items() if value is not None}, email, phone)
+    yield RowCells("events", {name: value for name, value in said.items() if value is not None}, email, phone)
 
 
-def _customer(rule: CustomerRows, cells: Mapping[str, Any], catalogue: Catalogue, columns: _Columns) -> Part:
+def _customer(
+    rule: CustomerRows, cells: Mapping[str, Any], catalogue: Catalogue, columns: _Columns
+) -> RowCells:
     said = _fields(rule.fields, cells, catalogue.attributes, columns)
     for consent in rule.consents:
         said |= _consent(consent, cells, columns)
     for name, get, kind in (("customer_id", rule.id, TEXT), ("at", rule.at, TIME)):
         if (value := _read(get, cells, kind, columns)) is not None:
             said[name] = value
-    return Part("customers", said, said.get("email"), said.get("phone"))
+    return RowCells("customers", said, said.get("email"), said.get("phone"))
 
 
 def _consent(rule: ConsentRule, cells: Mapping[str, Any], columns: _Columns) -> dict[str, Any]:

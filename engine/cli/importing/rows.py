@@ -27,7 +27,7 @@ _FORMULA = ("=", "+", "-", "@", "\t", "\r", "＝", "＋", "－", "＠")
 Kind = Literal["customers", "events", "products"]
 
 
-class Part(Struct, frozen=True):
+class RowCells(Struct, frozen=True):
     """One thing that a row says, in our own columns. Without an id of a customer it is about whoever has the
     `email`, else the `phone`."""
 
@@ -47,7 +47,7 @@ class SourceRow(Struct, frozen=True):
     why: str = ""
     raw: Sequence[str] = ()
     more: tuple[Sequence[str], ...] = ()
-    parts: tuple[Part, ...] = ()
+    parts: tuple[RowCells, ...] = ()
     skipped: bool = False
 
 

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from engine.channel_kinds import normalised
 from engine.cli.importing.items import names_customer
-from engine.cli.importing.rows import Part
+from engine.cli.importing.rows import RowCells
 from engine.command_hints import command
 from engine.config import Config
 from engine.errors import UsageError
@@ -26,7 +26,9 @@ NEW = "import-"
 """How the ids of customers begin who are known by their address alone."""
 
 
-def with_customers(said: Sequence[tuple[Part, ...]], store: Store, config: Config) -> list[tuple[Part, ...]]:
+def with_customers(
+    said: Sequence[tuple[RowCells, ...]], store: Store, config: Config
+) -> list[tuple[RowCells, ...]]:
     """The parts of rows with the customer that each is about. One query for all rows."""
     wanted = {
         address
@@ -52,8 +54,8 @@ def with_customers(said: Sequence[tuple[Part, ...]], store: Store, config: Confi
 
 
 def _with_customer(
-    parts: Sequence[Part], people: dict[Address, list[str]], key: str, config: Config
-) -> Iterator[Part]:
+    parts: Sequence[RowCells], people: dict[Address, list[str]], key: str, config: Config
+) -> Iterator[RowCells]:
     for part in parts:
         address = _address(part, config) if _is_nobodys(part) else None
         if address is None:
@@ -68,17 +70,17 @@ def _with_customer(
             yield replace(part, cells={"customer_id": who, **own, **part.cells})
             continue
         if own and all(other.kind != "customers" for other in parts):
-            yield Part("customers", {"customer_id": who, **own})
+            yield RowCells("customers", {"customer_id": who, **own})
         yield replace(part, cells={"customer_id": who, **part.cells})
 
 
-def _is_nobodys(part: Part) -> bool:
+def _is_nobodys(part: RowCells) -> bool:
     if part.kind == "products" or names_customer(part.cells):
         return False
     return not (part.kind == "customers" and part.cells.get("id"))
 
 
-def _address(part: Part, config: Config) -> Address | None:
+def _address(part: RowCells, config: Config) -> Address | None:
     """None where there is none, or none that can be read: the row is refused for want of a customer."""
     country = part.cells.get("country")
     region = country if isinstance(country, str) else config.shop.country or None

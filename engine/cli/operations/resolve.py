@@ -12,7 +12,7 @@ from engine.command_hints import command
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.store.messages.manual_resolution import Resolved
+    from engine.store.messages.manual_resolution import Resolution
     from engine.values import Instant
 
 Way = Literal["sent", "resend", "failed"]
@@ -68,7 +68,7 @@ def resolve(
         raise typer.Exit(1)
 
 
-def _tell(done: list[Resolved], way: Way, form: Format) -> None:
+def _tell(done: list[Resolution], way: Way, form: Format) -> None:
     if form is Format.json:
         say_json([
             {

@@ -13,7 +13,7 @@ from engine.command_hints import command
 
 if TYPE_CHECKING:
     from engine.cli.reports.installation import StatusReport
-    from engine.store.customers.enrollments import Inside
+    from engine.store.customers.enrollments import InsideCounts
 
 _SHOWN = 20
 
@@ -161,7 +161,7 @@ def _queues(answer: StatusReport) -> list[list[str]]:
     return [[name, f"{number:,}".rjust(wide), aside] for name, number, aside in rows]
 
 
-def _inside(journeys: Mapping[str, Inside]) -> list[list[str]]:
+def _inside(journeys: Mapping[str, InsideCounts]) -> list[list[str]]:
     rows = []
     for name, inside in journeys.items():
         rows.append([name, f"{inside.people:,}"])

@@ -26,7 +26,7 @@ from engine.plan.changed_flowchart import changed_flowchart
 from engine.plan.project_diff import ReadJourneys, journeys_of
 from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import enrollments
-from engine.store.customers.enrollments import Inside
+from engine.store.customers.enrollments import InsideCounts
 from engine.store.journeys import deployments, traces
 from engine.store.meta import bucket_of
 from engine.store.streams.snapshot import Snapshot
@@ -35,7 +35,7 @@ from engine.values import Instant, iso, local_date, parse_instant
 MOST_NODES = 60
 """Of a picture in a comment: of a larger one, only what changed is drawn with its surroundings."""
 
-NOBODY = Inside(0, {}, 0)
+NOBODY = InsideCounts(0, {}, 0)
 
 _ASIDE: frozenset[TraceKind] = frozenset(("learned", "plan"))
 """What a step thinks before it does something: the next line says what came of it."""
@@ -51,19 +51,19 @@ def former_of(file: JourneyFile, former: ReadJourneys) -> JourneyFile | None:
     return next((former.by_name[name] for name in names_of(file) if name in former.by_name), None)
 
 
-def inside_now(conn: Connection, file: JourneyFile) -> Inside:
+def inside_now(conn: Connection, file: JourneyFile) -> InsideCounts:
     """Who is inside a journey, as `status` counts them."""
     found = (enrollments.inside(conn, name).get(name) for name in names_of(file))
     return next(filter(None, found), NOBODY)
 
 
-def inside_in(counted: Snapshot, file: JourneyFile) -> Inside:
+def inside_in(counted: Snapshot, file: JourneyFile) -> InsideCounts:
     """As `inside_now`, when a snapshot was made."""
     journey = next((counted.journeys[name] for name in names_of(file) if name in counted.journeys), None)
     if journey is None:
         return NOBODY
     steps = {place.step: place.people for place in journey.places}
-    return Inside(journey.people, steps, journey.people - sum(steps.values()))
+    return InsideCounts(journey.people, steps, journey.people - sum(steps.values()))
 
 
 def picture_of_change(file: JourneyFile, former: ReadJourneys, counted: Snapshot | None) -> str:
@@ -120,7 +120,7 @@ def day_of(run: Enrollment, person: KnownCustomer) -> dt.date:
 
 
 @dataclass(frozen=True, slots=True)
-class RunVersion:
+class JourneyVersion:
     """The published version of a journey by which a run was decided last. `versions`: how many different ones
     it went through, this one among them."""
 
@@ -139,7 +139,7 @@ class RunVersion:
         return words
 
 
-def version_of(conn: Connection, run: Enrollment, now: Instant) -> RunVersion | None:
+def version_of(conn: Connection, run: Enrollment, now: Instant) -> JourneyVersion | None:
     """None where the journey cannot be read in that deployment."""
     held = deployments.between(conn, run.started_at, run.ended_at if run.ended_at is not None else now)
     if not held:
@@ -150,7 +150,7 @@ def version_of(conn: Connection, run: Enrollment, now: Instant) -> RunVersion | 
     if file is None:
         return None
     hashes = {journeys.get(run.journey) for _, journeys in held} - {None}
-    return RunVersion(number, files[file.span.file], file, max(1, len(hashes)))
+    return JourneyVersion(number, files[file.span.file], file, max(1, len(hashes)))
 
 
 def path_of(conn: Connection, person: KnownCustomer, run: Enrollment) -> RunPath:

@@ -16,7 +16,7 @@ from engine.runtime.workers.standing import Role, shares
 from engine.store import counting_past, meta
 from engine.store.alerting import alert_messages, alerts, troubles
 from engine.store.customers import address_index, batches, enrollments
-from engine.store.customers.enrollments import Inside
+from engine.store.customers.enrollments import InsideCounts
 from engine.store.daemon import backlog, daemon_state, workers
 from engine.store.inbox import due_queue, quarantine, refusals
 from engine.store.inbox.refusals import RefusalCount
@@ -160,7 +160,7 @@ class StatusReport:
     failing_webhooks: tuple[FailingWebhook, ...]
     pauses: tuple[PauseSummary, ...]
     stuck: tuple[StuckCustomer, ...]
-    inside: Mapping[str, Inside]
+    inside: Mapping[str, InsideCounts]
     alerts: tuple[AlertSummary, ...]
     troubles: tuple[TroubleSummary, ...]
     unsent_alerts: tuple[UnsentSummary, ...]

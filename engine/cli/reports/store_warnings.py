@@ -25,7 +25,7 @@ from engine.runtime.publish import one_off
 from engine.store.audience import reach_counts
 from engine.store.audience.attribute_counts import attribute_counts
 from engine.store.audience.event_arrivals import EventArrivals, event_arrivals
-from engine.store.audience.reach_counts import ReachOf, ReachState
+from engine.store.audience.reach_counts import ChannelPurpose, ReachState
 from engine.store.customers import batches
 from engine.store.journeys import one_offs
 from engine.values import DAY, Instant, iso
@@ -127,11 +127,11 @@ def _day(at: Instant) -> str:
 
 def _consents(conn: Connection, project: Project) -> Iterator[Problem]:
     # By channel and purpose, the journeys whose messages need a consent there
-    senders: defaultdict[ReachOf, set[str]] = defaultdict(set)
+    senders: defaultdict[ChannelPurpose, set[str]] = defaultdict(set)
     for name, journey in project.compiled.items():
         for step in _messages(journey):
             for channel in step.channels if step.policy.consent is not None else ():
-                senders[ReachOf(channel, step.policy.consent or "")].add(name)
+                senders[ChannelPurpose(channel, step.policy.consent or "")].add(name)
     counted = reach_counts.counts(conn, sorted(senders, key=lambda of: (of.channel, of.purpose)))
     files = tuple(project.files.values())
     config = ProjectCheckInput(files, project.world, project.messages, project.sources)

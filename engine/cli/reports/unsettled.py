@@ -14,7 +14,7 @@ from engine.command_hints import command
 from engine.config import Config
 from engine.runtime.delivery.unknown_policy import UnknownPolicies, in_words
 from engine.store.messages import outcomes
-from engine.store.messages.outcomes import Open
+from engine.store.messages.outcomes import OpenMessage
 from engine.values import Instant, iso
 
 
@@ -38,7 +38,7 @@ class UnknownMessage:
     why: str
 
     @classmethod
-    def read(cls, opened: Open, policies: UnknownPolicies, now: Instant) -> UnknownMessage:
+    def read(cls, opened: OpenMessage, policies: UnknownPolicies, now: Instant) -> UnknownMessage:
         """What a row comes to under these policies."""
         message = opened.message
         action, since = policies.action(message), message.handed_at or now

@@ -19,7 +19,7 @@ from engine.compiler.conditions.names import splits_of
 from engine.compiler.templates.message import CompiledTemplate
 from engine.core.conditions.condition import Ref
 from engine.core.journey import CodeStep, EventTrigger, Journey, Offer, ProductTrigger, SendStep
-from engine.http.console.preview import Sheet
+from engine.http.console.preview import PreviewedMessage
 from engine.project import Project
 from engine.values import Instant, Type, Value, zone
 
@@ -56,7 +56,9 @@ class SampleWriter:
         self._links = links or Links([UNSIGNED], config.http.public_url)
         self._styles = styles(config)
 
-    def sheets(self, template: str, known: SampleCustomer | None, language: str | None) -> list[Sheet]:
+    def sheets(
+        self, template: str, known: SampleCustomer | None, language: str | None
+    ) -> list[PreviewedMessage]:
         """Every channel and language; `language` alone where it is given. One that fails says why."""
         return [
             self._sheet(chosen, known, paths)
@@ -121,7 +123,7 @@ class SampleWriter:
 
     def _sheet(
         self, template: CompiledTemplate, known: SampleCustomer | None, paths: Mapping[str, str]
-    ) -> Sheet:
+    ) -> PreviewedMessage:
         along = "".join(f", {split}: {path}" for split, path in paths.items())
         title = f"{template.channel}, {template.language}{along}"
         values = _along(self._material(template, known), paths)
@@ -138,8 +140,8 @@ class SampleWriter:
             empty = Message(
                 "preview", template.channel, "", template.name, template.language, policy, body=""
             )
-            return Sheet(empty, title, warnings=[str(wrong)])
-        return Sheet(message, title)
+            return PreviewedMessage(empty, title, warnings=[str(wrong)])
+        return PreviewedMessage(message, title)
 
     def _material(self, template: CompiledTemplate, known: SampleCustomer | None) -> RenderValues:
         known = known or SampleCustomer()

@@ -6,8 +6,8 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from engine.cli.samples.message import SampleWriter
-from engine.http.console.preview import Sheet
-from engine.plan.message_diff import Written
+from engine.http.console.preview import PreviewedMessage
+from engine.plan.message_diff import MessageKey
 from engine.project import Project
 from engine.values import Instant
 
@@ -17,11 +17,11 @@ class MessageVersions:
     """The messages of some templates before a change and now, for the same made-up customer. `files`: where
     each is written."""
 
-    before: Mapping[Written, Sheet]
-    now: Mapping[Written, Sheet]
-    files: Mapping[Written, str]
+    before: Mapping[MessageKey, PreviewedMessage]
+    now: Mapping[MessageKey, PreviewedMessage]
+    files: Mapping[MessageKey, str]
 
-    def texts(self) -> tuple[dict[Written, str], dict[Written, str]]:
+    def texts(self) -> tuple[dict[MessageKey, str], dict[MessageKey, str]]:
         """Both as text."""
         former, present = (
             {written: text_of(sheet) for written, sheet in sheets.items()}
@@ -45,21 +45,23 @@ def message_versions(
     return MessageVersions(before, present, files)
 
 
-def written_sheets(project: Project, templates: Collection[str], now: Instant) -> dict[Written, Sheet]:
+def written_sheets(
+    project: Project, templates: Collection[str], now: Instant
+) -> dict[MessageKey, PreviewedMessage]:
     """Each message of these templates, as of a moment."""
     writer = SampleWriter(project, now)
-    sheets: dict[Written, Sheet] = {}
+    sheets: dict[MessageKey, PreviewedMessage] = {}
     for template in sorted(templates):
         if template not in project.templates.by_name:
             continue
         for sheet in writer.sheets(template, None, None):
             message = sheet.message
             variant = sheet.title.removeprefix(f"{message.channel}, {message.language}")
-            sheets[Written(template, message.channel, message.language, variant)] = sheet
+            sheets[MessageKey(template, message.channel, message.language, variant)] = sheet
     return sheets
 
 
-def text_of(sheet: Sheet) -> str:
+def text_of(sheet: PreviewedMessage) -> str:
     """What somebody reads: the sender, subject, the fields of the channel, and the text."""
     message = sheet.message
     head = [message.sender, message.subject, message.preheader, *message.fields.values()]

@@ -53,14 +53,14 @@ def problems_of(choice: OfferChoice, world: ProjectContext) -> list[Problem]:
         kind = ref.type if isinstance(ref, core.Ref) else None
     fix = f"add as the last line\n         else: {{pool: {_first_pool(choice)}, valid: 7 days}}"
     why = "without an offer there is no code, and without a code no message"
-    shape = Shape(choice.name, choice.subject, choice.into, kind, why, fix)
+    shape = ChoiceShape(choice.name, choice.subject, choice.into, kind, why, fix)
     asked = [(line.label, offer.question.condition) for line, offer in compiled if offer.question is not None]
     has_else = any(offer.question is None for _, offer in compiled)
     return problems_of_shape(shape, asked, world, has_else=has_else)
 
 
 @dataclass(frozen=True, slots=True)
-class Shape:
+class ChoiceShape:
     """A choice as far as its lines are held against each other. `kind`: of the value that decides, None for
     segments; `why` and `fix`: what is told of one without `else`."""
 
@@ -73,7 +73,7 @@ class Shape:
 
 
 def problems_of_shape(
-    shape: Shape, asked: list[tuple[Text, core.Condition]], world: ProjectContext, *, has_else: bool
+    shape: ChoiceShape, asked: list[tuple[Text, core.Condition]], world: ProjectContext, *, has_else: bool
 ) -> list[Problem]:
     """What two lines would get, and what nobody would; each line by its words and its condition."""
     if shape.kind is None or shape.kind.kind not in ("number", "money"):
@@ -150,7 +150,7 @@ def _twice(asked: list[tuple[Text, core.Condition]]) -> Iterator[Problem]:
                 )  # fmt: skip
 
 
-def _overlaps(shape: Shape, covered: list[tuple[Text, list[Range]]]) -> Iterator[Problem]:
+def _overlaps(shape: ChoiceShape, covered: list[tuple[Text, list[Range]]]) -> Iterator[Problem]:
     """E122: values that fit two lines; of each line the first is told."""
     for place, (label, ranges) in enumerate(covered):
         for first, others in covered[:place]:
@@ -169,7 +169,7 @@ def _overlaps(shape: Shape, covered: list[tuple[Text, list[Range]]]) -> Iterator
 
 
 def _gaps(
-    shape: Shape,
+    shape: ChoiceShape,
     covered: list[tuple[Text, list[Range]]],
     world: ProjectContext,
     *,
@@ -204,7 +204,7 @@ def _gaps(
         )  # fmt: skip
 
 
-def _no_else(shape: Shape, hole: Range | None = None) -> Problem:
+def _no_else(shape: ChoiceShape, hole: Range | None = None) -> Problem:
     who = f"{shape.subject.value} of {hole.words()}" if hole is not None else f"no {shape.subject.value}"
     if shape.subject.value == SEGMENT:
         who = "none of these segments"

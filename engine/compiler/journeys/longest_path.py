@@ -10,7 +10,7 @@ from engine.values import DAY, Duration
 
 
 @dataclass(frozen=True, slots=True)
-class Reached:
+class PathPoint:
     """A place on the way: the latest time since the start (ms), the end of the latest code, and whether
     every wait so far had a length that the file knows."""
 
@@ -31,10 +31,10 @@ def longest_known(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> int:
     return _end(starts, steps).elapsed
 
 
-def _end(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Reached:
+def _end(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> PathPoint:
     """The row runs forward only, so one pass over it is enough."""
-    at: dict[int, Reached] = {0: Reached()}
-    end = Reached() if not steps else Reached(known=True)
+    at: dict[int, PathPoint] = {0: PathPoint()}
+    end = PathPoint() if not steps else PathPoint(known=True)
     for step in steps:
         # the row runs forward only, so everything that leads here has been looked at
         here = at.get(step.index)
@@ -49,13 +49,13 @@ def _end(starts: tuple[Trigger, ...], steps: tuple[Step, ...]) -> Reached:
     return end
 
 
-def _later(one: Reached, other: Reached) -> Reached:
-    return Reached(
+def _later(one: PathPoint, other: PathPoint) -> PathPoint:
+    return PathPoint(
         max(one.elapsed, other.elapsed), max(one.code_ends, other.code_ends), one.known and other.known
     )
 
 
-def _after(step: Step, here: Reached, starts: tuple[Trigger, ...]) -> Reached:
+def _after(step: Step, here: PathPoint, starts: tuple[Trigger, ...]) -> PathPoint:
     match step:
         case CodeStep():
             return replace(
@@ -70,7 +70,7 @@ def _after(step: Step, here: Reached, starts: tuple[Trigger, ...]) -> Reached:
             return here
 
 
-def _after_wait(step: WaitStep, here: Reached, starts: tuple[Trigger, ...]) -> Reached:
+def _after_wait(step: WaitStep, here: PathPoint, starts: tuple[Trigger, ...]) -> PathPoint:
     if step.length is not None:
         return replace(here, elapsed=here.elapsed + step.length.roughly() + (6 * DAY if step.weekdays else 0))
     moment = step.until

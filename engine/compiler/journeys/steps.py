@@ -15,7 +15,13 @@ from engine.compiler.conditions.names import (
     resolve,
     resolve_value,
 )
-from engine.compiler.incentives.offers import SEGMENT, Shape, names_of_codes, offers_of, problems_of_shape
+from engine.compiler.incentives.offers import (
+    SEGMENT,
+    ChoiceShape,
+    names_of_codes,
+    offers_of,
+    problems_of_shape,
+)
 from engine.compiler.journeys.changes import compile_change
 from engine.compiler.journeys.sends import channels_of, policy_of
 from engine.compiler.journeys.waits import compile_moment
@@ -49,7 +55,7 @@ _NOBODY = Question(NEVER, lambda _scope: False)
 
 
 @dataclass(frozen=True, slots=True)
-class Slot:
+class StepSlot:
     """The place of a step in the row, with its names."""
 
     flat: FlatStep
@@ -83,17 +89,17 @@ class Steps:
 
     def _compile(self, flat: FlatStep, before: str = "") -> run.Step:
         step = flat.step
-        return COMPILE[type(step)](self, step, Slot(flat, self._ids.next(step, before), step.words()))
+        return COMPILE[type(step)](self, step, StepSlot(flat, self._ids.next(step, before), step.words()))
 
     def _refuse(self, problem: Problem) -> None:
         self.conditions.problems.append(problem)
 
-    def if_(self, step: If, slot: Slot) -> IfStep:
+    def if_(self, step: If, slot: StepSlot) -> IfStep:
         """`if`."""
         question = self.conditions.question(step.condition, self.place)
         return IfStep(*slot.base, question, *slot.flat.first)
 
-    def split(self, step: Split, slot: Slot) -> SplitStep:
+    def split(self, step: Split, slot: StepSlot) -> SplitStep:
         """`split`. Its chance follows from the former name, so that a new one sends nobody along another
         path."""
         paths = tuple(
@@ -102,12 +108,12 @@ class Steps:
         decide = run.DecisionMoment(step.decide.people, step.decide.on) if step.decide else None
         return SplitStep(*slot.base, paths, step.was.value if step.was else step.name.value, decide)
 
-    def change(self, step: Change, slot: Slot) -> ChangeStep:
+    def change(self, step: Change, slot: StepSlot) -> ChangeStep:
         """`set`, `add`, `remove`."""
         values, types = compile_change(step, self.conditions, self.place)
         return ChangeStep(*slot.base, step.how, values, types, step.note.value if step.note else "")
 
-    def code(self, step: Code, slot: Slot) -> run.CodeStep:
+    def code(self, step: Code, slot: StepSlot) -> run.CodeStep:
         """`code`. A choice between pools says itself how long its codes can be used."""
         name, world = step.pool, self.place.world
         if name.value in world.config.offers:
@@ -127,7 +133,7 @@ class Steps:
         valid = step.valid.duration if step.valid is not None else None
         return run.CodeStep(*slot.base, name.value, offers_of(name.value, world, valid))
 
-    def webhook(self, step: Webhook, slot: Slot) -> WebhookStep:
+    def webhook(self, step: Webhook, slot: StepSlot) -> WebhookStep:
         """`webhook`."""
         known = self.place.world.config.webhooks
         if step.name.value not in known:
@@ -144,11 +150,11 @@ class Steps:
                 )  # fmt: skip
         return WebhookStep(*slot.base, step.name.value, self._values(step.values))
 
-    def exit(self, step: Exit, slot: Slot) -> ExitStep:
+    def exit(self, step: Exit, slot: StepSlot) -> ExitStep:
         """`exit`."""
         return ExitStep(*slot.base, step.reason.value)
 
-    def send(self, step: Send, slot: Slot) -> run.SendStep:
+    def send(self, step: Send, slot: StepSlot) -> run.SendStep:
         """`send`."""
         channels = channels_of(step, self.conditions, self.place)
         policy = policy_of(step.policy, self.conditions, self.place.world) if step.policy else self.policy
@@ -172,7 +178,7 @@ class Steps:
             tuple(self._chosen(chosen) for chosen in step.chosen),
         )  # fmt: skip
 
-    def wait(self, step: Wait, slot: Slot) -> run.WaitStep:
+    def wait(self, step: Wait, slot: StepSlot) -> run.WaitStep:
         """`wait`."""
         until = compile_moment(step, self.conditions, self.place) if step.until else None
         then = slot.flat.first[0] if step.then is not None else slot.flat.next
@@ -196,7 +202,7 @@ class Steps:
             where = self.conditions.question(awaited.where, self.place.inside(events))
         return run.Awaited(events, where, None, None)
 
-    def choose(self, step: Choose, slot: Slot) -> ChooseStep:
+    def choose(self, step: Choose, slot: StepSlot) -> ChooseStep:
         """`choose`."""
         ref = None
         if step.subject.value != "segment":
@@ -232,7 +238,9 @@ class Steps:
                 "the template would read an empty place",
                 f"add as the last line\n         else: {word}",
             )
-            shape = Shape(chosen.name.value, chosen.subject, chosen.into, ref.type if ref else None, why, fix)
+            shape = ChoiceShape(
+                chosen.name.value, chosen.subject, chosen.into, ref.type if ref else None, why, fix
+            )
             asked = [(line.label, question.condition) for line, question in lines if question is not None]
             has_else = any(question is None for _, question in lines)
             self.conditions.problems += problems_of_shape(shape, asked, self.place.world, has_else=has_else)
@@ -294,7 +302,7 @@ def known_events(names: tuple[syntax.Text, ...], conditions: Conditions, scope: 
     return tuple(catalogue.event_name(name.value) for name in names if conditions.known_event(name, scope))
 
 
-COMPILE: Mapping[type[syntax.Step], Callable[[Steps, Any, Slot], run.Step]] = {
+COMPILE: Mapping[type[syntax.Step], Callable[[Steps, Any, StepSlot], run.Step]] = {
     Send: Steps.send,
     Wait: Steps.wait,
     If: Steps.if_,

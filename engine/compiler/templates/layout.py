@@ -41,7 +41,7 @@ _TEXT_LEXER = Environment(autoescape=True, trim_blocks=True, lstrip_blocks=True)
 
 
 @dataclass(frozen=True, slots=True)
-class Piece:
+class TemplatePiece:
     """A part of a template: text as it stands, or the inside of `{{ }}` (print) or `{% %}` (block), and
     where it is from."""
 
@@ -87,23 +87,23 @@ def broken(
     return TemplateProblem(jinja_problem(message, file, line, text, first_line, filters))
 
 
-def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) -> list[Piece]:
+def pieces_of(file: str, text: str, first_line: int = 1, *, trim: bool = False) -> list[TemplatePiece]:
     """Takes a template apart. `trim`: lines that hold only a `{% %}` leave no empty line. Raises
     TemplateProblem."""
     lexer = _TEXT_LEXER if trim else _LEXER
-    pieces: list[Piece] = []
+    pieces: list[TemplatePiece] = []
     inside: list[str] = []
     line = first_line
     try:
         for number, part, value in lexer.lex(text, name=file):
             match part:
                 case "data":
-                    pieces.append(Piece("text", value, file, first_line + number - 1))
+                    pieces.append(TemplatePiece("text", value, file, first_line + number - 1))
                 case "variable_begin" | "block_begin":
                     inside, line = [], first_line + number - 1
                 case "variable_end" | "block_end":
                     kind: Literal["print", "block"] = "print" if part == "variable_end" else "block"
-                    pieces.append(Piece(kind, "".join(inside).strip(), file, line))
+                    pieces.append(TemplatePiece(kind, "".join(inside).strip(), file, line))
                 case "raw_begin":
                     raise wrong(
                         file, first_line + number - 1, "T05", "{% raw %} is not a part of our templates"
@@ -154,7 +154,9 @@ def check_syntax(file: str, text: str, first_line: int = 1, *, is_field: bool = 
         raise broken(mistake, file, line, "" if is_field else text, first_line) from mistake
 
 
-def expand(pieces: Sequence[Piece], parts: Mapping[str, str], *, trim: bool = False) -> list[Piece]:
+def expand(
+    pieces: Sequence[TemplatePiece], parts: Mapping[str, str], *, trim: bool = False
+) -> list[TemplatePiece]:
     """The pieces with their layout around them and their includes inside. Raises TemplateProblem."""
     expanded = _with_includes(_with_layout(list(pieces), parts, trim, 0), parts, trim, 0)
     # includes of includes multiply: the limit counts what comes out, not what each file has
@@ -167,7 +169,7 @@ def expand(pieces: Sequence[Piece], parts: Mapping[str, str], *, trim: bool = Fa
     return [piece for piece in expanded if piece.word not in ("block", "endblock")]
 
 
-def _part(piece: Piece, parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:
+def _part(piece: TemplatePiece, parts: Mapping[str, str], trim: bool, depth: int) -> list[TemplatePiece]:
     """The file that an extends or include names."""
     name = _constant(piece)
     if depth > MOST_NESTED:
@@ -187,13 +189,13 @@ def _part(piece: Piece, parts: Mapping[str, str], trim: bool, depth: int) -> lis
 
 
 @lru_cache(maxsize=512)
-def _pieces_of_part(file: str, text: str, trim: bool) -> tuple[Piece, ...]:
+def _pieces_of_part(file: str, text: str, trim: bool) -> tuple[TemplatePiece, ...]:
     """Many templates share a layout, which is read once."""
     check_syntax(file, text)
     return tuple(pieces_of(file, text, trim=trim))
 
 
-def _constant(piece: Piece) -> str:
+def _constant(piece: TemplatePiece) -> str:
     text = piece.rest
     if len(text) > 2 and text[0] == text[-1] and text[0] in "\"'" and text[0] not in text[1:-1]:
         return text[1:-1]
@@ -207,7 +209,9 @@ def _constant(piece: Piece) -> str:
     )
 
 
-def _with_layout(pieces: list[Piece], parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:
+def _with_layout(
+    pieces: list[TemplatePiece], parts: Mapping[str, str], trim: bool, depth: int
+) -> list[TemplatePiece]:
     parent = next((piece for piece in pieces if piece.word == "extends"), None)
     if parent is None:
         return pieces
@@ -227,7 +231,7 @@ def _with_layout(pieces: list[Piece], parts: Mapping[str, str], trim: bool, dept
     return _filled(layout, blocks)
 
 
-def _outside(pieces: Sequence[Piece]) -> list[Piece]:
+def _outside(pieces: Sequence[TemplatePiece]) -> list[TemplatePiece]:
     """The pieces that stand in no block."""
     found, depth = [], 0
     for piece in pieces:
@@ -239,9 +243,9 @@ def _outside(pieces: Sequence[Piece]) -> list[Piece]:
     return found
 
 
-def _blocks(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
+def _blocks(pieces: Sequence[TemplatePiece]) -> dict[str, list[TemplatePiece]]:
     """The outermost blocks of a template by name, without their own tags."""
-    blocks: dict[str, list[Piece]] = {}
+    blocks: dict[str, list[TemplatePiece]] = {}
     depth, name = 0, ""
     for piece in pieces:
         if piece.word == "endblock":
@@ -256,9 +260,11 @@ def _blocks(pieces: Sequence[Piece]) -> dict[str, list[Piece]]:
     return blocks
 
 
-def _filled(layout: Sequence[Piece], blocks: Mapping[str, list[Piece]]) -> list[Piece]:
+def _filled(
+    layout: Sequence[TemplatePiece], blocks: Mapping[str, list[TemplatePiece]]
+) -> list[TemplatePiece]:
     """The layout with its blocks replaced; the tags stay, so that the layout's layout can be filled again."""
-    filled: list[Piece] = []
+    filled: list[TemplatePiece] = []
     place = 0
     while place < len(layout):
         piece = layout[place]
@@ -282,8 +288,10 @@ def _filled(layout: Sequence[Piece], blocks: Mapping[str, list[Piece]]) -> list[
     return filled
 
 
-def _with_includes(pieces: Sequence[Piece], parts: Mapping[str, str], trim: bool, depth: int) -> list[Piece]:
-    expanded: list[Piece] = []
+def _with_includes(
+    pieces: Sequence[TemplatePiece], parts: Mapping[str, str], trim: bool, depth: int
+) -> list[TemplatePiece]:
+    expanded: list[TemplatePiece] = []
     for piece in pieces:
         if piece.word in ("import", "from"):
             raise wrong(
@@ -315,7 +323,9 @@ def blocks_of_choice(prefix: str, suffix: str, parts: Iterable[str]) -> list[str
     )
 
 
-def _chosen_blocks(piece: Piece, chosen: re.Match[str], parts: Mapping[str, str]) -> list[Piece]:
+def _chosen_blocks(
+    piece: TemplatePiece, chosen: re.Match[str], parts: Mapping[str, str]
+) -> list[TemplatePiece]:
     """`{% include "_blocks/offer_" ~ offer ~ ".mjml" %}`: all blocks of that name, each behind its
     question, since the mail is put together before there is a customer."""
     prefix, name, suffix = chosen.groups()
@@ -326,9 +336,9 @@ def _chosen_blocks(piece: Piece, chosen: re.Match[str], parts: Mapping[str, str]
             "they are the files in templates/_blocks/",
             f"make one, for example  templates/{prefix}general{suffix}",
         )  # fmt: skip
-    pieces: list[Piece] = []
+    pieces: list[TemplatePiece] = []
     for place, word in enumerate(words):
         question = f'{"elif" if place else "if"} {name} == "{word}"'
-        pieces.append(Piece("block", question, piece.file, piece.line))
-        pieces.append(Piece("block", f'include "{prefix}{word}{suffix}"', piece.file, piece.line))
-    return [*pieces, Piece("block", "endif", piece.file, piece.line)]
+        pieces.append(TemplatePiece("block", question, piece.file, piece.line))
+        pieces.append(TemplatePiece("block", f'include "{prefix}{word}{suffix}"', piece.file, piece.line))
+    return [*pieces, TemplatePiece("block", "endif", piece.file, piece.line)]

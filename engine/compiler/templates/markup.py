@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from engine.compiler.templates.layout import Piece, wrong
+from engine.compiler.templates.layout import TemplatePiece, wrong
 from engine.compiler.templates.scanner import Place, Scanner
 
 _TOKEN = re.compile(r"<!--jnj(\d+)q-->|jnj(\d+)q")
@@ -20,12 +20,12 @@ _CONDITIONAL = re.compile(r"<!(?:--\[if[^\]]*\]>(?:<!-->|-->)?|(?:--<!)?\[endif\
 too."""
 _ADDRESS = re.compile(r"https?://[^\s<>\"]*\Z")
 _NO_PATH = re.compile(r"^\s*[a-z]*:?//[^/?#]*\Z", re.IGNORECASE)
-_NOTHING = Piece("text", "", "", 0)
+_NOTHING = TemplatePiece("text", "", "", 0)
 LINK = "\x02"
 """Stands in plain text before a value that is a whole link."""
 
 
-def protect(pieces: Sequence[Piece], tags: list[Piece]) -> str:
+def protect(pieces: Sequence[TemplatePiece], tags: list[TemplatePiece]) -> str:
     """The markup with a comment or a word for each tag; `tags` gets them. Raises TemplateProblem."""
     scanner = Scanner()
     protected = []
@@ -53,7 +53,7 @@ def protect(pieces: Sequence[Piece], tags: list[Piece]) -> str:
     return "".join(protected)
 
 
-def restore(markup: str, tags: Sequence[Piece], rows: list[Piece]) -> str:
+def restore(markup: str, tags: Sequence[TemplatePiece], rows: list[TemplatePiece]) -> str:
     """HTML with its Jinja again, each tag on a line of its own; `rows` gets the tag of every line."""
     scanner = Scanner()
     restored = []
@@ -71,13 +71,13 @@ def restore(markup: str, tags: Sequence[Piece], rows: list[Piece]) -> str:
     return "".join(restored)
 
 
-def words_to_tags(text: str, tags: Sequence[Piece], rows: list[Piece]) -> str:
+def words_to_tags(text: str, tags: Sequence[TemplatePiece], rows: list[TemplatePiece]) -> str:
     """Plain text with its Jinja again. `LINK` before a word says that it is a whole link."""
-    pieces = [Piece("text", part, "", 0) if tag is None else tag for part, tag in _split(text, tags)]
+    pieces = [TemplatePiece("text", part, "", 0) if tag is None else tag for part, tag in _split(text, tags)]
     return plain(pieces, rows)
 
 
-def plain(pieces: Sequence[Piece], rows: list[Piece]) -> str:
+def plain(pieces: Sequence[TemplatePiece], rows: list[TemplatePiece]) -> str:
     """Text without markup, each tag on a line of its own. A value inside a link stays inside it."""
     made = []
     before = ""
@@ -96,7 +96,7 @@ def plain(pieces: Sequence[Piece], rows: list[Piece]) -> str:
     return "".join(made).replace(LINK, "")
 
 
-def _check_host(tag: Piece, before: str) -> None:
+def _check_host(tag: TemplatePiece, before: str) -> None:
     """The host of a link is written by the author, never by a customer (design/threats T7)."""
     if _NO_PATH.search(before):
         raise wrong(
@@ -109,7 +109,7 @@ def _check_host(tag: Piece, before: str) -> None:
         )
 
 
-def _split(text: str, tags: Sequence[Piece]) -> Iterator[tuple[str, Piece | None]]:
+def _split(text: str, tags: Sequence[TemplatePiece]) -> Iterator[tuple[str, TemplatePiece | None]]:
     end = 0
     for match in _TOKEN.finditer(text):
         yield text[end : match.start()], None
@@ -118,7 +118,7 @@ def _split(text: str, tags: Sequence[Piece]) -> Iterator[tuple[str, Piece | None
     yield text[end:], None
 
 
-def _safe(tag: Piece, place: Place, rows: list[Piece]) -> str:
+def _safe(tag: TemplatePiece, place: Place, rows: list[TemplatePiece]) -> str:
     rows.extend([tag] * (tag.text.count("\n") + 1))
     if tag.kind == "block":
         return "{% " + tag.text + "\n%}"

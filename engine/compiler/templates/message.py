@@ -15,7 +15,7 @@ from jinja2.runtime import Context
 from engine.compiler.templates import mail
 from engine.compiler.templates.jinja import Sandbox, environment
 from engine.compiler.templates.layout import (
-    Piece,
+    TemplatePiece,
     TemplateProblem,
     broken,
     check_syntax,
@@ -94,7 +94,7 @@ class MessageField:
     name: str
     source: str
     program: Program = field(repr=False, compare=False)
-    rows: tuple[Piece, ...] = field(repr=False, compare=False)
+    rows: tuple[TemplatePiece, ...] = field(repr=False, compare=False)
     reads: tuple[NameRead, ...] = field(default=(), repr=False, compare=False)
     comparisons: tuple[Comparison, ...] = field(default=(), repr=False, compare=False)
 
@@ -215,14 +215,14 @@ def _compiled(
             None,
             fields,
         )
-    tags: list[Piece] = []
+    tags: list[TemplatePiece] = []
     html = _html(template, parts, language, tags)
     if "preheader" in template.fields:
         hidden = pieces_of(
             template.file, template.fields["preheader"], template.field_lines.get("preheader", 1)
         )
         html = mail.with_preheader(html, _escaped(hidden, tags))
-    rows: list[Piece] = []
+    rows: list[TemplatePiece] = []
     body = _part("html", restore(html, tags, rows), escaped, rows, template)
     if own_text is not None:
         return CompiledTemplate(
@@ -234,13 +234,13 @@ def _compiled(
             body,
             fields,
         )
-    text_rows: list[Piece] = []
+    text_rows: list[TemplatePiece] = []
     source = words_to_tags(mail.text_of(html), tags, text_rows)
     text = _part("text", source, environment(language, currency, False), text_rows, template)
     return CompiledTemplate(template.name, template.channel, language, template.file, text, body, fields)
 
 
-def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags: list[Piece]) -> str:
+def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags: list[TemplatePiece]) -> str:
     # before layouts and includes come in: afterwards Jinja would name a line that no file has
     check_syntax(template.file, template.body, template.body_line)
     pieces = expand(pieces_of(template.file, template.body, template.body_line), parts)
@@ -255,7 +255,7 @@ def _html(template: TemplateFile, parts: Mapping[str, str], language: str, tags:
     return mail.inlined(template.file, html)
 
 
-def _escaped(pieces: Sequence[Piece], tags: list[Piece]) -> str:
+def _escaped(pieces: Sequence[TemplatePiece], tags: list[TemplatePiece]) -> str:
     escaped = []
     for piece in pieces:
         if piece.kind == "text":
@@ -269,7 +269,7 @@ def _escaped(pieces: Sequence[Piece], tags: list[Piece]) -> str:
 def _text(template: TemplateFile, parts: Mapping[str, str], env: Sandbox) -> MessageField:
     check_syntax(template.file, template.body, template.body_line)
     pieces = expand(pieces_of(template.file, template.body, template.body_line, trim=True), parts, trim=True)
-    rows: list[Piece] = []
+    rows: list[TemplatePiece] = []
     return _part("text", plain(pieces, rows), env, rows, template)
 
 
@@ -277,14 +277,16 @@ def _field(template: TemplateFile, name: str, source: str, env: Sandbox) -> Mess
     line = template.field_lines.get(name, 1)
     check_syntax(template.file, source, line, is_field=True)
     pieces = pieces_of(template.file, source, line)
-    rows: list[Piece] = []
+    rows: list[TemplatePiece] = []
     # the whole link is a value: the mark has it treated as an address, not as a part of one
     if name in _LINK_FIELDS and pieces and pieces[0].kind == "print":
-        pieces.insert(0, Piece("text", LINK, template.file, line))
+        pieces.insert(0, TemplatePiece("text", LINK, template.file, line))
     return _part(name, plain(pieces, rows), env, rows, template)
 
 
-def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: TemplateFile) -> MessageField:
+def _part(
+    name: str, source: str, env: Sandbox, rows: list[TemplatePiece], template: TemplateFile
+) -> MessageField:
     try:
         tree = env.parse(source)
         all_nodes = list(tree.find_all(nodes.Node))
@@ -311,7 +313,7 @@ def _part(name: str, source: str, env: Sandbox, rows: list[Piece], template: Tem
 # --- what a template reads ----------------------------------------------------------------------
 
 
-def _origin(rows: Sequence[Piece], line: int) -> tuple[str, int]:
+def _origin(rows: Sequence[TemplatePiece], line: int) -> tuple[str, int]:
     row = rows[line - 1] if 0 < line <= len(rows) else None
     return (row.file, row.line) if row is not None else ("", 0)
 
@@ -325,7 +327,7 @@ def _assigned(all_nodes: Sequence[nodes.Node]) -> Iterator[str]:
 
 
 def _walk(
-    rows: Sequence[Piece], node: nodes.Node, own: frozenset[str], *, fallback: bool
+    rows: Sequence[TemplatePiece], node: nodes.Node, own: frozenset[str], *, fallback: bool
 ) -> Iterator[NameRead]:
     name = dotted(node)
     if name is not None:
@@ -362,7 +364,7 @@ def _walk(
                 yield from _walk(rows, below, own, fallback=fallback)
 
 
-def _compared(rows: Sequence[Piece], all_nodes: Sequence[nodes.Node]) -> Iterator[Comparison]:
+def _compared(rows: Sequence[TemplatePiece], all_nodes: Sequence[nodes.Node]) -> Iterator[Comparison]:
     """What is compared for equality, or looked for in a list, whichever side the name stands on."""
     for node in all_nodes:
         if not isinstance(node, nodes.Compare):

@@ -19,7 +19,7 @@ from engine.store.amounts import amount_of
 from engine.store.audience import base_groups, memberships
 from engine.store.audience.base_groups import QUIET_DAYS, BaseGroup, EventCount
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import GoalKind, What
+from engine.store.counting.daily_counts import Count, GoalKind
 from engine.store.counting.reading import sums
 from engine.values import DAY, Instant, local_date, zone
 
@@ -348,13 +348,13 @@ def _observed(scope: ReportScope) -> dict[str, Proportion]:
         first,
         scope.today,
         ("journey", "what", "why"),
-        what=(What.STARTED, What.GOAL),
+        what=(Count.STARTED, Count.GOAL),
         of_journeys=True,
     )
     for (journey, what, why), total in found.items():
-        if what == What.STARTED or why in kinds:
+        if what == Count.STARTED or why in kinds:
             for name in (str(journey), ""):
-                counts[name][what == What.STARTED] += total.n
+                counts[name][what == Count.STARTED] += total.n
     return {name: Proportion(min(goals, starts), starts) for name, (goals, starts) in counts.items()}
 
 

@@ -39,7 +39,7 @@ from engine.figures.reports.year import year
 from engine.figures.request import ReportRequest
 from engine.store import counting_past
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import ShopFacts, What
+from engine.store.counting.daily_counts import Count, ShopFacts
 from engine.store.counting.reading import counted_journeys, first_day, last_day
 from engine.values import Instant, iso, local_date, zone
 
@@ -61,9 +61,10 @@ class ReportNote(Enum):
     SINCE = auto()  # nothing is counted of earlier days
 
 
-_EVERYTHING: frozenset[What] = frozenset()
+_EVERYTHING: frozenset[Count] = frozenset()
 _OF_JOURNEYS = frozenset((
-    What.STARTED, What.REFUSED, What.REACHED, What.SKIPPED, What.GOAL, What.ENDED, What.SENT, What.ATTRIBUTED,
+    Count.STARTED, Count.REFUSED, Count.REACHED, Count.SKIPPED, Count.GOAL, Count.ENDED, Count.SENT,
+    Count.ATTRIBUTED,
 ))  # fmt: skip
 _OF_MESSAGES = frozenset((ReportNote.MESSAGES, ReportNote.ATTRIBUTION, ReportNote.FILLING, ReportNote.SINCE))
 
@@ -88,18 +89,18 @@ class ReportKind:
     notes: frozenset[ReportNote] = frozenset()
     of: ReportTopic = ReportTopic.ALL
     usual: Callable[[dt.date], Period] = asked
-    counts: frozenset[What] | None = None
+    counts: frozenset[Count] | None = None
     has_period: bool = True
 
 
 def _overview(scope: ReportScope) -> ReportContent:
     shop, *parts = overview(scope.conn, scope.wanted, scope.today)
-    return ReportContent((shop, *other_currencies(scope, What.ORDER), reach(scope), *parts))
+    return ReportContent((shop, *other_currencies(scope, Count.ORDER), reach(scope), *parts))
 
 
 def _customers(scope: ReportScope) -> ReportContent:
     whole, *others = customers(scope.conn, scope.wanted, scope.today)
-    apart = other_currencies(scope, What.ORDER)
+    apart = other_currencies(scope, Count.ORDER)
     return ReportContent((whole, *apart, *forecasts_beside(scope), *others))
 
 
@@ -111,7 +112,7 @@ def _cohorts(scope: ReportScope) -> ReportContent:
 def _journeys(scope: ReportScope) -> ReportContent:
     wanted = scope.wanted
     whole, *parts = all_journeys(scope.conn, wanted.period, scope.before, scope.journeys, wanted.by)
-    return ReportContent((whole, *other_currencies(scope, What.ATTRIBUTED), *parts))
+    return ReportContent((whole, *other_currencies(scope, Count.ATTRIBUTED), *parts))
 
 
 def _journey(scope: ReportScope) -> ReportContent:
@@ -121,14 +122,14 @@ def _journey(scope: ReportScope) -> ReportContent:
         scope.conn, name, period, scope.before, scope.journeys, scope.wanted.by
     )
     times = times_to_click(scope, names, scope.journeys.by_name.get(name))
-    apart = other_currencies(scope, What.ATTRIBUTED, names)
+    apart = other_currencies(scope, Count.ATTRIBUTED, names)
     shown = tuple(verdicts_of(scope.conn, scope.journeys, scope.now, name))
     return ReportContent((whole, steps, times, *apart, *others), shown, f"The journey {name}")
 
 
 def _channels(scope: ReportScope) -> ReportContent:
     whole, *parts = channels(scope.conn, scope.wanted.period, scope.before, scope.wanted.by)
-    return ReportContent((whole, *other_currencies(scope, What.ATTRIBUTED), *parts))
+    return ReportContent((whole, *other_currencies(scope, Count.ATTRIBUTED), *parts))
 
 
 def _points(scope: ReportScope) -> ReportContent:
@@ -166,11 +167,11 @@ KINDS: Mapping[str, ReportKind] = {
     ),
     "customers": ReportKind(
         "who orders again, how often, how soon, and what", "Customers", _customers,
-        frozenset((ReportNote.LOST, ReportNote.FILLING, ReportNote.SINCE)), counts=frozenset((What.ORDER,)),
+        frozenset((ReportNote.LOST, ReportNote.FILLING, ReportNote.SINCE)), counts=frozenset((Count.ORDER,)),
     ),
     COHORTS: ReportKind(
         "customers by the month of their first order", "Cohorts", _cohorts, frozenset((ReportNote.FILLING,)),
-        usual=cohorts_until, counts=frozenset((What.ORDER,)),
+        usual=cohorts_until, counts=frozenset((Count.ORDER,)),
     ),
     "journeys": ReportKind(
         "what each journey did", "Journeys", _journeys, _OF_MESSAGES, counts=_OF_JOURNEYS
@@ -181,19 +182,19 @@ KINDS: Mapping[str, ReportKind] = {
     ),
     "channels": ReportKind(
         "what became of the messages on each channel", "Channels", _channels, _OF_MESSAGES,
-        counts=frozenset((What.SENT, What.ATTRIBUTED, What.SERVICE_ORDER)),
+        counts=frozenset((Count.SENT, Count.ATTRIBUTED, Count.SERVICE_ORDER)),
     ),
     "points": ReportKind(
         "what was issued, spent and expired, and what customers still have", "Points", _points,
         frozenset((ReportNote.WORTH, ReportNote.FILLING, ReportNote.SINCE)),
-        counts=frozenset((What.POINTS,)),
+        counts=frozenset((Count.POINTS,)),
     ),
     EXPERIMENTS: ReportKind(
         "what holdouts and splits show, and how sure that is", "Experiments", _experiments
     ),
     "segments": ReportKind(
         "who came into each segment, and who left it", "Segments", segments,
-        counts=frozenset((What.ENTERED, What.LEFT)),
+        counts=frozenset((Count.ENTERED, Count.LEFT)),
     ),
     "codes": ReportKind("promo codes: given, used, and what was bought with them", "Promo codes", codes),
     "recommendations": ReportKind(

@@ -11,7 +11,7 @@ from engine.figures.metrics import SumMetric, Totals
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, added, by_granularity
-from engine.store.counting.daily_counts import What
+from engine.store.counting.daily_counts import Count
 from engine.store.counting.reading import date_of, sums
 
 CHANNELS: tuple[SumMetric, ...] = (
@@ -25,7 +25,7 @@ def channels(conn: Connection, period: Period, before: Period, by: Granularity |
     now, then = _by_channel(conn, period), _by_channel(conn, before)
     days: dict[str, Counter[int]] = {}
     for (channel, day), total in sums(
-        conn, period.first, period.last, ("channel", "day"), what=What.SENT
+        conn, period.first, period.last, ("channel", "day"), what=Count.SENT
     ).items():
         days.setdefault(str(channel), Counter())[(date_of(int(day)) - period.first).days] += total.n
     lines = [

@@ -16,8 +16,8 @@ from engine.figures.metrics import CustomerTotals, SumMetric, Totals, Value
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.store.counting.customer_counts import DayCounts
-from engine.store.counting.daily_counts import What
-from engine.store.counting.reading import Sum, cohort_sums
+from engine.store.counting.daily_counts import Count
+from engine.store.counting.reading import PeriodSum, cohort_sums
 
 
 class _Measure(NamedTuple):
@@ -36,7 +36,7 @@ MEASURES = (
 MOST_MONTHS = 24
 """Months after the first one that are shown of a cohort."""
 
-_Months = Mapping[int, Mapping[What, Sum]]
+_Months = Mapping[int, Mapping[Count, PeriodSum]]
 
 
 def usual_period(today: dt.date) -> Period:
@@ -48,7 +48,7 @@ def cohorts(conn: Connection, period: Period) -> tuple[Table, ...]:
     """The cohorts of the months that the period touches: a table for each figure, with a line for each
     cohort and a column for each month since its first orders, until the end of the period."""
     first, last = f"{period.first:%Y-%m}", f"{period.last:%Y-%m}"
-    found: defaultdict[str, defaultdict[int, dict[What, Sum]]] = defaultdict(lambda: defaultdict(dict))
+    found: defaultdict[str, defaultdict[int, dict[Count, PeriodSum]]] = defaultdict(lambda: defaultdict(dict))
     for (cohort, month, what), total in cohort_sums(conn, first, last, period.last).items():
         found[cohort][months_between(cohort, month)][what] = total
     if not found:
@@ -78,12 +78,12 @@ def months_between(first: str, last: str) -> int:
 
 def _line(cohort: str, months: _Months, measure: SumMetric, until: int, width: int) -> Row:
     """`until`: so many months are over or under way; of the others nobody knows."""
-    size = months.get(0, {}).get(What.COHORT_ACTIVE, Sum(0, 0)).n
+    size = months.get(0, {}).get(Count.COHORT_ACTIVE, PeriodSum(0, 0)).n
     values: list[Value] = [size]
     brought = 0
     for place in range(until):
         of_month = months.get(place, {})
-        brought += of_month.get(What.COHORT_ORDER, Sum(0, 0)).money
+        brought += of_month.get(Count.COHORT_ORDER, PeriodSum(0, 0)).money
         known = CustomerTotals(period=DayCounts(new=size), ever=DayCounts(money=brought))
         totals = Totals({(what, ""): total for what, total in of_month.items()}, None, known)
         values.append(measure.value(totals))

@@ -14,7 +14,7 @@ from engine.figures.metrics import SumMetric, Totals
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, add, added, by_granularity
-from engine.store.counting.daily_counts import GoalKind, What
+from engine.store.counting.daily_counts import Count, GoalKind
 from engine.store.counting.reading import Column, date_of, sums
 from engine.store.customers import enrollments
 from engine.store.journeys.journey_renames import names_now
@@ -84,9 +84,9 @@ def one_journey(
     return (
         Table("journey", f"The journey {name}", "journey", ONE, (whole,), m.STARTED.title, is_whole=True),
         _steps(journeys.by_name.get(name), *by_step),
-        _reasons("refused", "Refused starts", "reason", What.REFUSED, now, then),
-        _reasons("ended", "Ends", "outcome", What.ENDED, now, then),
-        _reasons("goals", "Goals", "when", What.GOAL, now, then, _GOALS),
+        _reasons("refused", "Refused starts", "reason", Count.REFUSED, now, then),
+        _reasons("ended", "Ends", "outcome", Count.ENDED, now, then),
+        _reasons("goals", "Goals", "when", Count.GOAL, now, then, _GOALS),
         *by_granularity(conn, period, by, PARTS, names),
     )
 
@@ -122,7 +122,9 @@ def _steps(journey: Journey | None, *by_step: Mapping[str, Sums]) -> Table:
         totals = Totals(now.get(step, {}))
         note = "no longer in the file" if step in gone and journey is not None else ""
         skipped = [
-            f"{why} {found.n:,}" for (what, why), found in sorted(totals.sums.items()) if what == What.SKIPPED
+            f"{why} {found.n:,}"
+            for (what, why), found in sorted(totals.sums.items())
+            if what == Count.SKIPPED
         ]
         note = "; ".join(filter(None, (note, "skipped: " + ", ".join(skipped) if skipped else "")))
         lines.append(row(step, STEPS, totals, Totals(then.get(step, {})), note=note))
@@ -133,13 +135,13 @@ def _reasons(
     name: str,
     title: str,
     label: str,
-    what: What,
+    what: Count,
     now: Sums,
     then: Sums,
     words: Mapping[str, str] | None = None,
 ) -> Table:
     """How often each `why` of something, the most frequent first."""
-    metric = {What.REFUSED: m.REFUSED, What.ENDED: m.ENDED, What.GOAL: m.GOALS_OF_KIND}[what]
+    metric = {Count.REFUSED: m.REFUSED, Count.ENDED: m.ENDED, Count.GOAL: m.GOALS_OF_KIND}[what]
     whys = {why for found in (now, then) for (each, why) in found if each == what}
     lines = [
         row(
@@ -169,7 +171,7 @@ def _trends(
     """How many started on each day of the period, by journey; `only`: of these."""
     started: dict[str, Counter[int]] = {}
     for old in only if only is not None else (None,):
-        found = sums(conn, period.first, period.last, ("journey", "day"), old, What.STARTED)
+        found = sums(conn, period.first, period.last, ("journey", "day"), old, Count.STARTED)
         for (journey, day), total in found.items():
             name = renamed.get(str(journey), str(journey))
             started.setdefault(name, Counter())[(date_of(int(day)) - period.first).days] += total.n

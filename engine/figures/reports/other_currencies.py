@@ -10,8 +10,8 @@ from engine.figures.metrics import Metric, Value
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.store.amounts import amount_of
-from engine.store.counting.daily_counts import What
-from engine.store.counting.reading import Sum, sums
+from engine.store.counting.daily_counts import Count
+from engine.store.counting.reading import PeriodSum, sums
 
 _ON = "on the day of the order"
 OTHER_ORDERS = Metric(
@@ -26,7 +26,7 @@ OTHER_REVENUE = Metric(
 OTHER_CURRENCIES: tuple[Metric, ...] = (OTHER_ORDERS, OTHER_REVENUE)
 
 
-def other_currencies(scope: ReportScope, what: What, journeys: Sequence[str] = ()) -> tuple[Table, ...]:
+def other_currencies(scope: ReportScope, what: Count, journeys: Sequence[str] = ()) -> tuple[Table, ...]:
     """A line for each currency; no table where all orders are in that of the shop. `what`: all orders, or
     those that belong to messages; `journeys`: to messages of these, under all their names."""
     now, before = (
@@ -40,15 +40,17 @@ def other_currencies(scope: ReportScope, what: What, journeys: Sequence[str] = (
     return (Table("other_currencies", title, "currency", OTHER_CURRENCIES, tuple(lines)),) if lines else ()
 
 
-def _by_currency(scope: ReportScope, period: Period, what: What, journeys: Sequence[str]) -> dict[str, Sum]:
-    found: defaultdict[str, Sum] = defaultdict(lambda: Sum(0, 0))
+def _by_currency(
+    scope: ReportScope, period: Period, what: Count, journeys: Sequence[str]
+) -> dict[str, PeriodSum]:
+    found: defaultdict[str, PeriodSum] = defaultdict(lambda: PeriodSum(0, 0))
     for journey in journeys or (None,):
         for (why,), total in sums(scope.conn, period.first, period.last, ("why",), journey, what).items():
             if why:
                 known = found[str(why)]
-                found[str(why)] = Sum(known.n + total.n, known.money + total.money)
+                found[str(why)] = PeriodSum(known.n + total.n, known.money + total.money)
     return {currency: total for currency, total in found.items() if total.n}
 
 
-def _values(total: Sum | None) -> tuple[Value, ...]:
+def _values(total: PeriodSum | None) -> tuple[Value, ...]:
     return (total.n, amount_of(total.money)) if total is not None else (0, amount_of(0))

@@ -19,7 +19,7 @@ from engine.figures.request import ReportRequest
 from engine.figures.shop import SHOP, ShopSums, customers_in_parts, shop_totals
 from engine.figures.sums import Sums, add, added
 from engine.store.counting.customer_counts import DayCounts
-from engine.store.counting.daily_counts import What
+from engine.store.counting.daily_counts import Count
 from engine.store.counting.reading import Column, date_of, sums
 from engine.store.journeys import one_offs
 
@@ -89,13 +89,13 @@ def _by_day(conn: Connection, period: Period) -> dict[dt.date, Totals]:
     single = frozenset(one_offs.names(conn))
     whole: defaultdict[dt.date, Sums] = defaultdict(dict)
     one_off: defaultdict[dt.date, Sums] = defaultdict(dict)
-    whats = (*SHOP, What.NEW_CUSTOMER)
+    whats = (*SHOP, Count.NEW_CUSTOMER)
     of_day = sums(conn, period.first, period.last, ("day", "what", "why"), what=whats)
     for (day, what, why), total in of_day.items():
         add(whole[date_of(int(day))], (str(what), str(why)), total)
     if single:
         columns: tuple[Column, ...] = ("day", "journey", "what", "why")
-        of_journeys = sums(conn, period.first, period.last, columns, what=What.ATTRIBUTED)
+        of_journeys = sums(conn, period.first, period.last, columns, what=Count.ATTRIBUTED)
         for (day, journey, what, why), total in of_journeys.items():
             if journey in single:
                 add(one_off[date_of(int(day))], (str(what), str(why)), total)
@@ -103,7 +103,7 @@ def _by_day(conn: Connection, period: Period) -> dict[dt.date, Totals]:
         day: Totals(
             found,
             None,
-            CustomerTotals(DayCounts(new=Totals(found).n(What.NEW_CUSTOMER))),
+            CustomerTotals(DayCounts(new=Totals(found).n(Count.NEW_CUSTOMER))),
             one_off.get(day, {}),
         )
         for day, found in whole.items()
@@ -134,7 +134,11 @@ def _categories(conn: Connection, periods: tuple[Period, ...]) -> Table:
     for period in periods:
         found: defaultdict[str, Sums] = defaultdict(dict)
         for (what, why), total in sums(
-            conn, period.first, period.last, ("what", "why"), what=(What.FIRST_CATEGORY, What.SECOND_CATEGORY)
+            conn,
+            period.first,
+            period.last,
+            ("what", "why"),
+            what=(Count.FIRST_CATEGORY, Count.SECOND_CATEGORY),
         ).items():
             add(found[str(why)], (str(what), ""), total)
         halves.append(found)

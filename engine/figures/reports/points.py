@@ -14,7 +14,7 @@ from engine.figures.period import Period
 from engine.figures.report import Row, Table, of_parts
 from engine.figures.request import ReportRequest
 from engine.figures.sums import Sums, added
-from engine.store.counting.daily_counts import What
+from engine.store.counting.daily_counts import Count
 from engine.store.counting.reading import date_of, sums
 from engine.store.incentives.points import FORGOTTEN
 
@@ -22,41 +22,41 @@ _OWN_DAY = "on the day of what happened, as its entries say it now"
 
 
 def _issued(totals: Totals) -> int:
-    return totals.n(What.POINTS, "earned", "given", "opening")
+    return totals.n(Count.POINTS, "earned", "given", "opening")
 
 
 EARNED = SumMetric(
     "points_earned", "earned", "count", "points that events earned by the table `points: {earn: }`", "points",
-    _OWN_DAY, "", lambda totals: totals.n(What.POINTS, "earned"),
+    _OWN_DAY, "", lambda totals: totals.n(Count.POINTS, "earned"),
 )  # fmt: skip
 GIVEN = SumMetric(
     "points_given", "given", "count", "points that steps of journeys gave", "points", _OWN_DAY, "",
-    lambda totals: totals.n(What.POINTS, "given"),
+    lambda totals: totals.n(Count.POINTS, "given"),
 )  # fmt: skip
 BROUGHT = SumMetric(
     "points_brought_forward", "brought forward", "count",
     "points that customers had before there was a ledger", "points",
     "on the day on which the ledger of the customer began", "",
-    lambda totals: totals.n(What.POINTS, "opening"),
+    lambda totals: totals.n(Count.POINTS, "opening"),
 )  # fmt: skip
 ISSUED = SumMetric(
     "points_issued", "issued", "count", "earned + given + brought forward", "points", _OWN_DAY, "", _issued,
 )  # fmt: skip
 TAKEN_BACK = SumMetric(
     "points_taken_back", "taken back", "count", "points that returns and cancellations took back", "points",
-    "on the day of the return", "", lambda totals: -totals.n(What.POINTS, "taken back"),
+    "on the day of the return", "", lambda totals: -totals.n(Count.POINTS, "taken back"),
 )  # fmt: skip
 SPENT = SumMetric(
     "points_spent", "spent", "count", "points that customers spent, or that steps of journeys took", "points",
-    _OWN_DAY, "", lambda totals: -totals.n(What.POINTS, "spent"),
+    _OWN_DAY, "", lambda totals: -totals.n(Count.POINTS, "spent"),
 )  # fmt: skip
 EXPIRED = SumMetric(
     "points_expired", "expired", "count", "points that ended unspent", "points",
-    "on the day on which they were gone", "", lambda totals: -totals.n(What.POINTS, "expired"),
+    "on the day on which they were gone", "", lambda totals: -totals.n(Count.POINTS, "expired"),
 )  # fmt: skip
 FORGOTTEN_POINTS = SumMetric(
     "points_forgotten", "forgotten", "count", "points of customers who were erased", "points",
-    "on the day of the erasure", "", lambda totals: -totals.n(What.POINTS, FORGOTTEN),
+    "on the day of the erasure", "", lambda totals: -totals.n(Count.POINTS, FORGOTTEN),
 )  # fmt: skip
 OUTSTANDING = SumMetric(
     "points_outstanding", "outstanding", "count",
@@ -72,12 +72,12 @@ LIABILITY = SumMetric(
 REDEMPTION_RATE = SumMetric(
     "points_redemption_rate", "redemption rate", "share", "spent / issued", "points",
     "points spent in the period against those issued in it, which need not be the same", "issued",
-    lambda totals: ratio(-totals.n(What.POINTS, "spent"), _issued(totals)),
+    lambda totals: ratio(-totals.n(Count.POINTS, "spent"), _issued(totals)),
 )  # fmt: skip
 BREAKAGE = SumMetric(
     "points_breakage", "breakage", "share", "expired / issued", "points",
     "points that ended in the period against those issued in it", "issued",
-    lambda totals: ratio(-totals.n(What.POINTS, "expired"), _issued(totals)),
+    lambda totals: ratio(-totals.n(Count.POINTS, "expired"), _issued(totals)),
 )  # fmt: skip
 
 POINTS_METRICS: tuple[SumMetric, ...] = (
@@ -109,8 +109,8 @@ class _Ledgers:
     def __init__(self, conn: Connection, last: dt.date, worth: Decimal | None) -> None:
         self.worth = worth
         by_day: dict[dt.date, Sums] = {}
-        for (day, why), total in sums(conn, dt.date.min, last, ("day", "why"), what=What.POINTS).items():
-            by_day.setdefault(date_of(int(day)), {})[What.POINTS, str(why)] = total
+        for (day, why), total in sums(conn, dt.date.min, last, ("day", "why"), what=Count.POINTS).items():
+            by_day.setdefault(date_of(int(day)), {})[Count.POINTS, str(why)] = total
         self.days = sorted(by_day)
         self.sums = [by_day[day] for day in self.days]
         self.until = list(accumulate(sum(total.n for total in found.values()) for found in self.sums))

@@ -9,7 +9,7 @@ from engine.figures.content import ReportScope
 from engine.figures.metrics import Metric, Unit, ratio
 from engine.figures.report import Row, Table
 from engine.store.audience import reach_counts
-from engine.store.audience.reach_counts import ReachOf, ReachState
+from engine.store.audience.reach_counts import ChannelPurpose, ReachState
 from engine.store.customers import batches
 
 _NOW = "now, whatever the period is"
@@ -35,10 +35,10 @@ NO_ADDRESS = _metric("no_address", "no address", "count", "no address of the cha
 REACH: tuple[Metric, ...] = (OPEN, OPEN_SHARE, UNCONFIRMED, NO_CONSENT, SUPPRESSED, BOUNCED, NO_ADDRESS)
 
 
-def reach_of(journeys: Journeys) -> list[ReachOf]:
+def reach_of(journeys: Journeys) -> list[ChannelPurpose]:
     """Each channel of the project with each purpose for which it asks a consent."""
     purposes = sorted({policy.consent for policy in journeys.policies.values() if policy.consent is not None})
-    return [ReachOf(channel, purpose) for channel in journeys.channels for purpose in purposes]
+    return [ChannelPurpose(channel, purpose) for channel in journeys.channels for purpose in purposes]
 
 
 def reach(scope: ReportScope) -> Table:
@@ -69,6 +69,6 @@ def reach_and_why_not(scope: ReportScope) -> Table:
 _CLOSED = (ReachState.UNCONFIRMED, ReachState.NO_CONSENT, ReachState.SUPPRESSED, ReachState.BOUNCED)
 
 
-def _labels(wanted: Sequence[ReachOf]) -> list[str]:
+def _labels(wanted: Sequence[ChannelPurpose]) -> list[str]:
     has_several = len({pair.purpose for pair in wanted}) > 1
     return [f"{pair.channel}, {pair.purpose}" if has_several else pair.channel for pair in wanted]

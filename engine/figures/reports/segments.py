@@ -10,7 +10,7 @@ from engine.figures.period import Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, add, by_granularity
 from engine.store.audience import memberships
-from engine.store.counting.daily_counts import What
+from engine.store.counting.daily_counts import Count
 from engine.store.counting.reading import date_of, first_day, sums
 from engine.values import Instant
 
@@ -21,16 +21,18 @@ MEMBERS = SumMetric(
     "members", "members now", "count", "who is in the segment", "people", "now, whatever the period is", "",
     lambda totals: totals.inside,
 )  # fmt: skip
-ENTERED = counted("entered", "came in", What.ENTERED, "that somebody came into the segment", _COUNTED, _NOTED)
+ENTERED = counted(
+    "entered", "came in", Count.ENTERED, "that somebody came into the segment", _COUNTED, _NOTED
+)
 LEFT = counted(
-    "left", "left", What.LEFT,
+    "left", "left", Count.LEFT,
     "that somebody left the segment; who is erased, or turns out to be somebody else, has not left it",
     _COUNTED, _NOTED,
 )  # fmt: skip
 SEGMENTS: tuple[SumMetric, ...] = (MEMBERS, ENTERED, LEFT)
 PARTS: tuple[SumMetric, ...] = (ENTERED, LEFT)
 
-_MOVES = (What.ENTERED, What.LEFT)
+_MOVES = (Count.ENTERED, Count.LEFT)
 
 
 def segments(scope: ReportScope) -> ReportContent:
@@ -39,7 +41,7 @@ def segments(scope: ReportScope) -> ReportContent:
     now, then = _by_segment(scope, period), _by_segment(scope, scope.before)
     members = {name: found.members for name, found in memberships.counts(conn, Instant(scope.now)).items()}
     came: dict[str, Counter[int]] = {}
-    by_day = sums(conn, period.first, period.last, ("why", "day"), what=What.ENTERED)
+    by_day = sums(conn, period.first, period.last, ("why", "day"), what=Count.ENTERED)
     for (name, day), total in by_day.items():
         came.setdefault(str(name), Counter())[(date_of(int(day)) - period.first).days] += total.n
     lines = [

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from engine.http.console.preview import Sheet
+from engine.http.console.preview import PreviewedMessage
 from engine.http.pages import OWN_POLICY, own_page
 
 # The pictures lie beside the page, wherever somebody opens it.
@@ -25,7 +25,7 @@ class DiffSide:
     alt: str = ""
     wide: int = 0
     page: str = ""
-    sheet: Sheet | None = None
+    sheet: PreviewedMessage | None = None
 
 
 class DiffLine(NamedTuple):

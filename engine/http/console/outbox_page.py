@@ -14,7 +14,7 @@ from fastapi.responses import HTMLResponse
 
 from engine.channels.base import Message
 from engine.channels.outbox.channel import KeptMessage, find_kept, kept_messages
-from engine.http.console.preview import Sheet
+from engine.http.console.preview import PreviewedMessage
 from engine.http.console_access import CONSOLE_HEADERS
 from engine.http.pages import own_page
 from engine.store.messages.records import OutboxMessage
@@ -67,7 +67,7 @@ def outbox_router(
             sources = [kept.file.with_suffix(ending) for ending in (".eml", ".txt")]
             raw = next((file.read_text("utf-8", "replace") for file in sources if file.is_file()), "")
         title = message.subject or message.template
-        sheet = Sheet(message, at=f"{shown.at} {timezone()}", raw=raw, customer=shown.customer)
+        sheet = PreviewedMessage(message, at=f"{shown.at} {timezone()}", raw=raw, customer=shown.customer)
         return HTMLResponse(
             own_page("outbox_message.html", title, "outbox", sheet=sheet), headers=CONSOLE_HEADERS
         )

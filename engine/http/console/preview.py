@@ -15,7 +15,7 @@ CLIPPED = 102 * 1024
 
 
 @dataclass(frozen=True, slots=True)
-class Sheet:
+class PreviewedMessage:
     """One message on the page. `title`: what it is called in the navigation, for example its language."""
 
     message: Message
@@ -83,6 +83,6 @@ class Sheet:
         return {**{name: value for name, value in headers.items() if value}, **message.fields}
 
 
-def preview(title: str, sheets: Sequence[Sheet]) -> str:
+def preview(title: str, sheets: Sequence[PreviewedMessage]) -> str:
     """The page of `preview`: one message in every language that was asked for."""
     return own_page("preview.html", title, title, WITH_IMAGES, sheets=sheets)

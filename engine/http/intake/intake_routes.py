@@ -33,7 +33,7 @@ from engine.http.intake import browsers
 from engine.http.intake.native_format import customer_item, event_item, product_item
 from engine.http.intake.segment_format import CALLS, sent_call, translate
 from engine.http.intake.strict_json import MAX_ITEMS, decode, decode_lines
-from engine.http.keys import Keys, presented
+from engine.http.keys import ApiKeyAuth, presented
 from engine.http.problems import Refusal, problem
 from engine.runtime.intake.intake import IntakeResult
 from engine.runtime.intake.items import LONGEST_ID, Item, RefusedItem, id_text
@@ -44,7 +44,7 @@ from engine.values import Instant
 
 
 @dataclass(frozen=True, slots=True)
-class Understood:
+class ParsedBody:
     """What a body says, in its order (a Segment call may be several items, or none), and each item as it was
     sent. `sdk`: the caller reads the status alone, and drops a whole batch on 400."""
 
@@ -54,7 +54,7 @@ class Understood:
     left_out: Sequence[RefusedItem] = ()  # told and not kept: the caller had no right to say it
 
 
-def intake_routes(context: Context, keys: Keys) -> APIRouter:
+def intake_routes(context: Context, keys: ApiKeyAuth) -> APIRouter:
     """All of them."""
     router = APIRouter(responses={**TAKEN, **REFUSALS})
     # Asked for by each endpoint itself: they are called without the framework's dependencies as well
@@ -76,10 +76,10 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         # Cut as ids are: a copy is cut in the same way and stays a copy.
         repeat = request.headers.get("idempotency-key", "")[:LONGEST_ID] or None
 
-        def understand(body: bytes) -> Understood:
+        def understand(body: bytes) -> ParsedBody:
             value = decode(body)
             sent = SentItem("customer", {"customer_id": customer_id, "repeat": repeat, "said": value})
-            return Understood([customer_item(customer_id.strip(), value, repeat)], lambda _: sent)
+            return ParsedBody([customer_item(customer_id.strip(), value, repeat)], lambda _: sent)
 
         return await _take(context, request, key, understand)
 
@@ -89,11 +89,11 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
         key = await may_write(request)
         _check_id(product_id)
 
-        def understand(body: bytes) -> Understood:
+        def understand(body: bytes) -> ParsedBody:
             value = decode(body)
             said = {"product_id": product_id, **value} if isinstance(value, dict) else value
             sent = SentItem("product", said)
-            return Understood([product_item(value, 0, product_id.strip())], lambda _: sent)
+            return ParsedBody([product_item(value, 0, product_id.strip())], lambda _: sent)
 
         return await _take(context, request, key, understand)
 
@@ -126,7 +126,7 @@ def intake_routes(context: Context, keys: Keys) -> APIRouter:
 class SegmentCalls:
     """The endpoints of the Segment format: from servers, and from browsers of the shop's pages."""
 
-    def __init__(self, context: Context, keys: Keys) -> None:
+    def __init__(self, context: Context, keys: ApiKeyAuth) -> None:
         self._context = context
         self._keys = keys
         self._brake = FixedWindowRateLimiter(MemoryStorage())
@@ -173,13 +173,13 @@ class SegmentCalls:
         known = await self._people(browsers.visitors_of(calls))
         secret = self._context.live().config.browser.identity_key
 
-        def understand(_body: bytes) -> Understood:
+        def understand(_body: bytes) -> ParsedBody:
             allowed = [
                 browsers.allowed_call(call, kind or "", place, secret.reveal() if secret else "", known)
                 for place, call in enumerate(calls)
             ]
             kept = {place: call for place, (call, _) in enumerate(allowed) if call is not None}
-            return Understood(
+            return ParsedBody(
                 [translate(call, kind, place, now, sent, history=False) for place, call in kept.items()],
                 lambda place: (
                     SentItem(kind, kept[place]) if kind else sent_call(kept[place], sent, history=False)
@@ -241,10 +241,10 @@ def _calls_of(value: Any, kind: str | None) -> tuple[list[Any], Any]:
     return calls, value.get("sentAt")
 
 
-def _segment(value: Any, kind: str | None, now: Instant, *, history: bool) -> Understood:
+def _segment(value: Any, kind: str | None, now: Instant, *, history: bool) -> ParsedBody:
     # One moment for all: the calls of a batch keep their distances.
     calls, sent = _calls_of(value, kind)
-    return Understood(
+    return ParsedBody(
         [translate(call, kind, place, now, sent, history) for place, call in enumerate(calls)],
         lambda place: SentItem(kind, value) if kind else sent_call(calls[place], sent, history=history),
         sdk=True,
@@ -293,7 +293,7 @@ def _check_id(text: str) -> None:
 
 def _each(
     values: Sequence[Any], make: Callable[[Any, int], Item | list[Item] | RefusedItem], way: str
-) -> Understood:
+) -> ParsedBody:
     """The items of a body of ours."""
 
     def sent(place: int) -> SentItem:
@@ -304,23 +304,23 @@ def _each(
         RefusedItem(place, "", value.why) if isinstance(value, _BrokenLine) else make(value, place)
         for place, value in enumerate(values)
     ]
-    return Understood(read, sent)
+    return ParsedBody(read, sent)
 
 
 async def _take(
-    context: Context, request: Request, key: ApiKey, understand: Callable[[bytes], Understood]
+    context: Context, request: Request, key: ApiKey, understand: Callable[[bytes], ParsedBody]
 ) -> Response:
     return await _store(context, key, await receive_body(request, is_known=True), understand)
 
 
 async def _store(
-    context: Context, key: ApiKey, received: ReceivedBody, understand: Callable[[bytes], Understood]
+    context: Context, key: ApiKey, received: ReceivedBody, understand: Callable[[bytes], ParsedBody]
 ) -> Response:
     """Stores what can be, keeps the rest in quarantine, and says what is wrong with it. `understand` is
     called away from the event loop when the body is large."""
     now, intake = context.clock.now(), context.live().intake
 
-    def prepare(body: bytes) -> tuple[bool, Any, Understood]:
+    def prepare(body: bytes) -> tuple[bool, Any, ParsedBody]:
         items: list[Item] = []
         refused: list[RefusedItem] = []
         understood = understand(body)
@@ -351,7 +351,7 @@ async def _store(
     return await context.apart(answer)
 
 
-def _answer(context: Context, key: ApiKey, taken: IntakeResult, understood: Understood) -> Response:
+def _answer(context: Context, key: ApiKey, taken: IntakeResult, understood: ParsedBody) -> Response:
     """What became of a request; 400 where nothing could be taken."""
     # What the form and what the store refused, in the order of the request.
     refused = sorted([*taken.refused, *understood.left_out], key=lambda item: item.item)

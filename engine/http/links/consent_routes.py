@@ -16,7 +16,7 @@ from engine.core.facts.customer import OWN_CAPS
 from engine.core.happening import ProfileChanged
 from engine.http.body import read_body, read_form
 from engine.http.callers import caller_of
-from engine.http.context import Context, Live
+from engine.http.context import Context, LiveProject
 from engine.http.links.link_pages import ConsentPages, unknown_link
 from engine.http.links.visitor import Visitor, choices, find_visitor, is_own_page, origin_of, words_of
 from engine.http.problems import Refusal
@@ -164,7 +164,7 @@ def _pages(context: Context, request: Request, visitor: Visitor) -> ConsentPages
     return ConsentPages(words_of(live, request, visitor.language), live.config, visitor, context.clock.now())
 
 
-def _check_site(live: Live, request: Request) -> None:
+def _check_site(live: LiveProject, request: Request) -> None:
     """The token is what counts; besides, a browser that says that another site sends the form is not
     believed."""
     # Mail programs and old browsers say nothing at all; one that hides where it is says "null".

@@ -17,14 +17,14 @@ from engine.channels.links import ConfirmationLink, UnsubscribeLink
 from engine.channels.render import OPENS
 from engine.config import Config, SignupList
 from engine.core.facts.customer import OWN_CAPS
-from engine.http.context import Live
+from engine.http.context import LiveProject
 from engine.http.links.visitor import Visitor, words_of
 from engine.http.pages import customer_page
 from engine.http.wording import PageWords
 from engine.values import Instant, to_datetime, zone
 
 
-def unknown_link(live: Live, request: Request) -> Response:
+def unknown_link(live: LiveProject, request: Request) -> Response:
     """404 and a page that says so; the same for a forged link, one that was cut off, and one of another
     purpose."""
     # A stranger who tries tokens learns nothing about the shop.

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response
 from engine.config import SignupList
 from engine.http.body import read_body, read_form
 from engine.http.callers import caller_of
-from engine.http.context import Context, Live
+from engine.http.context import Context, LiveProject
 from engine.http.intake.strict_json import decode
 from engine.http.links.link_pages import text_of_list
 from engine.http.links.visitor import is_own_page, origin_of, words_of
@@ -99,7 +99,7 @@ def signup_routes(context: Context) -> APIRouter:
     return router
 
 
-def _list(live: Live, name: str, request: Request) -> SignupList:
+def _list(live: LiveProject, name: str, request: Request) -> SignupList:
     """The list, with its text in the language of the page."""
     listed = live.config.signup.lists.get(name)
     if listed is None:
@@ -107,7 +107,7 @@ def _list(live: Live, name: str, request: Request) -> SignupList:
     return replace(listed, text=text_of_list(words_of(live, request), listed))
 
 
-def _cors(live: Live, request: Request) -> dict[str, str]:
+def _cors(live: LiveProject, request: Request) -> dict[str, str]:
     origin = origin_of(request)
     if origin not in live.config.signup.origins:
         # Also where nothing is allowed: else a cache would give this answer to a site that is.
@@ -121,7 +121,7 @@ def _cors(live: Live, request: Request) -> dict[str, str]:
 
 
 def _read_request(
-    live: Live, request: Request, listed: SignupList, fields: Mapping[str, str], now: Instant
+    live: LiveProject, request: Request, listed: SignupList, fields: Mapping[str, str], now: Instant
 ) -> SignUpRequest | None:
     """What a person filled in; None for a machine, a form that is too old or too fresh, and what is no
     address."""

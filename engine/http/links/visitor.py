@@ -16,7 +16,7 @@ from engine.channels.render import OPENS
 from engine.config import Config
 from engine.core.facts.customer import OWN_CAPS, Reach
 from engine.http.console_access import is_own_host
-from engine.http.context import Live
+from engine.http.context import LiveProject
 from engine.http.wording import PageWords, accepted, words_for
 from engine.store.customers import addressees
 from engine.store.messages import records
@@ -91,7 +91,7 @@ def origin_of(request: Request) -> str:
     return request.headers.get("origin", "").casefold()
 
 
-def is_own_page(live: Live, request: Request) -> bool:
+def is_own_page(live: LiveProject, request: Request) -> bool:
     """A page of the daemon itself sends it. A browser says so in two ways: the site that sends is the one
     that is asked, under a name that is ours, or the origin is our configured address."""
     site = request.headers.get("sec-fetch-site", "")
@@ -104,7 +104,7 @@ def is_own_page(live: Live, request: Request) -> bool:
     return origin_of(request) == f"{parts.scheme}://{parts.netloc}".casefold()
 
 
-def words_of(live: Live, request: Request, language: str = "") -> PageWords:
+def words_of(live: LiveProject, request: Request, language: str = "") -> PageWords:
     """The customer's language, else what their browser asks for, else the shop's first."""
     wanted = [language, *accepted(request.headers.get("accept-language", "")), *live.config.languages]
     return words_for(live.folder, filter(None, wanted))

@@ -25,7 +25,7 @@ from engine.core.journey import END, Journey
 from engine.core.journeys import Journeys
 from engine.http.console.openapi_reading import CUSTOMER_KNOWN
 from engine.http.context import Context
-from engine.http.keys import Keys
+from engine.http.keys import ApiKeyAuth
 from engine.http.problems import Refusal, refuse_unknown
 from engine.http.reading.etags import answer_unless_known, tag_of
 from engine.http.reading.shared_answers import ReadAnswer
@@ -43,7 +43,7 @@ LONGEST = 400
 """Characters of a name that are looked at; no id and no address has more."""
 
 
-def customer_routes(context: Context, keys: Keys) -> APIRouter:
+def customer_routes(context: Context, keys: ApiKeyAuth) -> APIRouter:
     """The one."""
     router = APIRouter(tags=["reading"])
     may_read = Depends(keys.needs("read"))

@@ -14,12 +14,12 @@ from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.http.console.openapi_reading import JOURNEYS
 from engine.http.context import Context, store_is_silent
-from engine.http.keys import Keys
+from engine.http.keys import ApiKeyAuth
 from engine.http.problems import refuse_unknown
 from engine.http.reading.etags import answer_unless_known, tag_of
 from engine.http.reading.shared_answers import ReadAnswer, SharedAnswers
 from engine.store.customers import enrollments
-from engine.store.customers.enrollments import Inside
+from engine.store.customers.enrollments import InsideCounts
 from engine.store.journeys import deployments
 from engine.store.serialization import dump
 from engine.values import iso
@@ -27,10 +27,10 @@ from engine.values import iso
 KEPT = 2.0
 """Seconds for which the answer is handed out again."""
 
-_NOBODY = Inside(0, {}, 0)
+_NOBODY = InsideCounts(0, {}, 0)
 
 
-def journey_routes(context: Context, keys: Keys, shared: SharedAnswers) -> APIRouter:
+def journey_routes(context: Context, keys: ApiKeyAuth, shared: SharedAnswers) -> APIRouter:
     """The one."""
     router = APIRouter(tags=["reading"])
 
@@ -77,7 +77,7 @@ def _told(conn: Connection, published: Journeys) -> dict[str, Any]:
     }
 
 
-def _journey(name: str, journey: Journey | None, version: str | None, inside: Inside) -> dict[str, Any]:
+def _journey(name: str, journey: Journey | None, version: str | None, inside: InsideCounts) -> dict[str, Any]:
     in_file = [step.id for step in journey.steps] if journey is not None else []
     elsewhere = sorted(set(inside.steps) - {*in_file, ""})
     return {

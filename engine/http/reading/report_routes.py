@@ -18,7 +18,7 @@ from engine.figures.period import Granularity, Spelling
 from engine.figures.reports import by_name as reports
 from engine.http.console.openapi_reading import REPORT
 from engine.http.context import Context, store_is_silent
-from engine.http.keys import Keys
+from engine.http.keys import ApiKeyAuth
 from engine.http.problems import Refusal, refuse_unknown
 from engine.http.reading.etags import answer_unless_known, tag_of
 from engine.http.reading.shared_answers import ReadAnswer, SharedAnswers
@@ -36,7 +36,7 @@ class ReportForm(StrEnum):
     csv = "csv"
 
 
-def report_routes(context: Context, keys: Keys, shared: SharedAnswers) -> APIRouter:
+def report_routes(context: Context, keys: ApiKeyAuth, shared: SharedAnswers) -> APIRouter:
     """The one."""
     router = APIRouter(tags=["reading"])
     may_read = Depends(keys.needs("read"))

@@ -31,7 +31,7 @@ from engine.store.facts.definitions import UnsettledFact
 from engine.store.inbox import due_queue as due
 from engine.store.inbox import inbox, lanes, quarantine
 from engine.store.inbox.busy import busy_buckets, hold
-from engine.store.inbox.inbox import Pending
+from engine.store.inbox.inbox import PendingItem
 from engine.store.journeys import deployments, pauses
 from engine.store.learning import learned
 from engine.store.messages import reactions
@@ -83,7 +83,7 @@ class _Work:
     """One batch."""
 
     bucket: int
-    pending: dict[str, list[Pending]]  # what happened to each customer, in order
+    pending: dict[str, list[PendingItem]]  # what happened to each customer, in order
     due: AbstractSet[str]  # customers whose moment has come
     more: bool  # something is left for the next batch
     held_back: AbstractSet[str]  # not to be woken, since more of theirs is waiting
@@ -281,7 +281,7 @@ def _claim(conn: Connection, bucket: int, now: Instant, limit: int) -> _Work:
         due.put(conn, bucket, [(at, customer) for customer, at in later.items()])
         woken -= later.keys()
     claimed = lanes.with_history(conn, bucket, now, live, woken, room)
-    pending: dict[str, list[Pending]] = {}
+    pending: dict[str, list[PendingItem]] = {}
     for row in claimed.pending:
         pending.setdefault(row.customer, []).append(row)
     due.put(conn, bucket, [(Instant(now + SECOND), customer) for customer in claimed.behind & woken])

@@ -15,7 +15,7 @@ from engine.runtime.delivery.delivery_context import (
     DeliveryContext,
     DeliveryTiming,
     OnAnswer,
-    Peers,
+    PeerProcesses,
 )
 from engine.runtime.delivery.reconciler import Reconciler
 from engine.runtime.delivery.rendering import RenderContext
@@ -44,14 +44,14 @@ class Deliverer:
         timing: DeliveryTiming = USUAL,
         health: Health | None = None,
         on_answer: OnAnswer = lambda _channel, _kind, _seconds, _lag: None,
-        peers: Peers | None = None,
+        peers: PeerProcesses | None = None,
     ) -> None:
         self._health = health or Health()
         with store.read() as conn:
             key, forgotten = meta.secret(conn), identity.forgotten_until(conn)
         self._context = DeliveryContext(
             store, render_context, clock, owner, timing, key, self._health, on_answer,
-            peers=peers or Peers(), forgotten_until=forgotten,
+            peers=peers or PeerProcesses(), forgotten_until=forgotten,
         )  # fmt: skip
         self._workers = {
             name: ChannelWorker(channel, (rates or {}).get(name), self._context)

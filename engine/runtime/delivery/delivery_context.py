@@ -43,7 +43,7 @@ class Limiter(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Peers:
+class PeerProcesses:
     """The other processes that send, as far as one of them has to know: by default there are none.
     `limiter` makes what keeps the rate of a channel, by its name, together with them."""
 
@@ -69,7 +69,7 @@ class DeliveryContext:
     health: Health = field(default_factory=Health)  # told of channels that fail
     on_answer: OnAnswer = lambda _channel, _kind, _seconds, _lag: None
     stopping: asyncio.Event = field(default_factory=asyncio.Event)  # set: nothing more is handed over
-    peers: Peers = field(default_factory=Peers)
+    peers: PeerProcesses = field(default_factory=PeerProcesses)
     forgotten_until: Instant = Instant(0)
     """What was due until then may have been sent by a store that was restored since (`copies.identity`);
     such a message is held."""

@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 from sqlalchemy import Connection
 
-from engine.channels.base import Channel, Lister, LookupResult
+from engine.channels.base import Channel, LookupResult, MessageLister
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.runtime.delivery.rendering import load_body
 from engine.runtime.feedback.reports import take_early_reports
@@ -130,9 +130,9 @@ class Reconciler:
                     moved += outcomes.settle(conn, message.send_key, message.customer, MessageState.HELD, now)
         return moved, wanted
 
-    def _lister(self, name: str) -> Lister | None:
+    def _lister(self, name: str) -> MessageLister | None:
         channel: object = self._channel(name)
-        return channel if isinstance(channel, Lister) else None
+        return channel if isinstance(channel, MessageLister) else None
 
     # --- look-ups -------------------------------------------------------------------------------
 

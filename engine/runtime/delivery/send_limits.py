@@ -19,7 +19,7 @@ from engine.core.journeys import Journeys
 from engine.store.database import Store
 from engine.store.journeys import one_offs
 from engine.store.messages import daily_limits as ceilings
-from engine.store.messages.daily_limits import Quota
+from engine.store.messages.daily_limits import DailyQuota
 from engine.values import MINUTE, Instant, local_date, midnight_after, zone
 
 log = structlog.get_logger("daemon")
@@ -66,9 +66,9 @@ class SendLimits:
         owners = {name: journey.owner for name, journey in journeys.by_name.items()}
         return cls(only, config.ceilings, owners, zone(config.timezone))
 
-    def quota(self, journey: str, now: Instant) -> Quota:
+    def quota(self, journey: str, now: Instant) -> DailyQuota:
         """What a journey may hand over today."""
-        return Quota(
+        return DailyQuota(
             local_date(now, self.timezone).isoformat(),
             midnight_after(now, self.timezone),
             self.ceilings.of_journey(journey),

@@ -22,7 +22,7 @@ from engine.store.alerting import alerts
 from engine.store.daemon import daemon_state
 from engine.store.journeys import pauses
 from engine.store.messages import outcomes, queue, records, reports
-from engine.store.messages.outcomes import Accepted
+from engine.store.messages.outcomes import AcceptedMessage
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.values import HOUR, SECOND, Instant
@@ -88,7 +88,9 @@ def _settle_accepted(conn: Connection, attempts: Sequence[Attempt], now: Instant
         delivery = attempt.delivery
         assert delivery is not None
         # without the fence: what a provider has taken is true whoever holds the claim by now
-        answers.append(Accepted(attempt.message, delivery.provider_id, delivery.raw or delivery.detail))
+        answers.append(
+            AcceptedMessage(attempt.message, delivery.provider_id, delivery.raw or delivery.detail)
+        )
     left = {answer.message.number for answer in outcomes.settle_accepted(conn, answers, now)}
     channel = attempts[0].message.channel
     early = reports.with_early(conn, channel, {answer.provider_id for answer in answers})

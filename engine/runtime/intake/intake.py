@@ -41,7 +41,7 @@ from engine.store.customers import anonymous, consents, suppressions
 from engine.store.inbox import inbox, refusals
 from engine.store.inbox.inbox import Arrival, Taken
 from engine.store.incentives import code_uses
-from engine.store.incentives.code_uses import Shown
+from engine.store.incentives.code_uses import ShownCode
 from engine.store.persons import aliases
 from engine.store.products import catalogue as products
 from engine.store.products import watching
@@ -529,12 +529,14 @@ def _unfit_id(item: Item) -> RefusedItem | None:
     return None
 
 
-def _shown(code: str, customer: str, event: Event) -> Shown:
+def _shown(code: str, customer: str, event: Event) -> ShownCode:
     """The use of a code that an event tells of."""
     order, total = event.fields.get("order_id"), event.fields.get("total")
     amounts = [total, *event.fields.values()]
     amount = next((value for value in amounts if isinstance(value, Money)), None)
-    return Shown(code, customer, event.occurred_at, "order", order if isinstance(order, str) else "", amount)
+    return ShownCode(
+        code, customer, event.occurred_at, "order", order if isinstance(order, str) else "", amount
+    )
 
 
 def _code(what: object) -> str | None:

@@ -24,12 +24,12 @@ from engine.language.parse import parse_journey
 from engine.language.steps.wait import Wait
 from engine.plan.in_flight import (
     DeploymentPlan,
-    Doubt,
     FactPlan,
     JourneyPlan,
     PlaceInFlight,
     PolicyPlan,
     SegmentPlan,
+    UncertainMatch,
 )
 from engine.plan.step_matching import kept, lookalikes, placed, with_changed_words
 from engine.project import Project
@@ -190,7 +190,7 @@ def refusal(gone: JourneyPlan) -> AuthorError:
     )
 
 
-def doubt_refusal(doubt: Doubt) -> AuthorError:
+def doubt_refusal(doubt: UncertainMatch) -> AuthorError:
     """Why somebody has to say first what a step is, and both answers."""
     place = doubt.place
     people = "1 person rests" if place.people == 1 else f"{place.people:,} people rest"

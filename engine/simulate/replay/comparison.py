@@ -110,7 +110,7 @@ class TimelineEvent(msgspec.Struct, frozen=True):
     words: str
 
 
-class ChangedRun(msgspec.Struct, frozen=True):
+class DivergingRun(msgspec.Struct, frozen=True):
     """A run of which a story can be printed. `began`: ISO 8601, UTC; `is_gone`: it begins with the first
     version alone."""
 
@@ -127,7 +127,7 @@ class ChangedTimeline(msgspec.Struct, frozen=True):
     like: int
     before: list[TimelineEvent]
     after: list[TimelineEvent]
-    run: ChangedRun | None = None
+    run: DivergingRun | None = None
 
 
 class SegmentComparison(msgspec.Struct, frozen=True):
@@ -411,7 +411,7 @@ def _shown_timelines(folders: Sequence[Path], changed: Sequence[str], one_in: in
     ]
 
 
-def _first_changed(before: list[_OfJourney], after: list[_OfJourney]) -> ChangedRun | None:
+def _first_changed(before: list[_OfJourney], after: list[_OfJourney]) -> DivergingRun | None:
     """The run that what differs first belongs to; of one moment, what happens now tells more."""
     gone, new = ([*(Counter(a) - Counter(b))] for a, b in ((before, after), (after, before)))
     changes = sorted([(what, after) for what in new] + [(what, before) for what in gone], key=_at)
@@ -423,7 +423,7 @@ def _first_changed(before: list[_OfJourney], after: list[_OfJourney]) -> Changed
     if began is None:
         return None
     is_there = any(name == journey and event.kind == "start" and event.at == began for name, event in after)
-    return ChangedRun(journey, began, is_gone=not is_there)
+    return DivergingRun(journey, began, is_gone=not is_there)
 
 
 def _at(change: tuple[_OfJourney, list[_OfJourney]]) -> str:

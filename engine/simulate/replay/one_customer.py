@@ -22,7 +22,7 @@ from engine.simulate.replay.reactions import read_reactions
 from engine.simulate.replay.replay import merged_lines
 from engine.simulate.replay.replay_runner import ReplayRunner
 from engine.simulate.replay.stream import share_of
-from engine.simulate.stories.recorded_timeline import RecordedTimeline
+from engine.simulate.stories.customer_timeline import CustomerTimeline
 from engine.values import Instant, Value
 
 _ALONE = 1 << 32
@@ -30,19 +30,19 @@ _ALONE = 1 << 32
 
 
 @dataclass(frozen=True, slots=True)
-class PlayedCustomer:
+class ReplayedCustomer:
     """What a replay comes to for one customer. `timeline.runs` are theirs, in the order in which they began;
     `zones`: where the customer lived when each began, by its id; `begun`: when the stream came to that, which
     is after the start of the run where its event stands behind later ones, and what a replay tells of it;
     `until`: the moment of the last line, None where the stream has no event."""
 
-    timeline: RecordedTimeline
+    timeline: CustomerTimeline
     zones: Mapping[str, ZoneInfo]
     begun: Mapping[str, Instant]
     until: Instant | None
 
 
-def play_customer(
+def replay_customer(
     customer: str,
     journeys: Journeys,
     project: ProjectContext,
@@ -50,7 +50,7 @@ def play_customer(
     mapping: StreamMapping | None = None,
     *,
     strict: bool = False,
-) -> PlayedCustomer:
+) -> ReplayedCustomer:
     """Plays the streams, merged by time, to one customer. Raises UsageError when a file cannot be read."""
     rules = with_own_products(mapping or StreamMapping(), project.catalogue)
     runner = ReplayRunner(
@@ -62,12 +62,12 @@ def play_customer(
     runner.decider.observer, runner.customers.takes_shortcuts = recorder.observe, False
     result = runner.play(merged_lines(streams, rules.form))
     state = runner.customers.states.get(customer)
-    timeline = RecordedTimeline(
+    timeline = CustomerTimeline(
         events=recorder.events, profile=recorder.profile, memberships=recorder.memberships,
         traces=recorder.traces, ledger=state.facts.values if state is not None else {},
         runs=tuple(recorder.runs.values()), products=recorder.products, assumed_reach=not strict,
     )  # fmt: skip
-    return PlayedCustomer(timeline, recorder.zones, recorder.begun, result.last_at)
+    return ReplayedCustomer(timeline, recorder.zones, recorder.begun, result.last_at)
 
 
 @dataclass(slots=True)

@@ -10,7 +10,7 @@ from engine.core.facts.fold import apply_event
 from engine.core.happening import Event, ProfileChanged
 from engine.core.steps.split import SplitStep
 from engine.simulate.stories.story_scalars import length_words, value_words
-from engine.simulate.stories.told_run import ToldRun
+from engine.simulate.stories.story_source import StorySource
 from engine.values import MINUTE, Instant
 
 MOST_BEFORE = 30
@@ -18,7 +18,7 @@ MOST_BEFORE = 30
 
 
 @dataclass(frozen=True, slots=True)
-class Precision:
+class StoryDetail:
     """How much is told of what was before. `exact`: to the minute, where round lengths of time come out
     otherwise; `every_path`: also at splits that the run did not come to, and another one of the story
     does."""
@@ -27,123 +27,123 @@ class Precision:
     every_path: bool = False
 
 
-def given_lines(told: ToldRun, first: Instant, precision: Precision) -> Iterator[str]:
+def given_lines(source: StorySource, first: Instant, detail: StoryDetail) -> Iterator[str]:
     """The lines of `given`. `first`: the moment of the first line of `when`, from which is counted back."""
-    if told.zone.key != told.journeys.timezone:
-        yield f"timezone: {told.zone.key}"
-    yield from _values(told)
+    if source.zone.key != source.journeys.timezone:
+        yield f"timezone: {source.zone.key}"
+    yield from _values(source)
     members: set[str] = set()
-    for change in told.timeline.memberships:
-        if told.is_before(change.at, change.number):
+    for change in source.timeline.memberships:
+        if source.is_before(change.at, change.number):
             (members.add if change.member else members.discard)(change.segment)
-    if members := members & told.journey.dependencies.segments:
+    if members := members & source.journey.dependencies.segments:
         yield f"segments: [{', '.join(sorted(members))}]"
     there = {
         run.journey
-        for run in told.timeline.runs
-        if told.is_before(run.started_at, run.started_number)
-        and (run.ended_at is None or run.ended_at > told.begin[0])
+        for run in source.timeline.runs
+        if source.is_before(run.started_at, run.started_number)
+        and (run.ended_at is None or run.ended_at > source.begin[0])
     }
-    if there := there & told.others:
+    if there := there & source.others:
         yield f"inside: [{', '.join(sorted(there))}]"
-    yield from _did(told, first, exact=precision.exact)
-    yield from _reach(told)
-    seen = [each for each in told.timeline.products if each.product_id == told.run.product_id]
+    yield from _did(source, first, exact=detail.exact)
+    yield from _reach(source)
+    seen = [each for each in source.timeline.products if each.product_id == source.run.product_id]
     # What a run looks at when it begins is what is given: the catalogue hears of a start beforehand
-    known = next((each.fields for each in reversed(seen) if each.at <= told.run.started_at), {})
+    known = next((each.fields for each in reversed(seen) if each.at <= source.run.started_at), {})
     product = [
-        f"{name}: {value_words(value, kind, told.zone)}"
-        for name, kind in told.of_product.items()
+        f"{name}: {value_words(value, kind, source.zone)}"
+        for name, kind in source.of_product.items()
         if (value := known.get(name)) is not None
     ]
     if product:
         yield "product: {" + ", ".join(product) + "}"
-    if paths := _paths(told, every=precision.every_path):
+    if paths := _paths(source, every=detail.every_path):
         yield "paths: {" + ", ".join(f"{split}: {path}" for split, path in paths.items()) + "}"
-    if told.run.holdout:
+    if source.run.holdout:
         yield "holdout: true"
 
 
-def _paths(told: ToldRun, *, every: bool) -> dict[str, str]:
-    splits = {step.id: step for step in told.journey.steps if isinstance(step, SplitStep)}
-    taken = {split: path for split, path in told.run.paths.items() if split in splits}
+def _paths(source: StorySource, *, every: bool) -> dict[str, str]:
+    splits = {step.id: step for step in source.journey.steps if isinstance(step, SplitStep)}
+    taken = {split: path for split, path in source.run.paths.items() if split in splits}
     if not every:
         return taken
     # Somebody goes the same way each time; nobody knows that of a split they never came to
-    others = [run.paths for run in told.timeline.runs if run.journey == told.run.journey]
+    others = [run.paths for run in source.timeline.runs if run.journey == source.run.journey]
     known = {split: path for paths in others for split, path in paths.items() if split in splits}
     return {split: step.paths[0][0] for split, step in splits.items()} | known | taken
 
 
-def _values(told: ToldRun) -> Iterator[str]:
-    facts, first = _before(told), told.journeys.first_values()
-    known, ledger = told.asked - {"timezone"}, told.catalogue.ledger
+def _values(source: StorySource) -> Iterator[str]:
+    facts, first = _before(source), source.journeys.first_values()
+    known, ledger = source.asked - {"timezone"}, source.catalogue.ledger
     for name in sorted(known - ledger):
         value = facts.values.get(name)
-        if value != first.get(name) and (kind := told.kind(name, value)) is not None:
-            yield f"{name}: {value_words(value, kind, told.zone)}"
+        if value != first.get(name) and (kind := source.kind(name, value)) is not None:
+            yield f"{name}: {value_words(value, kind, source.zone)}"
     # What follows from the ledger of points: as the run was decided by it, else as it is now
-    reads = {name: words for trace in reversed([*told.traces_of(told.run)]) for name, words in trace.read}
+    reads = {name: words for trace in reversed([*source.traces_of(source.run)]) for name, words in trace.read}
     for name in sorted(known & ledger):
-        value = told.timeline.ledger.get(name)
+        value = source.timeline.ledger.get(name)
         if name in reads:
             yield f"{name}: {reads[name]}"
-        elif (kind := told.kind(name, value)) is not None:
-            yield f"{name}: {value_words(value, kind, told.zone)}"
+        elif (kind := source.kind(name, value)) is not None:
+            yield f"{name}: {value_words(value, kind, source.zone)}"
 
 
-def _before(told: ToldRun) -> Facts:
+def _before(source: StorySource) -> Facts:
     """Attributes and facts in the moment before the story begins."""
-    facts = Facts("", told.zone.key, "customer", told.journeys.first_values())
-    rules = told.catalogue.facts.values()
+    facts = Facts("", source.zone.key, "customer", source.journeys.first_values())
+    rules = source.catalogue.facts.values()
     past: list[tuple[Instant, int, Event | ProfileChanged]] = [
-        *((event.occurred_at, event.number, event) for event in told.timeline.events),
-        *((change.at, change.number, change) for change in told.timeline.profile),
+        *((event.occurred_at, event.number, event) for event in source.timeline.events),
+        *((change.at, change.number, change) for change in source.timeline.profile),
     ]
     for at, number, what in sorted(past, key=lambda entry: entry[:2]):
         if isinstance(what, ProfileChanged):
             # What somebody is counts for what they do at the same moment
-            facts.values.update(what.values if told.is_known(what) else {})
-        elif told.is_before(at, number):
+            facts.values.update(what.values if source.is_known(what) else {})
+        elif source.is_before(at, number):
             apply_event(facts, what, rules, None)
     return facts
 
 
-def _did(told: ToldRun, first: Instant, *, exact: bool) -> Iterator[str]:
+def _did(source: StorySource, first: Instant, *, exact: bool) -> Iterator[str]:
     """Events before the story that somebody asks about, the latest of each name."""
     before: dict[str, list[Event]] = {}
-    for event in told.timeline.events:
-        if event.name in told.remembered and told.is_before(event.occurred_at, event.number):
+    for event in source.timeline.events:
+        if event.name in source.remembered and source.is_before(event.occurred_at, event.number):
             before.setdefault(event.name, []).append(event)
     shown = []
     for name, events in sorted(before.items()):
-        ago = [_ago(told, event, first, exact=exact) for event in events[-MOST_BEFORE:]]
+        ago = [_ago(source, event, first, exact=exact) for event in events[-MOST_BEFORE:]]
         words = ", ".join(ago)
         shown.append(f"{name}: {words}" if len(ago) == 1 else f"{name}: [{words}]")
     if shown:
         yield "did: {" + ", ".join(shown) + "}"
 
 
-def _ago(told: ToldRun, event: Event, first: Instant, *, exact: bool) -> str:
+def _ago(source: StorySource, event: Event, first: Instant, *, exact: bool) -> str:
     past = Instant(max(first - event.occurred_at, 0))
     ago = f"{max(round(past / MINUTE), 1)} minutes" if exact else length_words(past)
-    fields = told.fields_of(event)
+    fields = source.fields_of(event)
     return f"{{at: {ago} ago, {', '.join(fields)}}}" if fields else f"{ago} ago"
 
 
-def _reach(told: ToldRun) -> Iterator[str]:
+def _reach(source: StorySource) -> Iterator[str]:
     addresses: dict[str, bool] = {}
     consents: dict[str, str] = {}
-    for change in told.timeline.profile:
-        if told.is_known(change):
+    for change in source.timeline.profile:
+        if source.is_known(change):
             addresses |= {channel: there is not None for channel, there in change.addresses.items()}
             consents |= {channel: state for (channel, _), state in change.consents.items()}
-    assumed = told.timeline.assumed_reach
-    unreachable = [channel for channel in told.channels if not addresses.get(channel, assumed)]
+    assumed = source.timeline.assumed_reach
+    unreachable = [channel for channel in source.channels if not addresses.get(channel, assumed)]
     silent = [
         channel
-        for channel in told.channels
-        if told.needs_consent
+        for channel in source.channels
+        if source.needs_consent
         and channel not in unreachable
         and consents.get(channel, "given" if assumed else "none") != "given"
     ]

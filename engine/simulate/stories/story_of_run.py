@@ -11,10 +11,10 @@ from dataclasses import dataclass, field
 from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, REPEATED
 from engine.core.enrollment import Enrollment
 from engine.core.journey import ProductTrigger, SegmentTrigger
-from engine.simulate.stories.given_of_run import Precision, given_lines
+from engine.simulate.stories.given_of_run import StoryDetail, given_lines
 from engine.simulate.stories.story_lines import words_for
 from engine.simulate.stories.story_scalars import scalar, value_words
-from engine.simulate.stories.told_run import PRODUCT, ToldRun
+from engine.simulate.stories.story_source import PRODUCT, StorySource
 from engine.values import MINUTE, Instant, Type, Value, at_local
 
 _Line = tuple[Instant, int, str]
@@ -25,7 +25,7 @@ _LAST = 1 << 62
 
 
 @dataclass(frozen=True, slots=True)
-class WrittenStory:
+class StoryText:
     """A story as YAML, an item of `tests:`: everything down to `expect`, and what it expects."""
 
     head: str
@@ -39,19 +39,19 @@ class WrittenStory:
         return f"{self.head}  expect:\n" + "".join(f"    - {line}\n" for line in self.expected)
 
 
-def story_of_run(told: ToldRun, name: str, precision: Precision) -> WrittenStory:
+def story_of_run(source: StorySource, name: str, detail: StoryDetail) -> StoryText:
     """The story of a run, which tells so much of what was before it."""
-    return _Writer(told).story(name, precision)
+    return _Writer(source).story(name, detail)
 
 
 @dataclass(slots=True)
 class _Writer:
-    told: ToldRun
+    source: StorySource
     runs: list[Enrollment] = field(default_factory=list)
     moved: Mapping[Instant, Instant] = field(default_factory=dict)
 
-    def story(self, name: str, precision: Precision) -> WrittenStory:
-        told = self.told
+    def story(self, name: str, detail: StoryDetail) -> StoryText:
+        source = self.source
         lines = [
             *self._events(),
             *self._changes(),
@@ -61,12 +61,12 @@ class _Writer:
         ]
         self.runs = self._runs({(at, number) for at, number, _ in lines})
         lines = sorted([*lines, *self._reactions()], key=lambda line: line[:2])
-        traces = [trace for run in self.runs for trace in told.traces_of(run) if trace.at <= told.end]
+        traces = [trace for run in self.runs for trace in source.traces_of(run) if trace.at <= source.end]
         self.moved = _moved(lines, {trace.at for trace in traces})
-        begin = at_local(told.day_0, dt.time.min, told.zone)
+        begin = at_local(source.day_0, dt.time.min, source.zone)
         first = min((self.moved.get(at, at) for at, _, _ in lines), default=begin)
-        given = [*given_lines(told, Instant(first // MINUTE * MINUTE), precision)]
-        head = [f"- test: {scalar(name)}", f"  from: {told.day_0}"]
+        given = [*given_lines(source, Instant(first // MINUTE * MINUTE), detail)]
+        head = [f"- test: {scalar(name)}", f"  from: {source.day_0}"]
         if given:
             head += ["  given:", *(f"    {line}" for line in given)]
         if lines:
@@ -77,48 +77,48 @@ class _Writer:
         expected = [
             f"{self._moment(trace.at)}: {line}"
             for trace in sorted(traces, key=lambda trace: trace.at)
-            if (line := words_for(trace, told.journey, told.catalogue.attributes)) is not None
+            if (line := words_for(trace, source.journey, source.catalogue.attributes)) is not None
         ]
-        return WrittenStory("\n".join(head) + "\n", tuple(expected))
+        return StoryText("\n".join(head) + "\n", tuple(expected))
 
     def _runs(self, places: Collection[tuple[Instant, int]]) -> list[Enrollment]:
         """The run, and those of its journey that the lines of the story begin beside it."""
-        told, run = self.told, self.told.run
+        source, run = self.source, self.source.run
         return [run] + [
             other
-            for other in told.timeline.runs
+            for other in source.timeline.runs
             if other.journey == run.journey
             and other.id != run.id
-            and told.is_within(other.started_at)
+            and source.is_within(other.started_at)
             and (other.started_at, other.started_number) > (run.started_at, run.started_number)
             and (other.occurrence is not None or (other.started_at, other.started_number) in places)
         ]
 
     def _moment(self, at: Instant) -> str:
-        return self.told.moment(self.moved.get(at, at))
+        return self.source.moment(self.moved.get(at, at))
 
     def _events(self) -> Iterator[_Line]:
-        told = self.told
-        start = (told.run.started_at, told.run.started_number)
-        for event in told.timeline.events:
+        source = self.source
+        start = (source.run.started_at, source.run.started_number)
+        for event in source.timeline.events:
             at, number = event.occurred_at, event.number
             counts = (at, number) == start or (
-                event.name in told.heard and told.is_within(at) and not told.is_before(at, number)
+                event.name in source.heard and source.is_within(at) and not source.is_before(at, number)
             )
             # What follows from others comes by itself, unless the others are what was before the story
             is_repeated = event.name in REPEATED and (at, number) != start
             if not event.starts or is_repeated or event.name in PRODUCT_STARTS or not counts:
                 continue
-            yield at, number, "\n".join([event.name, *told.fields_of(event)])
-        triggers = (each for each in told.journey.starts if isinstance(each, ProductTrigger))
-        if "kind" in told.run.trigger and any(triggers):
+            yield at, number, "\n".join([event.name, *source.fields_of(event)])
+        triggers = (each for each in source.journey.starts if isinstance(each, ProductTrigger))
+        if "kind" in source.run.trigger and any(triggers):
             yield *start, self._product_start()
 
     def _product_start(self) -> str:
-        trigger = self.told.run.trigger
-        kinds: Mapping[str, Type] = self.told.catalogue.event_fields(str(trigger["kind"])) or {}
+        trigger = self.source.run.trigger
+        kinds: Mapping[str, Type] = self.source.catalogue.event_fields(str(trigger["kind"])) or {}
         fields = [
-            f"{name}: {value_words(trigger[name], kinds[name], self.told.zone)}"
+            f"{name}: {value_words(trigger[name], kinds[name], self.source.zone)}"
             for name in (PRODUCT, "old_price", "new_price")
             if name in kinds and trigger.get(name) is not None
         ]
@@ -126,66 +126,66 @@ class _Writer:
 
     def _changes(self) -> Iterator[_Line]:
         """What was learned of the customer meanwhile, with what they agreed to or no longer do."""
-        told = self.told
-        for change in told.timeline.profile:
-            if not told.is_within(change.at) or told.is_known(change):
+        source = self.source
+        for change in source.timeline.profile:
+            if not source.is_within(change.at) or source.is_known(change):
                 continue
             fields = [
-                f"{name}: {'unset' if value is None else value_words(value, kind, told.zone)}"
+                f"{name}: {'unset' if value is None else value_words(value, kind, source.zone)}"
                 for name, value in change.values.items()
-                if name in told.asked and (kind := told.catalogue.customer_type(name)) is not None
+                if name in source.asked and (kind := source.catalogue.customer_type(name)) is not None
             ]
-            if told.needs_consent:
+            if source.needs_consent:
                 fields += [
                     f"consent.{channel}: {state}"
                     for (channel, _), state in change.consents.items()
-                    if channel in told.channels
+                    if channel in source.channels
                 ]
             if fields:
                 yield change.at, change.number, "\n".join(["set", *fields])
 
     def _memberships(self) -> Iterator[_Line]:
-        told = self.told
-        triggers = {start.segment for start in told.journey.starts if isinstance(start, SegmentTrigger)}
-        asked = triggers | told.journey.dependencies.segments
-        for change in told.timeline.memberships:
-            is_now = told.is_within(change.at) and not told.is_before(change.at, change.number)
+        source = self.source
+        triggers = {start.segment for start in source.journey.starts if isinstance(start, SegmentTrigger)}
+        asked = triggers | source.journey.dependencies.segments
+        for change in source.timeline.memberships:
+            is_now = source.is_within(change.at) and not source.is_before(change.at, change.number)
             if change.segment in asked and is_now:
                 yield change.at, change.number, f"{'enters' if change.member else 'leaves'} {change.segment}"
 
     def _journeys(self) -> Iterator[_Line]:
         """Runs of other journeys begin and end."""
-        told = self.told
-        for run in told.timeline.runs:
-            if run.journey not in told.others:
+        source = self.source
+        for run in source.timeline.runs:
+            if run.journey not in source.others:
                 continue
             begins, number = run.started_at, run.started_number
-            if told.is_within(begins) and not told.is_before(begins, number):
+            if source.is_within(begins) and not source.is_before(begins, number):
                 yield begins, number, f"enters {run.journey}"
-            if run.ended_at is not None and told.begin[0] < run.ended_at <= told.end:
+            if run.ended_at is not None and source.begin[0] < run.ended_at <= source.end:
                 yield run.ended_at, _LAST, f"leaves {run.journey}"
 
     def _products(self) -> Iterator[_Line]:
         """The catalogue says something else of the product that the run is about."""
-        told = self.told
+        source = self.source
         known: Mapping[str, Value] = {}
-        for seen in told.timeline.products:
-            if seen.product_id != told.run.product_id:
+        for seen in source.timeline.products:
+            if seen.product_id != source.run.product_id:
                 continue
             fields = [
-                f"product.{name}: {value_words(value, kind, told.zone)}"
-                for name, kind in told.of_product.items()
+                f"product.{name}: {value_words(value, kind, source.zone)}"
+                for name, kind in source.of_product.items()
                 if (value := seen.fields.get(name)) is not None and value != known.get(name)
             ]
             known = seen.fields
-            if fields and told.run.started_at < seen.at <= told.end:
+            if fields and source.run.started_at < seen.at <= source.end:
                 yield seen.at, seen.number, "\n".join(["set", *fields])
 
     def _reactions(self) -> Iterator[_Line]:
         for messages in (each for run in self.runs for each in run.sent.values()):
             for message in messages:
                 for kind, at in (("clicked", message.clicked_at), ("opened", message.opened_at)):
-                    if at is not None and self.told.is_within(at):
+                    if at is not None and self.source.is_within(at):
                         yield at, message.number, f"{kind} {message.template}"
                 if message.bounced:
                     yield message.handed_at, message.number, f"bounced {message.template}"

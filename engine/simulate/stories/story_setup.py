@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 
 from msgspec import structs
 
-from engine.compiler.literals import Local
+from engine.compiler.literals import ShopLocale
 from engine.compiler.project_context import ProjectContext
 from engine.core.decision.loyalty import noted
 from engine.core.facts.customer import CustomerState, Facts, Reach, is_zone
@@ -71,7 +71,7 @@ def build_setup(
     given = story.given
     words = StoryValues(project.catalogue, project.local)
     zone_name, why = _zone(story, words, project)
-    words.local = Local(project.config.currency, zone(zone_name))
+    words.local = ShopLocale(project.config.currency, zone(zone_name))
     values = journeys.first_values()
     facts = Facts(CUSTOMER, zone_name, why, values, assumed_reach=True)
     facts.segments = frozenset(name.value for name in given.segments if check_segment(name, journeys, words))

@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from engine.compiler.catalogue.catalogue import CURRENCY, Catalogue
 from engine.compiler.conditions.names import attribute_fix
-from engine.compiler.literals import Local, read_value
+from engine.compiler.literals import ShopLocale, read_value
 from engine.compiler.type_inference import type_of_words
 from engine.language.syntax import Field, ListPair, Pair, Text
 from engine.language.wording import unknown
@@ -47,7 +47,7 @@ def field_types(fields: Iterable[Field]) -> dict[str, str]:
 class StoryValues:
     """Reads the values of one story and keeps what was wrong with them."""
 
-    def __init__(self, catalogue: Catalogue, local: Local) -> None:
+    def __init__(self, catalogue: Catalogue, local: ShopLocale) -> None:
         self.catalogue = catalogue
         self.local = local
         self.problems: list[Problem] = []

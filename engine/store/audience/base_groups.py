@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.store.audience import reach_counts
-from engine.store.audience.reach_counts import ReachOf
+from engine.store.audience.reach_counts import ChannelPurpose
 from engine.store.sql import rows
 from engine.values import DAY, Instant
 
@@ -61,7 +61,7 @@ def groups(
     quiet = " ".join(
         f"WHEN b.last_at >= {now - days * DAY} THEN {place}" for place, days in enumerate(QUIET_DAYS)
     )
-    states = [reach_counts.state_sql(conn, ReachOf(channel, purpose)) for channel in channels]
+    states = [reach_counts.state_sql(conn, ChannelPurpose(channel, purpose)) for channel in channels]
     is_reachable = " OR ".join(state.is_open for state in states) or "1 = 0"
     found = rows(
         conn,

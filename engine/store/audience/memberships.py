@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection
 
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import Counted, What
+from engine.store.counting.daily_counts import Count, CountKey
 from engine.store.serialization import load
 from engine.store.sql import change, change_many, rows
 from engine.values import DAY, Instant
@@ -32,7 +32,7 @@ class SegmentCount:
 
 
 @dataclass(frozen=True, slots=True)
-class Member:
+class SegmentMember:
     """Somebody in a segment. `addresses`: by channel, the newest of each."""
 
     customer: str
@@ -49,9 +49,9 @@ def write(
 ) -> None:
     """Follows customers of a bucket: (customer, segment) of those who came and of those who went."""
     came, went = list(entered), list(left)
-    for what, moves in ((What.ENTERED, came), (What.LEFT, went)):
+    for what, moves in ((Count.ENTERED, came), (Count.LEFT, went)):
         for segment, n in Counter(segment for _, segment in moves).items():
-            daily_counts.add(conn, now, Counted("", "", "", what, segment), n)
+            daily_counts.add(conn, now, CountKey("", "", "", what, segment), n)
     change_many(
         conn,
         "UPDATE membership SET left_at = ?"
@@ -88,7 +88,7 @@ def some(conn: Connection, segment: str, most: int) -> list[str]:
     return sorted(customer for (customer,) in rows(conn, sql, (segment, most)))
 
 
-def members(conn: Connection, segment: str) -> Iterator[Member]:
+def members(conn: Connection, segment: str) -> Iterator[SegmentMember]:
     """Everybody in a segment, in pages; of one moment where the connection holds one."""
     bucket, last = -1, ""
     while True:
@@ -96,7 +96,7 @@ def members(conn: Connection, segment: str) -> Iterator[Member]:
         for bucket, last, entered, reach in found:  # noqa: B007 - the last of a page begins the next one
             known = {channel: each.get("address") or "" for channel, each in load(reach).items()}
             addresses = {channel: lines.split("\n")[-1] for channel, lines in known.items() if lines}
-            yield Member(last, Instant(entered), addresses)
+            yield SegmentMember(last, Instant(entered), addresses)
         if len(found) < PAGE:
             return
 

@@ -24,7 +24,7 @@ class ReachState(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class ReachOf:
+class ChannelPurpose:
     """A channel and a purpose."""
 
     channel: str
@@ -44,9 +44,9 @@ class ReachSql:
         return f"{self.text} = '{ReachState.OPEN}'"
 
 
-def counts(conn: Connection, wanted: Sequence[ReachOf]) -> dict[ReachOf, dict[ReachState, int]]:
+def counts(conn: Connection, wanted: Sequence[ChannelPurpose]) -> dict[ChannelPurpose, dict[ReachState, int]]:
     """How many customers are in which state of each channel and purpose: one look at everybody."""
-    found: dict[ReachOf, dict[ReachState, int]] = {of: {} for of in wanted}
+    found: dict[ChannelPurpose, dict[ReachState, int]] = {of: {} for of in wanted}
     if not found:
         return found
     states = [state_sql(conn, of) for of in wanted]
@@ -59,7 +59,7 @@ def counts(conn: Connection, wanted: Sequence[ReachOf]) -> dict[ReachOf, dict[Re
     return found
 
 
-def open_counts(conn: Connection, wanted: Sequence[ReachOf]) -> dict[ReachOf, int]:
+def open_counts(conn: Connection, wanted: Sequence[ChannelPurpose]) -> dict[ChannelPurpose, int]:
     """How many customers can be written to; as `counts`, at a quarter of its cost."""
     if not wanted:
         return {}
@@ -70,7 +70,7 @@ def open_counts(conn: Connection, wanted: Sequence[ReachOf]) -> dict[ReachOf, in
     return {of: int(n or 0) for of, n in zip(wanted, found, strict=True)}
 
 
-def state_sql(conn: Connection, of: ReachOf) -> ReachSql:
+def state_sql(conn: Connection, of: ChannelPurpose) -> ReachSql:
     """One of `ReachState`."""
     if conn.dialect.name == "sqlite":
         # a path for each look: SQLite keeps the parsed document between them, but not that of a part of it

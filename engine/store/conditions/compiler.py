@@ -26,7 +26,7 @@ from engine.core.conditions.condition import (
 )
 from engine.core.facts.customer import ANY_PURPOSE
 from engine.store.conditions.json_sql import NUMBERS, TEXTS, json_kind, json_number, json_text, json_truth
-from engine.store.conditions.operands import Columns, Document, NotInSqlError, Place, Truth, number
+from engine.store.conditions.operands import Columns, Document, JsonDocument, NotInSqlError, Truth, number
 from engine.store.conditions.value_sql import about_value
 from engine.values import UTC, Instant, minus
 
@@ -40,11 +40,11 @@ def sql_condition(condition: Condition, columns: Columns, now: Instant, zones: I
     about a run (`trigger.x`, `code.x`, `since start`, `clicked`, `opened`, `goal`), for `product.x`, and for
     `contains`, `starts with`, `ends with` on the fields of events, which have no folded twin.
     """
-    place = Place(columns, columns.attributes, columns.folded, now, tuple(sorted(set(zones))))
+    place = JsonDocument(columns, columns.attributes, columns.folded, now, tuple(sorted(set(zones))))
     return _truth(condition, place, "customer")
 
 
-def _truth(condition: Condition, place: Place, source: str) -> Truth:
+def _truth(condition: Condition, place: JsonDocument, source: str) -> Truth:
     match condition:
         case Not(inner):
             return sa.not_(_truth(inner, place, source))
@@ -79,7 +79,7 @@ def _truth(condition: Condition, place: Place, source: str) -> Truth:
             return about_value(condition, place, source)
 
 
-def _did(form: Did, place: Place) -> Truth:
+def _did(form: Did, place: JsonDocument) -> Truth:
     """Counted from the customer's counters where they suffice, else from the rows of the event."""
     if form.since_start:
         raise NotInSqlError("since start is about one run")

@@ -47,7 +47,7 @@ class Columns:
 
 
 @dataclass(frozen=True, slots=True)
-class Place:
+class JsonDocument:
     """The JSON document whose names a question uses: the customer's attributes, or the fields of an event.
     `folded`: the case-folded twins of its texts, where there are some."""
 
@@ -57,13 +57,13 @@ class Place:
     now: Instant
     zones: tuple[str, ...]
 
-    def of_customer(self) -> Place:
+    def of_customer(self) -> JsonDocument:
         """The attributes of the customer."""
-        return Place(self.columns, self.columns.attributes, self.columns.folded, self.now, self.zones)
+        return JsonDocument(self.columns, self.columns.attributes, self.columns.folded, self.now, self.zones)
 
-    def within(self, document: Document) -> Place:
+    def within(self, document: Document) -> JsonDocument:
         """Another document, without folded twins."""
-        return Place(self.columns, document, None, self.now, self.zones)
+        return JsonDocument(self.columns, document, None, self.now, self.zones)
 
 
 def number(value: int | Decimal) -> sa.ColumnElement[Any]:
@@ -71,12 +71,12 @@ def number(value: int | Decimal) -> sa.ColumnElement[Any]:
     return sa.literal(value, ExactNumber())
 
 
-def by_day(place: Place, on: Callable[[dt.date], Truth]) -> Truth:
+def by_day(place: JsonDocument, on: Callable[[dt.date], Truth]) -> Truth:
     """A test that depends on the customer's local date."""
     return _by_zone(place, lambda name: local_date(place.now, zone(name)), on)
 
 
-def by_bounds(place: Place, on: Callable[[tuple[Instant, Instant]], Truth]) -> Truth:
+def by_bounds(place: JsonDocument, on: Callable[[tuple[Instant, Instant]], Truth]) -> Truth:
     """A test that depends on the first moments of the customer's local day and of the next."""
 
     def bounds(name: str) -> tuple[Instant, Instant]:
@@ -87,7 +87,7 @@ def by_bounds(place: Place, on: Callable[[tuple[Instant, Instant]], Truth]) -> T
     return _by_zone(place, bounds, on)
 
 
-def _by_zone(place: Place, day_of: Callable[[str], Day], on: Callable[[Day], Truth]) -> Truth:
+def _by_zone(place: JsonDocument, day_of: Callable[[str], Day], on: Callable[[Day], Truth]) -> Truth:
     """One branch for each of the few days that it is now in the zones of the customers. A zone that was not
     named counts as those of the largest group; none named at all: UTC."""
     groups: defaultdict[Day, list[str]] = defaultdict(list)

@@ -36,14 +36,22 @@ from engine.store.conditions.json_sql import (
     json_text,
     json_truth,
 )
-from engine.store.conditions.operands import Document, NotInSqlError, Place, Truth, by_bounds, by_day, number
+from engine.store.conditions.operands import (
+    Document,
+    JsonDocument,
+    NotInSqlError,
+    Truth,
+    by_bounds,
+    by_day,
+    number,
+)
 from engine.store.serialization import MARKS
 from engine.values import UTC, Birthday, Money, minus, minus_days
 
 ValueForm: TypeAlias = IsOneOf | IsSet | Compare | Between | RelativeAge | BeforeAfter | Today | TextMatch
 
 
-def about_value(form: ValueForm, place: Place, source: str) -> Truth:
+def about_value(form: ValueForm, place: JsonDocument, source: str) -> Truth:
     ref = form.ref
     if ref.source == "customer" and source == "event":
         place = place.of_customer()
@@ -62,7 +70,7 @@ def about_value(form: ValueForm, place: Place, source: str) -> Truth:
     return _leaf(form, place, ref.name)
 
 
-def _leaf(form: ValueForm, place: Place, name: str) -> Truth:
+def _leaf(form: ValueForm, place: JsonDocument, name: str) -> Truth:
     """One question about one value: false unless the value has the kind that the schema says."""
     asked = _asked(form, place, _stored(name))
     if asked is None:
@@ -71,7 +79,7 @@ def _leaf(form: ValueForm, place: Place, name: str) -> Truth:
     return sa.case((fits, sa.func.coalesce(asked, sa.false())), else_=sa.false())
 
 
-def _asked(form: ValueForm, place: Place, name: str) -> Truth | None:
+def _asked(form: ValueForm, place: JsonDocument, name: str) -> Truth | None:
     """What is asked of a value that has the right kind; None: it is always false."""
     document, kind = place.document, form.ref.type.kind
     match form:
@@ -199,7 +207,7 @@ def _compares(document: Document, name: str, kind: str, how: str, value: Constan
     return None
 
 
-def _ago(form: RelativeAge, place: Place, name: str) -> Truth | None:
+def _ago(form: RelativeAge, place: JsonDocument, name: str) -> Truth | None:
     more = form.how == "more than"
     if form.ref.type.kind == "time":
         at, edge = json_number(place.document, name), number(minus(place.now, form.length, UTC))
@@ -215,7 +223,7 @@ def _ago(form: RelativeAge, place: Place, name: str) -> Truth | None:
     return by_day(place, on)
 
 
-def _today(place: Place, name: str, kind: str) -> Truth | None:
+def _today(place: JsonDocument, name: str, kind: str) -> Truth | None:
     text = json_text(place.document, name)
     match kind:
         case "date":

@@ -19,7 +19,7 @@ from engine.core.happening import Event
 from engine.store.amounts import stored
 from engine.store.counting import daily_counts, order_returns, repeat_orders
 from engine.store.counting.categories import of_orders
-from engine.store.counting.daily_counts import Counted, What
+from engine.store.counting.daily_counts import Count, CountKey
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Money
 
@@ -83,7 +83,7 @@ def note_orders(conn: Connection, bucket: int, events: Iterable[tuple[str, Event
                 bucket, customer, event.occurred_at, _id(event), amount, currency, False, key,
                 its_categories,
             ))  # fmt: skip
-            counted = Counted("", "", "", What.ORDER, currency if currency != shop.currency else "")
+            counted = CountKey("", "", "", Count.ORDER, currency if currency != shop.currency else "")
             daily_counts.add(conn, event.occurred_at, counted, 1, amount)
         # Before both of the next: they read the orders back from the table
         change_many(conn, _KEEP, sorted(kept))
@@ -221,9 +221,9 @@ def _last(reacted: Iterable[_Reaction], order: _Order, windows: Mapping[str, int
 
 def _count(conn: Connection, order: _Order, currency: str, n: int) -> None:
     if order.send_key:
-        what = What.SERVICE_ORDER if order.is_service else What.ATTRIBUTED
+        what = Count.SERVICE_ORDER if order.is_service else Count.ATTRIBUTED
         why = order.currency if order.currency != currency else ""
-        counted = Counted(order.journey, order.step, order.channel, what, why)
+        counted = CountKey(order.journey, order.step, order.channel, what, why)
         daily_counts.add(conn, order.occurred_at, counted, n, n * order.amount)
 
 

@@ -11,8 +11,8 @@ from itertools import pairwise
 
 from sqlalchemy import Connection
 
-from engine.store.counting.daily_counts import EPOCH, What
-from engine.store.counting.reading import Sum, without_index
+from engine.store.counting.daily_counts import EPOCH, Count
+from engine.store.counting.reading import PeriodSum, without_index
 from engine.store.serialization import dump
 from engine.store.sql import rows
 
@@ -80,7 +80,7 @@ def parts_counted(conn: Connection, parts: Sequence[DayRange]) -> list[DayCounts
     again = (
         f"{_RANGES} SELECT r.place, sum(d.n) {_INSIDE} AND d.what = ? AND d.day - {_GAP} < r.first GROUP BY 1"
     )
-    returned = dict(rows(conn, again, (wanted, What.ORDER_AGAIN.value)))
+    returned = dict(rows(conn, again, (wanted, Count.ORDER_AGAIN.value)))
     return [
         DayCounts(new.n + int(returned.get(place, 0)), new.n, orders.n, orders.money)
         for place, (new, orders) in enumerate(_plain(conn, parts))
@@ -190,7 +190,7 @@ class CustomerCounts:
             f"{_RANGES} SELECT {group}, sum(d.n), sum(d.n * {_GAP}) {_INSIDE} AND {without_index(conn)} = ?"
             " GROUP BY 1"
         )
-        wanted = (_lines(stretches), self._soon, What.ORDER_AGAIN.value)
+        wanted = (_lines(stretches), self._soon, Count.ORDER_AGAIN.value)
         for group_, n, days in rows(conn, sql, wanted):
             place, before = divmod(int(group_) // 2, _PLACE)
             found[place].append(_Returned(before - EPOCH, bool(group_ % 2), int(n), int(days)))
@@ -203,7 +203,7 @@ class CustomerCounts:
         sums += [f"sum(CASE WHEN {second} <= {each.last} THEN d.n ELSE 0 END)" for each in self._periods]
         columns = ", ".join((f"r.place * {_PLACE} + {_GAP}", "sum(d.n)", *sums))
         sql = f"{_RANGES} SELECT {columns} {_INSIDE} AND {without_index(conn)} = ? GROUP BY 1"
-        for group, n, *of_periods in rows(conn, sql, (_lines(stretches), What.SECOND_ORDER.value)):
+        for group, n, *of_periods in rows(conn, sql, (_lines(stretches), Count.SECOND_ORDER.value)):
             place, gap = divmod(int(group), _PLACE)
             counts = tuple(map(int, of_periods))
             half = len(self._periods)
@@ -215,12 +215,14 @@ def _lines(ranges: Sequence[DayRange]) -> str:
     return dump([(place, each.first, each.last) for place, each in enumerate(ranges)])
 
 
-def _plain(conn: Connection, ranges: Sequence[DayRange]) -> list[tuple[Sum, Sum]]:
+def _plain(conn: Connection, ranges: Sequence[DayRange]) -> list[tuple[PeriodSum, PeriodSum]]:
     """New customers and orders of each range."""
-    wanted = (_lines(ranges), What.NEW_CUSTOMER.value, What.ORDER.value)
-    found = {(place, what): Sum(int(n), int(money)) for place, what, n, money in rows(conn, _PLAIN, wanted)}
-    none = Sum(0, 0)
+    wanted = (_lines(ranges), Count.NEW_CUSTOMER.value, Count.ORDER.value)
+    found = {
+        (place, what): PeriodSum(int(n), int(money)) for place, what, n, money in rows(conn, _PLAIN, wanted)
+    }
+    none = PeriodSum(0, 0)
     return [
-        (found.get((place, What.NEW_CUSTOMER), none), found.get((place, What.ORDER), none))
+        (found.get((place, Count.NEW_CUSTOMER), none), found.get((place, Count.ORDER), none))
         for place in range(len(ranges))
     ]

@@ -38,7 +38,7 @@ _MOMENT = 15 * MINUTE
 """What is counted within so long falls on one day in every time zone."""
 
 
-class What(StrEnum):
+class Count(StrEnum):
     """What is counted, as it is stored in `daily.what`."""
 
     STARTED = "started"  # runs that began, without the holdout
@@ -84,7 +84,7 @@ class GoalKind(StrEnum):
     HOLDOUT = "holdout"  # of those who are only compared with
 
 
-class Counted(NamedTuple):
+class CountKey(NamedTuple):
     """What one count is about; "" where there is none."""
 
     journey: str
@@ -124,10 +124,10 @@ class _Sum:
     money: int = 0
 
 
-_Pending = dict[tuple[int, Counted], _Sum]
+_Pending = dict[tuple[int, CountKey], _Sum]
 
 
-def add(conn: Connection, at: Instant, counted: Counted, n: int = 1, money: int = 0) -> None:
+def add(conn: Connection, at: Instant, counted: CountKey, n: int = 1, money: int = 0) -> None:
     """Counts so many more on the day of `at`, with this transaction. `money`: in millionths; of `SENT` the
     parts that are paid for, which `flush` multiplies by the price of one."""
     pending: _Pending = conn.info.setdefault(_PENDING, {})
@@ -139,7 +139,7 @@ def add(conn: Connection, at: Instant, counted: Counted, n: int = 1, money: int 
     found.money += money
 
 
-def add_all(conn: Connection, at: Instant, many: Mapping[Counted, int]) -> None:
+def add_all(conn: Connection, at: Instant, many: Mapping[CountKey, int]) -> None:
     """As `add`, for several at one moment."""
     for counted, n in many.items():
         add(conn, at, counted, n)
@@ -167,13 +167,13 @@ def flush(conn: Connection) -> None:
     if not pending:
         return
     facts, are_states_counted = _facts(conn)
-    lines: dict[tuple[int, Counted], _Sum] = {}
+    lines: dict[tuple[int, CountKey], _Sum] = {}
     for (moment, counted), found in pending.items():
         # what is yet to be counted by its present state is not counted twice
         if not are_states_counted and counted.what in _OF_STATES:
             continue
         money = found.money
-        if counted.what == What.SENT:
+        if counted.what == Count.SENT:
             money *= facts.prices.get(counted.channel, 0)
         line = lines.setdefault((_day(Instant(moment * _MOMENT), facts.zone), counted), _Sum())
         line.n += found.n
@@ -181,7 +181,7 @@ def flush(conn: Connection) -> None:
     write(conn, ((day, counted, line.n, line.money) for (day, counted), line in lines.items()))
 
 
-def write(conn: Connection, counts: Iterable[tuple[int, Counted, int, int]]) -> None:
+def write(conn: Connection, counts: Iterable[tuple[int, CountKey, int, int]]) -> None:
     """Adds to the table: (day, what, how many, money), in one statement."""
     lines = sorted((day, *counted, n, money) for day, counted, n, money in counts if n or money)
     if lines:
@@ -278,8 +278,8 @@ def _day(at: Instant, place: str) -> int:
 
 
 _OF_STATES = frozenset({
-    What.ENDED, What.SENT, What.DELIVERED, What.BOUNCED, What.COMPLAINED, What.FAILED, What.UNKNOWN,
-    What.ASSUMED, What.OPENED, What.CLICKED, What.REPLIED,
+    Count.ENDED, Count.SENT, Count.DELIVERED, Count.BOUNCED, Count.COMPLAINED, Count.FAILED, Count.UNKNOWN,
+    Count.ASSUMED, Count.OPENED, Count.CLICKED, Count.REPLIED,
 })  # fmt: skip
 """Counted from the rows as they are when what happened before this version is counted (`counting_past`); all
 else from the history, which ends for it where this version began."""

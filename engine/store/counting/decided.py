@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from engine.core.decision.effects import Decision, Trace
 from engine.core.enrollment import Enrollment
 from engine.core.reasons import IgnoredReason
-from engine.store.counting.daily_counts import Counted, GoalKind, What
+from engine.store.counting.daily_counts import Count, CountKey, GoalKind
 
-Counts = Counter[Counted]
+Counts = Counter[CountKey]
 
 
 def count_decision(counts: Counts, decision: Decision) -> None:
@@ -23,28 +23,28 @@ def count_decision(counts: Counts, decision: Decision) -> None:
             counts[counted] += 1
     if decision.reached and run is not None:
         for step in decision.reached:
-            counts[Counted(run.journey, step, "", What.REACHED)] += 1
+            counts[CountKey(run.journey, step, "", Count.REACHED)] += 1
 
 
-def count_line(line: Trace, *, is_held_out: bool) -> Counted | None:
+def count_line(line: Trace, *, is_held_out: bool) -> CountKey | None:
     """What a line of the history counts as; None: nothing. `is_held_out`: of a run in the holdout."""
     match line.kind:
         # first, since most lines only say how a run went on
         case "asked" | "wait" | "plan" | "send":
             return None
         case "start" if not is_held_out:
-            return Counted(line.journey, "", "", What.STARTED)
+            return CountKey(line.journey, "", "", Count.STARTED)
         case "holdout":
-            return Counted(line.journey, "", "", What.REFUSED, IgnoredReason.HOLDOUT.value)
+            return CountKey(line.journey, "", "", Count.REFUSED, IgnoredReason.HOLDOUT.value)
         case "ignored":
-            return Counted(line.journey, "", "", What.REFUSED, line.subject)
+            return CountKey(line.journey, "", "", Count.REFUSED, line.subject)
         case "skip":
-            return Counted(line.journey, line.step, "", What.SKIPPED, line.detail)
+            return CountKey(line.journey, line.step, "", Count.SKIPPED, line.detail)
         case "goal" | "goal (late)":
-            return Counted(line.journey, "", "", What.GOAL, _goal_kind(line, is_held_out=is_held_out))
+            return CountKey(line.journey, "", "", Count.GOAL, _goal_kind(line, is_held_out=is_held_out))
         case "note" if line.subject == "goal":
             kind = GoalKind.HOLDOUT if is_held_out else GoalKind.AFTER
-            return Counted(line.journey, "", "", What.GOAL, kind.value)
+            return CountKey(line.journey, "", "", Count.GOAL, kind.value)
         case _:
             return None
 
@@ -52,7 +52,7 @@ def count_line(line: Trace, *, is_held_out: bool) -> Counted | None:
 def count_end(counts: Counts, before: Enrollment | None, run: Enrollment) -> None:
     """Adds the end of a run, if it is new."""
     if run.outcome is not None and (before is None or before.outcome is None):
-        counts[Counted(run.journey, "", "", What.ENDED, run.outcome)] += 1
+        counts[CountKey(run.journey, "", "", Count.ENDED, run.outcome)] += 1
 
 
 def count_ends(counts: Counts, before: Mapping[str, Enrollment], runs: Iterable[Enrollment]) -> None:

@@ -19,7 +19,7 @@ from engine.core.facts.taking_back import key_of
 from engine.core.happening import Event
 from engine.store.amounts import stored
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import Counted, ShopFacts, TakingBack, What
+from engine.store.counting.daily_counts import Count, CountKey, ShopFacts, TakingBack
 from engine.store.serialization import dump
 from engine.store.sql import change, change_many, rows
 from engine.values import Instant, Money, Value
@@ -119,7 +119,7 @@ def settle(conn: Connection, bucket: int, keys: Iterable[tuple[str, str]], shop:
             if (back, is_cancelled) != (order.taken, order.is_cancelled):
                 why = order.currency if order.currency != shop.currency else ""
                 n = int(is_cancelled) - int(order.is_cancelled)
-                counted = Counted("", "", "", What.TAKEN_BACK, why)
+                counted = CountKey("", "", "", Count.TAKEN_BACK, why)
                 daily_counts.add(conn, order.occurred_at, counted, n, back - order.taken)
                 written.append((back, is_cancelled, bucket, order.customer, order.occurred_at, order.event))
     change_many(conn, _WRITE, written)

@@ -8,13 +8,13 @@ from typing import Literal, NamedTuple
 
 from sqlalchemy import Connection
 
-from engine.store.counting.daily_counts import EPOCH, What
+from engine.store.counting.daily_counts import EPOCH, Count
 from engine.store.sql import rows
 
 Column = Literal["day", "journey", "step", "channel", "what", "why"]
 
 
-class Sum(NamedTuple):
+class PeriodSum(NamedTuple):
     """How many, and how much money in millionths."""
 
     n: int
@@ -38,10 +38,10 @@ def sums(
     last: dt.date,
     by: tuple[Column, ...],
     journey: str | None = None,
-    what: What | Sequence[What] | None = None,
+    what: Count | Sequence[Count] | None = None,
     *,
     of_journeys: bool = False,
-) -> dict[tuple[str | int, ...], Sum]:
+) -> dict[tuple[str | int, ...], PeriodSum]:
     """What was counted from a day to another one, both included, for every combination of these columns.
     `journey`: only of this one; `what`: only this, or these; `of_journeys`: only what belongs to some
     journey, which orders of the shop do not. Days are days since 1970 (`date_of`)."""
@@ -53,7 +53,7 @@ def sums(
     if of_journeys:
         clause += " AND journey <> ''"
     if what is not None:
-        whats = [what] if isinstance(what, What) else what
+        whats = [what] if isinstance(what, Count) else what
         column = without_index(conn) if len(whats) > _MANY else "what"
         clause += f" AND {column} IN ({', '.join('?' * len(whats))})"
         values += map(str, whats)  # type: ignore[arg-type]
@@ -63,10 +63,12 @@ def sums(
         f" GROUP BY {columns}",
         tuple(values),
     )
-    return {tuple(row[:-2]): Sum(int(row[-2]), int(row[-1])) for row in found}
+    return {tuple(row[:-2]): PeriodSum(int(row[-2]), int(row[-1])) for row in found}
 
 
-def cohort_sums(conn: Connection, first: str, last: str, until: dt.date) -> dict[tuple[str, str, What], Sum]:
+def cohort_sums(
+    conn: Connection, first: str, last: str, until: dt.date
+) -> dict[tuple[str, str, Count], PeriodSum]:
     """What customers did whose first order lies in these months (`2026-03`), until a day: by the month of
     their first order, that of what they did, and what (`COHORT_ORDER`, `COHORT_ACTIVE`)."""
     found = rows(
@@ -74,19 +76,19 @@ def cohort_sums(conn: Connection, first: str, last: str, until: dt.date) -> dict
         "SELECT why, day, what, sum(n), sum(money) FROM daily WHERE what IN (?, ?) AND day >= ? AND day <= ?"
         " AND why >= ? AND why <= ? GROUP BY 1, 2, 3",
         (
-            What.COHORT_ORDER.value, What.COHORT_ACTIVE.value,
+            Count.COHORT_ORDER.value, Count.COHORT_ACTIVE.value,
             dt.date.fromisoformat(f"{first}-01").toordinal() - EPOCH, until.toordinal() - EPOCH, first, last,
         ),
     )  # fmt: skip
-    whole: dict[tuple[str, str, What], Sum] = {}
+    whole: dict[tuple[str, str, Count], PeriodSum] = {}
     for cohort, day, what, n, money in found:
-        key = (str(cohort), f"{date_of(int(day)):%Y-%m}", What(what))
-        known = whole.get(key, Sum(0, 0))
-        whole[key] = Sum(known.n + int(n), known.money + int(money))
+        key = (str(cohort), f"{date_of(int(day)):%Y-%m}", Count(what))
+        known = whole.get(key, PeriodSum(0, 0))
+        whole[key] = PeriodSum(known.n + int(n), known.money + int(money))
     return whole
 
 
-def first_day(conn: Connection, *whats: What) -> dt.date | None:
+def first_day(conn: Connection, *whats: Count) -> dt.date | None:
     """The first day of which anything is counted, or one of these."""
     clause = f" WHERE what IN ({', '.join('?' * len(whats))})" if whats else ""
     found = rows(conn, f"SELECT min(day) FROM daily{clause}", tuple(map(str, whats)))[0][0]  # noqa: S608
@@ -94,7 +96,7 @@ def first_day(conn: Connection, *whats: What) -> dt.date | None:
 
 
 def last_day(
-    conn: Connection, until: dt.date, whats: Collection[What] = (), journey: str = ""
+    conn: Connection, until: dt.date, whats: Collection[Count] = (), journey: str = ""
 ) -> dt.date | None:
     """The last day until then of which anything is counted; `whats`: one of these; `journey`: of this one."""
     clause, values = "", [until.toordinal() - EPOCH]

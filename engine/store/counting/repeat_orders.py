@@ -15,7 +15,7 @@ from typing import NamedTuple
 from sqlalchemy import Connection
 
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import Counted, ShopFacts, What
+from engine.store.counting.daily_counts import Count, CountKey, ShopFacts
 from engine.store.serialization import dump
 from engine.store.sql import ids, rows
 from engine.values import Instant, local_date, zone
@@ -102,8 +102,8 @@ def _count(
     cohort = f"{begun:%Y-%m}"
     days = [local_date(order.occurred_at, calendar) for order in orders]
 
-    def add(order: PlacedOrder, what: What, why: str = "", amount: int = 0) -> None:
-        daily_counts.add(conn, order.occurred_at, Counted("", "", "", what, why), n, n * amount)
+    def add(order: PlacedOrder, what: Count, why: str = "", amount: int = 0) -> None:
+        daily_counts.add(conn, order.occurred_at, CountKey("", "", "", what, why), n, n * amount)
 
     for index, (order, day) in enumerate(zip(orders, days, strict=True)):
         # It only stands here for the gap to the one behind it
@@ -111,23 +111,23 @@ def _count(
             continue
         gap = (day - days[index - 1]).days if index else 0
         amount = order.amount if order.currency == shop.currency else 0
-        add(order, What.COHORT_ORDER, cohort, amount)
+        add(order, Count.COHORT_ORDER, cohort, amount)
         if not index or (day.year, day.month) != (days[index - 1].year, days[index - 1].month):
-            add(order, What.COHORT_ACTIVE, cohort)
+            add(order, Count.COHORT_ACTIVE, cohort)
         number = place + index
         if number == 1:
-            add(order, What.NEW_CUSTOMER)
+            add(order, Count.NEW_CUSTOMER)
         else:
-            add(order, What.ORDER_AGAIN, str(gap))
+            add(order, Count.ORDER_AGAIN, str(gap))
         # Of the day of the first order: what is asked is how many of its customers came back
         if number == 2:
-            add(first, What.SECOND_ORDER, str(gap))
+            add(first, Count.SECOND_ORDER, str(gap))
         if number in _CATEGORIES:
             for category in filter(None, order.categories.split("\n")):
                 add(order, _CATEGORIES[number], category)
 
 
-_CATEGORIES: Mapping[int, What] = {1: What.FIRST_CATEGORY, 2: What.SECOND_CATEGORY}
+_CATEGORIES: Mapping[int, Count] = {1: Count.FIRST_CATEGORY, 2: Count.SECOND_CATEGORY}
 
 
 def _whose_past_is_counted(conn: Connection, bucket: int, customers: Collection[str]) -> Collection[str]:

@@ -79,7 +79,7 @@ def save(conn: Connection, bucket: int, changed: Iterable[tuple[str, Enrollment,
 
 
 @dataclass(frozen=True, slots=True)
-class Inside:
+class InsideCounts:
     """Who is inside a journey: `people` in all, of whom `holdout` are only compared with and rest nowhere;
     the others by the step where they rest ("": between two)."""
 
@@ -106,7 +106,7 @@ def taking_part(conn: Connection, journey: str | None = None) -> dict[str, int]:
     return {name: int(people) for name, people in found}
 
 
-def inside(conn: Connection, journey: str | None = None) -> dict[str, Inside]:
+def inside(conn: Connection, journey: str | None = None) -> dict[str, InsideCounts]:
     """The journeys that somebody is inside of, by name: what every page, command and report tells of them.
     `journey`: only this one."""
     clause, values = (" AND journey = ?", (journey,)) if journey is not None else ("", ())
@@ -126,7 +126,7 @@ def inside(conn: Connection, journey: str | None = None) -> dict[str, Inside]:
             held[name] += number
         else:
             steps[name][step] = number
-    return {name: Inside(many, steps[name], held[name]) for name, many in people.items()}
+    return {name: InsideCounts(many, steps[name], held[name]) for name, many in people.items()}
 
 
 class RestingPlace(NamedTuple):

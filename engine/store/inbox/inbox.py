@@ -49,7 +49,7 @@ class Arrival(Struct, frozen=True):
 
 
 @dataclass(frozen=True, slots=True)
-class Pending:
+class PendingItem:
     """A row of the inbox: not applied yet."""
 
     number: int
@@ -184,7 +184,7 @@ def append_each(conn: Connection, happened: Iterable[tuple[str, Happening]], now
 
 def claim(
     conn: Connection, bucket: int, now: Instant, limit: int, lane: Lane = Lane.LIVE, until: int = 2**62
-) -> list[Pending]:
+) -> list[PendingItem]:
     """The oldest rows of a lane that are not applied, in order and up to a number; customers who are set
     aside are left out."""
     found = rows(
@@ -194,7 +194,7 @@ def claim(
         " AND s.customer = i.customer AND s.retry_at > ?) ORDER BY i.number LIMIT ?",
         (bucket, lane, until, now, limit),
     )
-    return [Pending(*row) for row in found]
+    return [PendingItem(*row) for row in found]
 
 
 def remove(conn: Connection, numbers: Sequence[int]) -> None:

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.store.inbox.inbox import Lane, Pending, claim
+from engine.store.inbox.inbox import Lane, PendingItem, claim
 from engine.store.serialization import dump
 from engine.store.sql import ids, rows
 from engine.values import Instant
@@ -29,7 +29,7 @@ class InboxBatch:
     """Rows to apply, in order. `behind`: those of their customers, and of the woken, of whom more is waiting;
     `is_cut`: rows may be left for the next claim."""
 
-    pending: Sequence[Pending]
+    pending: Sequence[PendingItem]
     is_cut: bool
     behind: frozenset[str] = frozenset()
 
@@ -72,12 +72,12 @@ def with_history(
 
 def _history_of(
     conn: Connection, bucket: int, customers: Iterable[str], until: int, limit: int
-) -> list[Pending]:
+) -> list[PendingItem]:
     sql = (
         "SELECT i.number, i.customer, i.kind, i.body FROM {ids} CROSS JOIN inbox i WHERE i.bucket = ?"
         " AND i.customer = j.value AND i.lane = 1 AND i.number <= ? ORDER BY i.number LIMIT ?"
     )
-    return [Pending(*row) for row in rows(conn, sql, (ids(customers), bucket, until, limit))]
+    return [PendingItem(*row) for row in rows(conn, sql, (ids(customers), bucket, until, limit))]
 
 
 def _behind(conn: Connection, bucket: int, last: Mapping[str, int], which: str = "") -> frozenset[str]:

@@ -39,7 +39,7 @@ _TAKE_OF = {
 }
 
 
-class Asked(NamedTuple):
+class CodeRequest(NamedTuple):
     """A run that asks for a code, and its customer."""
 
     enrollment: str
@@ -48,14 +48,14 @@ class Asked(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Added:
+class AddedCodes:
     """What became of codes that were to be added. `known`: those that are there already, with their pool."""
 
     added: int
     known: tuple[tuple[str, str], ...]
 
 
-def take(conn: Connection, pool: str, asked: Sequence[Asked], now: Instant) -> int:
+def take(conn: Connection, pool: str, asked: Sequence[CodeRequest], now: Instant) -> int:
     """Gives each run a code of the pool as long as there are any, by their inboxes; the others are told that
     there is none, and wait. How many got one."""
     runs = dump([each.enrollment for each in asked])
@@ -87,7 +87,7 @@ def serve(conn: Connection, pool: str, now: Instant) -> int:
         " ORDER BY number LIMIT ? {skip locked}) RETURNING number, enrollment, bucket, customer",
         (pool, free),
     )
-    return take(conn, pool, [Asked(*each) for _, *each in sorted(claimed)], now) if claimed else 0
+    return take(conn, pool, [CodeRequest(*each) for _, *each in sorted(claimed)], now) if claimed else 0
 
 
 def pools_waited_for(conn: Connection) -> list[str]:
@@ -100,7 +100,7 @@ def send_away(conn: Connection, pool: str, now: Instant) -> None:
     claimed = rows(
         conn, "DELETE FROM code_request WHERE pool = ? RETURNING enrollment, bucket, customer", (pool,)
     )
-    _answer(conn, pool, [(Asked(*each), None) for each in sorted(claimed)], now)
+    _answer(conn, pool, [(CodeRequest(*each), None) for each in sorted(claimed)], now)
 
 
 def free(conn: Connection, lines: str) -> None:
@@ -115,7 +115,7 @@ def free(conn: Connection, lines: str) -> None:
     )
 
 
-def add(conn: Connection, pool: str, values: Sequence[str], now: Instant) -> Added:
+def add(conn: Connection, pool: str, values: Sequence[str], now: Instant) -> AddedCodes:
     """Adds codes to a pool; no text is in two pools, and none that was given out before comes again."""
     asked = ids(values)
     known = dict(
@@ -132,7 +132,7 @@ def add(conn: Connection, pool: str, values: Sequence[str], now: Instant) -> Add
         "INSERT INTO code_stock (pool, value, imported_at) VALUES (?, ?, ?) ON CONFLICT (value) DO NOTHING",
         [(pool, value, now) for value in fresh],
     )
-    return Added(added, tuple(sorted(known.items())))
+    return AddedCodes(added, tuple(sorted(known.items())))
 
 
 def low_pools(conn: Connection, alerts: Iterable[tuple[str, int | None]]) -> list[tuple[str, int, int]]:
@@ -155,7 +155,9 @@ def low_pools(conn: Connection, alerts: Iterable[tuple[str, int | None]]) -> lis
     return found
 
 
-def _answer(conn: Connection, pool: str, answers: Iterable[tuple[Asked, str | None]], now: Instant) -> None:
+def _answer(
+    conn: Connection, pool: str, answers: Iterable[tuple[CodeRequest, str | None]], now: Instant
+) -> None:
     append_rows(
         conn,
         [

@@ -19,7 +19,7 @@ NOTHING: Mapping[str, str] = {}
 
 
 @dataclass(frozen=True, slots=True)
-class Shown:
+class ShownCode:
     """A code that somebody shows. `order`: what tells one use from the next, an id of the order or of the
     event; "" where there is none. `source`: `order` or `till`."""
 
@@ -31,7 +31,7 @@ class Shown:
     total: Money | None = None
 
 
-def note(conn: Connection, shown: Sequence[Shown], shared: Mapping[str, str] = NOTHING) -> dict[str, str]:
+def note(conn: Connection, shown: Sequence[ShownCode], shared: Mapping[str, str] = NOTHING) -> dict[str, str]:
     """Notes the codes that events show, in a fixed number of statements; the pool of each that is ours.
     `shared`: codes that everybody gets, with their pools, also of those that nobody has yet."""
     known = _known(conn, shown)
@@ -47,8 +47,8 @@ def note(conn: Connection, shown: Sequence[Shown], shared: Mapping[str, str] = N
         " AND u.order_id IN ({cell1}, '') AND u.verdict = 'used'"
     )
     told = {(value, order, customer) for value, order, customer in rows(conn, sql, (lines,))}
-    judged: list[tuple[Shown, str, Verdict]] = []
-    completed: list[Shown] = []
+    judged: list[tuple[ShownCode, str, Verdict]] = []
+    completed: list[ShownCode] = []
     for each in ours:
         of_value = known[each.value]
         code = of_value.get(each.customer) or of_value[""]
@@ -77,13 +77,13 @@ def find(conn: Connection, value: str, customer: str = "") -> KnownCode | None:
     """What is known of a code; of one that everybody gets what this customer has. Written as a person types
     it: if there is no such code, in capitals."""
     for text in dict.fromkeys((value.strip(), value.strip().upper())):
-        known = _known(conn, [Shown(text, customer, Instant(0), "till")])
+        known = _known(conn, [ShownCode(text, customer, Instant(0), "till")])
         if known:
             return known[text].get(customer) or known[text][""]
     return None
 
 
-def use(conn: Connection, code: KnownCode, shown: Shown) -> tuple[Verdict, KnownCode]:
+def use(conn: Connection, code: KnownCode, shown: ShownCode) -> tuple[Verdict, KnownCode]:
     """Uses a code at the till, if it may be used; of many at once one gets it. What it came to is noted, also
     a refusal."""
     # The order of this very use, told before without a key of its own.
@@ -106,7 +106,8 @@ def use(conn: Connection, code: KnownCode, shown: Shown) -> tuple[Verdict, Known
         verdict = verdict if taken else Verdict.TWICE
     who = shown.customer or code.customer
     _write(
-        conn, [(Shown(code.value, who, shown.at, shown.source, shown.order, shown.total), code.pool, verdict)]
+        conn,
+        [(ShownCode(code.value, who, shown.at, shown.source, shown.order, shown.total), code.pool, verdict)],
     )
     return verdict, replace(code, used_at=shown.at) if verdict is Verdict.USED else code
 
@@ -124,7 +125,7 @@ def uses_of(conn: Connection, value: str, most: int = 20) -> list[tuple[Instant,
     ]
 
 
-def _known(conn: Connection, shown: Iterable[Shown]) -> dict[str, dict[str, KnownCode]]:
+def _known(conn: Connection, shown: Iterable[ShownCode]) -> dict[str, dict[str, KnownCode]]:
     """value -> customer -> code. Under "" what counts for everybody: the one who holds it, else what is known
     of the text at all."""
     shown = list(shown)
@@ -180,7 +181,7 @@ def _code(row: Sequence[object]) -> KnownCode:
     )  # fmt: skip
 
 
-def _write(conn: Connection, judged: Iterable[tuple[Shown, str, Verdict]]) -> None:
+def _write(conn: Connection, judged: Iterable[tuple[ShownCode, str, Verdict]]) -> None:
     insert_many(
         conn,
         "code_use",
@@ -196,7 +197,7 @@ def _write(conn: Connection, judged: Iterable[tuple[Shown, str, Verdict]]) -> No
     )  # fmt: skip
 
 
-def _complete(conn: Connection, orders: Sequence[Shown]) -> None:
+def _complete(conn: Connection, orders: Sequence[ShownCode]) -> None:
     """The order of a use that was told without one: by the till, or by the cart before it."""
     if orders:
         lines = dump([
@@ -213,7 +214,7 @@ def _complete(conn: Connection, orders: Sequence[Shown]) -> None:
         change(conn, sql, (lines,))
 
 
-def _mark(conn: Connection, used: Sequence[Shown]) -> None:
+def _mark(conn: Connection, used: Sequence[ShownCode]) -> None:
     if used:
         lines = dump([[each.value, each.customer, str(each.at)] for each in used])
         sql = (

@@ -36,10 +36,10 @@ def take(conn: Connection, bucket: int, taken: Sequence[tuple[str, TakeCode]], n
             if code.value is not None
         ],
     )  # fmt: skip
-    wanted: dict[str, list[code_stock.Asked]] = {}
+    wanted: dict[str, list[code_stock.CodeRequest]] = {}
     for customer, code in taken:
         if code.value is None:
-            wanted.setdefault(code.pool, []).append(code_stock.Asked(code.enrollment, bucket, customer))
+            wanted.setdefault(code.pool, []).append(code_stock.CodeRequest(code.enrollment, bucket, customer))
     for pool, asked in wanted.items():
         code_stock.take(conn, pool, asked, now)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection
 from engine.core.decision.effects import EnterPoints
 from engine.core.happening import PointsSpent
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import Counted, What
+from engine.store.counting.daily_counts import Count, CountKey
 from engine.store.inbox.inbox import Lane
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.sql import change, columns_of, ids, insert_many, rows
@@ -109,4 +109,4 @@ def forget(conn: Connection, bucket: int, people: str, now: Instant) -> None:
 
 
 def _count(conn: Connection, at: Instant, kind: str, points: int) -> None:
-    daily_counts.add(conn, at, Counted("", "", "", What.POINTS, kind), points)
+    daily_counts.add(conn, at, CountKey("", "", "", Count.POINTS, kind), points)

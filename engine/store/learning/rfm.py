@@ -19,7 +19,7 @@ _EVER = -(2**53)
 
 
 @dataclass(frozen=True, slots=True)
-class Spent:
+class CustomerSpending:
     """One customer. `group`: the value that is stored now. `times` 0: no such event. `quiet`: all of it was
     imported history, which starts nothing."""
 
@@ -34,7 +34,7 @@ class Spent:
 
 def spending(
     conn: sa.Connection, rule: FactRule, currency: str, now: Instant, page: int = PAGE
-) -> Iterator[Spent]:
+) -> Iterator[CustomerSpending]:
     """Everybody who has such events (of the last `rule.last` ms, if it is windowed), or has a group from
     before.
 
@@ -65,7 +65,9 @@ def spending(
         found = conn.execute(query, {**known, "bucket": bucket, "last": last}).fetchall()
         for number, customer, group, times, last_at, loud, amounts in found:
             if times or group is not None:
-                yield Spent(number, customer, group, times, Instant(last_at or 0), _total(amounts), not loud)
+                yield CustomerSpending(
+                    number, customer, group, times, Instant(last_at or 0), _total(amounts), not loud
+                )
         if len(found) < page:
             return
         bucket, last = found[-1][0], found[-1][1]

@@ -15,23 +15,23 @@ from typing import Any
 from sqlalchemy import Connection
 
 from engine.store.counting import daily_counts
-from engine.store.counting.daily_counts import Counted, What
+from engine.store.counting.daily_counts import Count, CountKey
 from engine.store.meta import bucket_of
 from engine.store.sql import ids, rows
 from engine.values import Instant
 
-CLASSES: Mapping[str, tuple[What, ...]] = {
-    "accepted": (What.DELIVERED,),
-    "delivered": (What.DELIVERED,),
-    "complained": (What.DELIVERED, What.COMPLAINED),
-    "bounced": (What.BOUNCED,),
-    "failed": (What.FAILED,),
-    "cancelled": (What.FAILED,),
-    "expired": (What.FAILED,),
-    "suppressed": (What.FAILED,),
-    "unknown": (What.UNKNOWN,),
-    "held": (What.UNKNOWN,),
-    "treated_as_sent": (What.ASSUMED,),
+CLASSES: Mapping[str, tuple[Count, ...]] = {
+    "accepted": (Count.DELIVERED,),
+    "delivered": (Count.DELIVERED,),
+    "complained": (Count.DELIVERED, Count.COMPLAINED),
+    "bounced": (Count.BOUNCED,),
+    "failed": (Count.FAILED,),
+    "cancelled": (Count.FAILED,),
+    "expired": (Count.FAILED,),
+    "suppressed": (Count.FAILED,),
+    "unknown": (Count.UNKNOWN,),
+    "held": (Count.UNKNOWN,),
+    "treated_as_sent": (Count.ASSUMED,),
 }
 """State of a message that was handed over -> what it counts as; in all others it is on its way."""
 
@@ -60,15 +60,15 @@ def count_moves(conn: Connection, state: str, moved: Iterable[Sequence[Any]], no
     now_is = CLASSES.get(state, ())
     for (handed_at, was, journey, step, channel, parts), n in sums.items():
         if not was:
-            sent = Counted(journey, step, channel, What.SENT)
+            sent = CountKey(journey, step, channel, Count.SENT)
             daily_counts.add(conn, handed_at, sent, n, n * parts)
         was_one = CLASSES.get(was, ())
         for what in was_one:
             if what not in now_is:
-                daily_counts.add(conn, handed_at, Counted(journey, step, channel, what), -n)
+                daily_counts.add(conn, handed_at, CountKey(journey, step, channel, what), -n)
         for what in now_is:
             if what not in was_one:
-                daily_counts.add(conn, handed_at, Counted(journey, step, channel, what), n)
+                daily_counts.add(conn, handed_at, CountKey(journey, step, channel, what), n)
 
 
 def count_reactions(conn: Connection, bucket: int, new: Mapping[str, Counter[str]]) -> None:
@@ -81,9 +81,9 @@ def count_reactions(conn: Connection, bucket: int, new: Mapping[str, Counter[str
             _COUNTED[kind] for kind in _KINDS if new[key][kind] and not before[kind] and kind in _COUNTED
         ]
         if not any(before.values()):
-            first.append(What.OPENED)
+            first.append(Count.OPENED)
         for what in first:
-            daily_counts.add(conn, handed_at, Counted(journey, step, channel, what))
+            daily_counts.add(conn, handed_at, CountKey(journey, step, channel, what))
 
 
 def count_reaction(conn: Connection, customer: str, send_key: str, kind: str) -> None:
@@ -96,11 +96,11 @@ def count_leaving(conn: Connection, customer: str, send_key: str) -> None:
     sql = "SELECT handed_at, journey, step, channel FROM outbox WHERE bucket = ? AND send_key = ?"
     for handed_at, journey, step, channel in rows(conn, sql, (bucket_of(conn, customer), send_key)):
         if handed_at is not None:
-            daily_counts.add(conn, handed_at, Counted(journey, step, channel, What.UNSUBSCRIBED))
+            daily_counts.add(conn, handed_at, CountKey(journey, step, channel, Count.UNSUBSCRIBED))
 
 
 _KINDS = ("clicked", "opened", "replied")
-_COUNTED = {"clicked": What.CLICKED, "replied": What.REPLIED}
+_COUNTED = {"clicked": Count.CLICKED, "replied": Count.REPLIED}
 _REACTIONS = (
     "SELECT o.send_key, o.handed_at, o.journey, o.step, o.channel,"  # noqa: S608 - words of our own
     + ", ".join(

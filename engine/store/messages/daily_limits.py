@@ -26,7 +26,7 @@ USUAL_DAYS = 7
 
 
 @dataclass(frozen=True, slots=True)
-class Quota:
+class DailyQuota:
     """What one journey may hand over on `day` (ISO, the project's calendar), which ends at `midnight`. `most`
     None: as much as it likes; it is counted all the same. `owner` is told."""
 
@@ -36,14 +36,14 @@ class Quota:
     owner: str = ""
 
 
-def asked(quota: Quota | None) -> tuple[str, int]:
+def asked(quota: DailyQuota | None) -> tuple[str, int]:
     """What the hand-over statement asks the table `volume`: the day, and how many are too many."""
     if quota is None:
         return "", NO_CEILING
     return quota.day, NO_CEILING if quota.most is None else quota.most
 
 
-def hold(conn: Connection, quotas: Iterable[tuple[str, Quota | None]]) -> None:
+def hold(conn: Connection, quotas: Iterable[tuple[str, DailyQuota | None]]) -> None:
     """Lets no other hand-over of journeys with a ceiling ask before the present one has ended: two that ask
     at the same time would both find room for one. SQLite has one writer anyway."""
     if conn.dialect.name != "postgresql":
@@ -54,7 +54,7 @@ def hold(conn: Connection, quotas: Iterable[tuple[str, Quota | None]]) -> None:
         rows(conn, "SELECT pg_advisory_xact_lock(hashtextextended(?, 1))", (journey,))
 
 
-def count(conn: Connection, handed: Iterable[tuple[str, Quota]]) -> None:
+def count(conn: Connection, handed: Iterable[tuple[str, DailyQuota]]) -> None:
     """So many more were handed over, one for each journey that is named, in the transaction of the
     hand-over."""
     more = Counter((journey, quota.day) for journey, quota in handed)
@@ -66,7 +66,7 @@ def count(conn: Connection, handed: Iterable[tuple[str, Quota]]) -> None:
     )
 
 
-def is_reached(conn: Connection, journey: str, quota: Quota | None) -> bool:
+def is_reached(conn: Connection, journey: str, quota: DailyQuota | None) -> bool:
     """Whether the ceiling stands in the way of another message."""
     if quota is None or quota.most is None:
         return False
@@ -84,7 +84,7 @@ def of_day(conn: Connection, day: str) -> dict[str, int]:
     return dict(rows(conn, "SELECT journey, handed FROM volume WHERE day = ? ORDER BY journey", (day,)))
 
 
-def postpone(conn: Connection, journey: str, quota: Quota, now: Instant) -> None:
+def postpone(conn: Connection, journey: str, quota: DailyQuota, now: Instant) -> None:
     """What this journey has ready waits for the next day (or until it is too late, whichever comes first),
     and the owner hears of it once a day."""
     change(

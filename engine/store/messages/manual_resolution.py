@@ -33,7 +33,7 @@ _STATES = {
 
 
 @dataclass(frozen=True, slots=True)
-class Resolved:
+class Resolution:
     """What became of one wish; `why` where nothing was changed."""
 
     key: str
@@ -44,11 +44,11 @@ class Resolved:
     channel: str = ""
 
 
-def resolve(conn: Connection, key: str, way: Way, now: Instant) -> Resolved:
+def resolve(conn: Connection, key: str, way: Way, now: Instant) -> Resolution:
     """Settles one message by its send key."""
     message = records.find(conn, key)
     return (
-        Resolved(key, False, "there is no message with this key")
+        Resolution(key, False, "there is no message with this key")
         if message is None
         else _one(conn, message, way, now)
     )
@@ -56,7 +56,7 @@ def resolve(conn: Connection, key: str, way: Way, now: Instant) -> Resolved:
 
 def resolve_channel(
     conn: Connection, channel: str, before: Instant, way: Way, now: Instant
-) -> list[Resolved]:
+) -> list[Resolution]:
     """Settles everything of a channel that is open and was handed over before a moment."""
     return [
         _one(conn, each.message, way, now)
@@ -65,11 +65,11 @@ def resolve_channel(
     ]
 
 
-def _one(conn: Connection, message: OutboxMessage, way: Way, now: Instant) -> Resolved:
+def _one(conn: Connection, message: OutboxMessage, way: Way, now: Instant) -> Resolution:
     key, customer = message.send_key, message.customer
     if message.state not in ("unknown", "held"):
         why = f"it is settled: {_STATES.get(message.state, message.state)}"
-        return Resolved(key, False, why, customer, message.template, message.channel)
+        return Resolution(key, False, why, customer, message.template, message.channel)
     why = ""
     match way:
         case "sent":
@@ -87,4 +87,4 @@ def _one(conn: Connection, message: OutboxMessage, way: Way, now: Instant) -> Re
         case "resend":
             if not outcomes.requeue(conn, key, customer, now, resend=True):
                 why = "its run has ended by a goal or an exit, so nobody wants it any more"
-    return Resolved(key, not why, why, customer, message.template, message.channel)
+    return Resolution(key, not why, why, customer, message.template, message.channel)

@@ -101,7 +101,7 @@ def settle(
 
 
 @dataclass(frozen=True, slots=True)
-class Accepted:
+class AcceptedMessage:
     """A message that its provider has taken, and what it said."""
 
     message: OutboxMessage
@@ -109,7 +109,9 @@ class Accepted:
     detail: str = ""
 
 
-def settle_accepted(conn: Connection, answers: Sequence[Accepted], now: Instant) -> list[Accepted]:
+def settle_accepted(
+    conn: Connection, answers: Sequence[AcceptedMessage], now: Instant
+) -> list[AcceptedMessage]:
     """As `settle` with ACCEPTED, for several messages in one statement. Those of which it says nothing new:
     to be settled one by one, which finds out why."""
     lines = [(answer.message.number, answer.provider_id, answer.detail[:500]) for answer in answers]
@@ -220,7 +222,7 @@ def schedule(conn: Connection, message: OutboxMessage, at: Instant) -> None:
 
 
 @dataclass(frozen=True, slots=True)
-class Open:
+class OpenMessage:
     """An unknown or held message as it stands."""
 
     message: OutboxMessage
@@ -228,7 +230,7 @@ class Open:
     detail: str  # what is known of the attempt
 
 
-def list_open(conn: Connection, customer: str | None = None) -> list[Open]:
+def list_open(conn: Connection, customer: str | None = None) -> list[OpenMessage]:
     """Every unknown and held message (of a customer), the oldest first. Nothing is left out: these are
     listed."""
     sql = f"SELECT {COLUMNS}, settle_at, detail FROM outbox WHERE {among(UNSETTLED)}"  # noqa: S608
@@ -236,6 +238,6 @@ def list_open(conn: Connection, customer: str | None = None) -> list[Open]:
     if customer is not None:
         sql, parameters = f"{sql} AND bucket = ? AND customer = ?", (bucket_of(conn, customer), customer)
     return [
-        Open(read(message), settle_at, detail)
+        OpenMessage(read(message), settle_at, detail)
         for *message, settle_at, detail in rows(conn, f"{sql} ORDER BY handed_at, number", parameters)
     ]

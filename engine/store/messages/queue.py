@@ -22,7 +22,7 @@ from engine.core.reasons import ReturnReason
 from engine.store.customers.suppressions import ANY_PURPOSE
 from engine.store.inbox.inbox import append_each, append_one
 from engine.store.messages import daily_limits, destinations
-from engine.store.messages.daily_limits import Quota
+from engine.store.messages.daily_limits import DailyQuota
 from engine.store.messages.destinations import NOBODY, Destination
 from engine.store.messages.records import COLUMNS, OutboxMessage, read
 from engine.store.messages.states import (
@@ -122,7 +122,7 @@ class Departure:
 
     message: OutboxMessage
     address_hash: str
-    quota: Quota | None = None
+    quota: DailyQuota | None = None
     destination: Destination = NOBODY
 
 
@@ -162,7 +162,7 @@ def hand_over(
     message: OutboxMessage,
     address_hash: str,
     now: Instant,
-    quota: Quota | None = None,
+    quota: DailyQuota | None = None,
     destination: Destination = NOBODY,
 ) -> Handover:
     """`hand_over_each` for one."""

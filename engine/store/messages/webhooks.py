@@ -121,7 +121,7 @@ def journey_of(conn: Connection, call: PlannedCall) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Failing:
+class FailingCalls:
     """A webhook that has not taken calls: how many wait for another try, since when the oldest, and the last
     answer."""
 
@@ -132,7 +132,7 @@ class Failing:
     detail: str
 
 
-def failing(conn: Connection) -> list[Failing]:
+def failing(conn: Connection) -> list[FailingCalls]:
     """Webhooks with calls that failed and are tried again, the oldest first."""
     found = rows(
         conn,
@@ -142,7 +142,7 @@ def failing(conn: Connection) -> list[Failing]:
         "l.number DESC LIMIT 1)"
         " FROM webhook_call w WHERE w.state = 'planned' AND w.attempts > 0 GROUP BY w.webhook ORDER BY 3, 1",
     )
-    return [Failing(*row) for row in found]
+    return [FailingCalls(*row) for row in found]
 
 
 def counts(conn: Connection) -> dict[str, int]:

@@ -35,7 +35,7 @@ _ID = "customer id"
 
 
 @dataclass(frozen=True, slots=True)
-class Erased:
+class ErasureResult:
     """What was forgotten of somebody. `rows`: by table; empty: nothing was known. `messages`: keys of
     messages, after which files of the channel `outbox` are named."""
 
@@ -45,7 +45,7 @@ class Erased:
     messages: tuple[str, ...]
 
 
-def erase(conn: Connection, wanted: Iterable[str], now: Instant) -> list[Erased]:
+def erase(conn: Connection, wanted: Iterable[str], now: Instant) -> list[ErasureResult]:
     """Forgets everybody who has one of these ids, under all their ids. Nothing that is still on its way
     brings them back: answers of providers and reports find no message, links find nobody."""
     wanted = list(dict.fromkeys(wanted))
@@ -143,7 +143,7 @@ whoever stood before them, behind whom the same people follow."""
 
 def _of_bucket(
     conn: Connection, bucket: int, names: Mapping[str, tuple[str, ...]], now: Instant
-) -> list[Erased]:
+) -> list[ErasureResult]:
     people = ids(names)
     # Asked first: the rows that tell are about to go
     addresses = _addresses(conn, bucket, names)
@@ -187,7 +187,8 @@ def _of_bucket(
             (bucket, bucket, ids(every)),
         )
     return [
-        Erased(customer, names[customer][1:], counted[customer], tuple(keys[customer])) for customer in names
+        ErasureResult(customer, names[customer][1:], counted[customer], tuple(keys[customer]))
+        for customer in names
     ]
 
 

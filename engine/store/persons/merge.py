@@ -13,7 +13,7 @@ from engine.core.enrollment import awaited_keys
 from engine.core.handlers.joining import behind, merge_enrollments
 from engine.core.journey import Again
 from engine.store.counting import attribution, daily_counts
-from engine.store.counting.daily_counts import Counted
+from engine.store.counting.daily_counts import CountKey
 from engine.store.counting.decided import count_ends
 from engine.store.customers import enrollments
 from engine.store.inbox import due_queue
@@ -68,7 +68,7 @@ def move(
         selected = Selection("o.bucket = ? AND o.customer = ?", (old, previous))
         transition(conn, Mover.CLAIM_END, MessageState.PLANNED, selected, now, "fence = fence + 1")
         # No decision ends these runs, so nothing else counts their ends
-        counts: Counter[Counted] = Counter()
+        counts: Counter[CountKey] = Counter()
         count_ends(counts, {run.id: run for run in (*ours, *theirs)}, united)
         daily_counts.add_all(conn, now, counts)
         change(conn, "DELETE FROM enrollment WHERE bucket = ? AND customer = ?", (old, previous))

@@ -22,9 +22,9 @@ from engine.diagram.overlays import with_people
 from engine.diagram.svg import svg_picture
 from engine.errors import UsageError
 from engine.http.console.changes_page import DiffLine, DiffSide, SideBySide, changes_page
-from engine.http.console.preview import Sheet, preview
+from engine.http.console.preview import PreviewedMessage, preview
 from engine.plan.changed_flowchart import changed_flowchart, former_flowchart
-from engine.plan.message_diff import Written, changed_lines
+from engine.plan.message_diff import MessageKey, changed_lines
 from engine.plan.project_diff import journeys_of
 from engine.store.streams.snapshot import Snapshot
 
@@ -123,18 +123,18 @@ def _messages(made: _Folder, compared: ComparedVersions) -> Iterator[SideBySide]
         yield _pair(made, written, (before, now), pictures, reads_alike=reads_alike)
 
 
-def _told(sheet: Sheet) -> tuple[str, Sequence[str]]:
+def _told(sheet: PreviewedMessage) -> tuple[str, Sequence[str]]:
     return text_of(sheet), sheet.warnings
 
 
-def _look(sheet: Sheet) -> str:
+def _look(sheet: PreviewedMessage) -> str:
     return _SPACE.sub(" ", _COMMENT.sub("", sheet.message.html))
 
 
 def _pair(
     made: _Folder,
-    written: Written,
-    sheets: tuple[Sheet | None, Sheet | None],
+    written: MessageKey,
+    sheets: tuple[PreviewedMessage | None, PreviewedMessage | None],
     pictures: Sequence[bytes | None],
     *,
     reads_alike: bool,

@@ -37,20 +37,20 @@ class FileEdit:
 
 
 @dataclass(frozen=True, slots=True)
-class FixElsewhere:
+class CrossFileFix:
     """Edits that mend a problem together."""
 
     title: str
     edits: tuple[FileEdit, ...]
 
 
-def find_fix_elsewhere(
+def find_cross_file_fix(
     problem: Problem,
     sources: Mapping[str, str],
     channels: Sequence[str],
     problems_with: Callable[[Mapping[str, str]], Sequence[Problem]],
     before: Sequence[Problem],
-) -> FixElsewhere | None:
+) -> CrossFileFix | None:
     """The first that takes the problem away and makes no error. `sources`: the files of the project by their
     path; `channels`: those that messages can be written for; `problems_with`: what is wrong when some files
     have another text; `before`: what is wrong now."""
@@ -67,7 +67,7 @@ def find_fix_elsewhere(
 
 def _candidates(
     problem: Problem, sources: Mapping[str, str], channels: Sequence[str]
-) -> Iterator[FixElsewhere]:
+) -> Iterator[CrossFileFix]:
     if match := _MAKE_MESSAGE.match(problem.fix):
         asked, name = match["channel"], match["name"]
         # of a message that is not there at all nobody knows what else the step sends it through
@@ -78,15 +78,15 @@ def _candidates(
                 _new(f"templates/{name}.{channel}.{end}", text) for channel, (end, text) in written.items()
             ]
             if edits:
-                yield FixElsewhere(f"write the message {name} for {' and '.join(written)}", tuple(edits))
+                yield CrossFileFix(f"write the message {name} for {' and '.join(written)}", tuple(edits))
     elif match := _MAKE_SEGMENT.match(problem.fix):
         text = _SEGMENT.format(name=match["name"])
-        yield FixElsewhere(f"make the segment {match['name']}", (_new(match["file"], text),))
+        yield CrossFileFix(f"make the segment {match['name']}", (_new(match["file"], text),))
     elif match := _ADD.match(problem.fix) or _ADD_CHANNEL.match(problem.fix):
         file, key, text = match["file"], match["key"], textwrap.dedent(match["text"]).strip("\n")
         if "..." not in text and "\n" not in text.strip():
             title = f"add {text} to {PurePosixPath(file).name}"
-            yield FixElsewhere(title, (_added(file, key, text, sources.get(file)),))
+            yield CrossFileFix(title, (_added(file, key, text, sources.get(file)),))
 
 
 def _new(file: str, text: str) -> FileEdit:

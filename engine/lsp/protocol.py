@@ -7,9 +7,9 @@ from pathlib import Path
 
 from lsprotocol import types as lsp
 
-from engine.lsp.completions import Completion, Offered
+from engine.lsp.completions import Completion, CompletionKind
+from engine.lsp.cross_file_fixes import FileEdit
 from engine.lsp.document import Document, Edit
-from engine.lsp.elsewhere import FileEdit
 from engine.lsp.symbols import Symbol, SymbolKind
 from engine.problem import Problem, Span
 
@@ -22,9 +22,9 @@ _SYMBOLS = {
     SymbolKind.story: lsp.SymbolKind.Method,
 }
 _OFFERED = {
-    Offered.key: lsp.CompletionItemKind.Property,
-    Offered.name: lsp.CompletionItemKind.Reference,
-    Offered.word: lsp.CompletionItemKind.EnumMember,
+    CompletionKind.key: lsp.CompletionItemKind.Property,
+    CompletionKind.name: lsp.CompletionItemKind.Reference,
+    CompletionKind.word: lsp.CompletionItemKind.EnumMember,
 }
 
 
@@ -109,7 +109,7 @@ def completion_items(offered: Sequence[Completion]) -> list[lsp.CompletionItem]:
             kind=_OFFERED[each.kind],
             detail=each.about or None,
             sort_text=f"{place:05}",
-            insert_text=f"{each.text}: " if each.kind is Offered.key else each.text,
+            insert_text=f"{each.text}: " if each.kind is CompletionKind.key else each.text,
         )
         for place, each in enumerate(offered)
     ]

@@ -18,7 +18,7 @@ from engine.core.happening import Event, ProfileChanged
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
 from engine.core.journeys import Journeys
 from engine.core.products.named import ID_NAMES
-from engine.simulate.stories.recorded_timeline import RecordedTimeline
+from engine.simulate.stories.customer_timeline import CustomerTimeline
 from engine.simulate.stories.story_scalars import value_words
 from engine.values import Instant, Type, Value, at_local, local_date, to_datetime
 
@@ -26,12 +26,12 @@ PRODUCT = "product_id"
 
 
 @dataclass(frozen=True)
-class ToldRun:
+class StorySource:
     """One run with everything around it. `zone`: the customer's when it began, in which all moments of the
     story are; `until`: what came after it is left out, the present of a run that is still open."""
 
     run: Enrollment
-    timeline: RecordedTimeline
+    timeline: CustomerTimeline
     journey: Journey
     journeys: Journeys
     catalogue: Catalogue

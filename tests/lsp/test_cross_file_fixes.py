@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import pytest
 
-from engine.lsp.elsewhere import find_fix_elsewhere
+from engine.lsp.cross_file_fixes import find_cross_file_fix
 from engine.problem import Problem, Span, split_lines
 
 UNKNOWN = Problem(
@@ -27,7 +27,7 @@ UNKNOWN = Problem(
 )
 def test_a_line_stands_where_the_others_do(text: str, becomes: str) -> None:
     file = "schemas/customer.yaml"
-    fix = find_fix_elsewhere(UNKNOWN, {file: text}, (), lambda _: (), [UNKNOWN])
+    fix = find_cross_file_fix(UNKNOWN, {file: text}, (), lambda _: (), [UNKNOWN])
     assert fix is not None
     (made,) = fix.edits
     assert made.edit.applied(split_lines(text)) == becomes
@@ -39,5 +39,5 @@ def test_a_mistake_that_only_moves_is_not_mended() -> None:
         return [replace(UNKNOWN, span=Span("config.yaml", 6, 3))]
 
     assert (
-        find_fix_elsewhere(UNKNOWN, {"schemas/customer.yaml": "attributes:\n"}, (), moved, [UNKNOWN]) is None
+        find_cross_file_fix(UNKNOWN, {"schemas/customer.yaml": "attributes:\n"}, (), moved, [UNKNOWN]) is None
     )

@@ -13,7 +13,7 @@ from engine.values import Value
 
 
 @dataclass(frozen=True, slots=True)
-class RecordedTimeline:
+class CustomerTimeline:
     """Everything that is known of a customer, each list oldest first. `profile`: what was written from
     outside. `runs`: of all journeys. `ledger`: what follows from their points now. `products`: what the
     catalogue said of those that runs are about, when each began and when it changed; empty where nobody kept
