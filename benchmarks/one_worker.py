@@ -14,9 +14,9 @@ from pathlib import Path
 from engine import project
 from engine.clock import ManualClock
 from engine.runtime.advance.advancer import Advancer, Publication
-from engine.runtime.workers.standing import Standing
+from engine.runtime.workers.cluster_view import ClusterView
 from engine.store.database import open_store
-from engine.store.inbox.busy import busy_buckets
+from engine.store.inbox.busy_buckets import busy_buckets
 from engine.store.journeys import deployments
 from engine.values import Instant
 
@@ -27,7 +27,7 @@ def main(url: str, folder: Path, rank: int, size: int) -> None:
     with store.read() as conn:
         number = deployments.current_number(conn)
     publication = Publication(number, project.load(folder / "project").journeys)
-    standing = Standing(f"w{rank}", tuple(f"w{other}" for other in range(size)))
+    standing = ClusterView(f"w{rank}", tuple(f"w{other}" for other in range(size)))
     advancer = Advancer(store, clock, lambda: standing)
     print("{}", flush=True)
     for line in sys.stdin:

@@ -51,14 +51,14 @@ from engine.runtime.process.housekeeping import Housekeeping
 from engine.runtime.process.instance_lock import InstanceLock
 from engine.runtime.process.scheduler import NIGHTLY_LOOK, Scheduler
 from engine.runtime.process.supervised_loop import SupervisedLoop
+from engine.runtime.publish.file_watch import watch
 from engine.runtime.publish.published import Published
 from engine.runtime.publish.publisher import Publisher, advise, tell_failing_stories
-from engine.runtime.publish.watch import watch
 from engine.runtime.report_mail import ReportMailer
+from engine.runtime.workers.cluster_view import ALONE, ClusterView, Role
 from engine.runtime.workers.fenced_store import FencedStore, LeadLostError
 from engine.runtime.workers.membership import BEAT_SECONDS, LEASE, Membership
 from engine.runtime.workers.shared_rate import SharedRate
-from engine.runtime.workers.standing import ALONE, Role, Standing
 from engine.store.connections import sqlite_path
 from engine.store.copies.identity import BEAT
 from engine.store.daemon.workers import session_name
@@ -251,7 +251,7 @@ class Daemon:
             self._catching_up = asyncio.create_task(self._scheduler.catch_up(), name="catch up")
         return rest
 
-    def _standing(self) -> Standing:
+    def _standing(self) -> ClusterView:
         return ALONE if self._membership is None else self._membership.standing
 
     @property

@@ -9,8 +9,8 @@ from engine.figures.reports.audit import AUDIT
 from engine.figures.reports.codes import CODES
 from engine.figures.reports.deployments import CONTROLLED, DEPLOYMENTS
 from engine.figures.reports.forecasts import FORECAST_METRICS
-from engine.figures.reports.forecasts_beside import FORECASTS_BESIDE
 from engine.figures.reports.forecasts_page import FORECASTS
+from engine.figures.reports.forecasts_section import FORECASTS_BESIDE
 from engine.figures.reports.other_currencies import OTHER_CURRENCIES
 from engine.figures.reports.points import POINTS_METRICS
 from engine.figures.reports.reach import REACH

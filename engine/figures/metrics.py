@@ -11,7 +11,7 @@ from typing import Literal
 from engine.store.amounts import amount_of
 from engine.store.counting.customer_counts import BoughtAgain, DayCounts
 from engine.store.counting.daily_counts import Count, GoalKind
-from engine.store.counting.reading import PeriodSum
+from engine.store.counting.period_sums import PeriodSum
 
 Unit = Literal["count", "share", "money", "number", "hours", "days", "parameter"]
 Value = int | Decimal | None

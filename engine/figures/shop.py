@@ -16,7 +16,7 @@ from engine.figures.sums import Sums, add
 from engine.store.counting import customer_counts
 from engine.store.counting.customer_counts import CustomerCounts, DayRange
 from engine.store.counting.daily_counts import EPOCH, Count
-from engine.store.counting.reading import Column, sums
+from engine.store.counting.period_sums import Column, sums
 from engine.store.journeys import one_offs
 
 YEAR = 365

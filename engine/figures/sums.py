@@ -12,7 +12,7 @@ from engine.figures.metrics import SumMetric, Totals
 from engine.figures.period import Granularity, Period
 from engine.figures.report import Row, Table, of_parts
 from engine.store.counting.daily_counts import Count
-from engine.store.counting.reading import Column, PeriodSum, date_of, sums
+from engine.store.counting.period_sums import Column, PeriodSum, date_of, sums
 
 Sums = dict[tuple[str, str], PeriodSum]
 """(what, why) -> how many, how much."""

@@ -13,7 +13,7 @@ from rich.measure import Measurement
 from rich.table import Table as RichTable
 
 from engine.figures.metrics import COMPARED, Metric, Value
-from engine.figures.numbers import change, shown
+from engine.figures.number_format import change, shown
 from engine.figures.report import FiguresReport, Row, Table
 
 _BARS = "▁▂▃▄▅▆▇█"

@@ -36,7 +36,7 @@ from engine.http.reading.journey_routes import journey_routes
 from engine.http.reading.report_routes import report_routes
 from engine.http.reading.shared_answers import SharedAnswers
 from engine.http.till_routes import till_routes
-from engine.runtime.erasing import outbox_folders
+from engine.runtime.erasure import outbox_folders
 from engine.store.messages import records
 
 _ABOUT = "Events, customers and products in; links of messages; health. See docs/http.md."

@@ -13,7 +13,7 @@ from engine.http.context import Context
 from engine.http.keys import ApiKeyAuth
 from engine.http.problems import Refusal
 from engine.http.reading.customer_routes import known_id, named_id
-from engine.runtime.erasing import erase
+from engine.runtime.erasure import erase
 from engine.store.persons.export import export
 
 

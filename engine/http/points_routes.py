@@ -15,10 +15,10 @@ from engine.core.decision.loyalty import values_of
 from engine.core.happening import PointsSpent
 from engine.core.points.entering import MOST_POINTS, has_spent
 from engine.core.points.rules import TIER, LoyaltyRules
-from engine.http.answered_once import answer_once, repeat_key
 from engine.http.body import receive_body
 from engine.http.console.openapi import BALANCE, POINTS_SPENT, REFUSALS, SPEND
 from engine.http.context import Context
+from engine.http.idempotency import answer_once, repeat_key
 from engine.http.intake.strict_json import decode
 from engine.http.keys import ApiKeyAuth
 from engine.http.problems import Refusal, problem

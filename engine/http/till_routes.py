@@ -15,10 +15,10 @@ from starlette.responses import Response
 from engine.config import Config
 from engine.core.code_verdict import KnownCode, Verdict
 from engine.core.happening import Event
-from engine.http.answered_once import answer_once, repeat_key
 from engine.http.body import receive_body
 from engine.http.console.openapi import CODE, CODE_USE, REFUSALS, USED
 from engine.http.context import Context
+from engine.http.idempotency import answer_once, repeat_key
 from engine.http.intake.strict_json import decode
 from engine.http.keys import ApiKeyAuth
 from engine.http.problems import Refusal, problem

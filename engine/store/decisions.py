@@ -27,7 +27,7 @@ from engine.core.happening import Event
 from engine.store.alerting.alerts import raise_alerts
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import CountKey
-from engine.store.counting.decided import count_decision, count_end
+from engine.store.counting.decision_counts import count_decision, count_end
 from engine.store.customers import consents
 from engine.store.customers import enrollments as runs
 from engine.store.inbox.inbox import append_rows

@@ -15,8 +15,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from engine.cli.importing.opening import look_through
 from engine.cli.importing.rows import open_table, safe_cell
+from engine.cli.importing.source_file import look_through
 from engine.runtime.intake.intake import Intake
 from tests.cli.conftest import ROOT, Shop, report
 from tests.conftest import Golden

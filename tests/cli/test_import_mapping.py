@@ -270,16 +270,16 @@ def test_mistakes_of_a_mapping_are_told_with_their_place(shop: Shop, golden: Gol
 
 def test_a_long_file_is_taken_row_by_row(shop: Shop, monkeypatch: pytest.MonkeyPatch) -> None:
     """What lies in memory is a batch and the rows of one order, whatever the length of the file."""
-    from engine.cli.importing import mapped
+    from engine.cli.importing import mapped_rows
 
     alive: list[int] = []
-    united = mapped._united
+    united = mapped_rows._united
 
     def watched(group: Any) -> Any:
         alive.append(len(group))
         return united(group)
 
-    monkeypatch.setattr(mapped, "_united", watched)
+    monkeypatch.setattr(mapped_rows, "_united", watched)
     rows = (
         f"#{number // 3},a{number}@example.com,paid,2026-10-02 10:15:20 +0200,5" for number in range(3_000)
     )

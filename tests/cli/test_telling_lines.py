@@ -6,7 +6,7 @@ import datetime as dt
 
 import pytest
 
-from engine.cli.reports.lines import sentence
+from engine.cli.reports.trace_lines import sentence
 from engine.core.decision.effects import Trace
 from engine.values import Instant
 

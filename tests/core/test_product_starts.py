@@ -9,7 +9,7 @@ import pytest
 from engine.core.decision.effects import Cancel
 from engine.core.handlers.product_starts import MOST_COLLECTED
 from engine.core.happening import Event, ProductChanged
-from engine.core.products.named import MOST_PRODUCTS
+from engine.core.products.event_products import MOST_PRODUCTS
 from engine.core.products.signals import signals_of
 from engine.core.products.watched import touched_products
 from engine.values import Instant, Money, Value

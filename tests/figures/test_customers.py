@@ -19,9 +19,9 @@ from sqlalchemy import Connection
 
 from engine.core.happening import Event
 from engine.core.journeys import Journeys
-from engine.figures.asking import AskedReport, understood
 from engine.figures.period import Granularity, Period
 from engine.figures.report import FiguresReport
+from engine.figures.report_query import ReportQuery, understood
 from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.store.counting import daily_counts
@@ -136,7 +136,7 @@ def test_figures_are_what_a_count_over_all_orders_says(
 def test_with_a_last_day_alone_a_report_is_as_long_as_without(store: Store, name: str, first: str) -> None:
     now = instant(dt.datetime(2026, 7, 15, 12, tzinfo=dt.UTC))
     with store.read() as conn:
-        asked_for = AskedReport(name, last="2026-05-07")
+        asked_for = ReportQuery(name, last="2026-05-07")
         wanted = understood(conn, asked_for, Journeys({}, timezone=ZONE), now, 365)
     assert wanted.period == Period(dt.date.fromisoformat(first), dt.date(2026, 5, 7))
 

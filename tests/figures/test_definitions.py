@@ -23,7 +23,7 @@ from engine.figures.reports import (
     segments,
     year,
 )  # fmt: skip
-from engine.figures.reports.forecasts_beside import FORECASTS_BESIDE
+from engine.figures.reports.forecasts_section import FORECASTS_BESIDE
 from tests.conftest import Golden
 
 ROOT = Path(__file__).parents[2]

@@ -11,7 +11,7 @@ from engine.config import Signup
 from engine.core.decision import causes
 from engine.core.facts import fold, taking_back, tally
 from engine.core.handlers import product_starts
-from engine.core.products import named
+from engine.core.products import event_products
 from engine.http import body, callback_routes, connections, context, keys, push_routes
 from engine.http.intake import browsers, strict_json
 from engine.http.reading import journey_routes, report_routes, shared_answers
@@ -78,7 +78,7 @@ LIMITS = [
     ("different reports that are made", shared_answers.MOST_WAITING, ""),
     ("time for which a report", report_routes.KEPT, " seconds"),
     ("time for which `/journeys`", journey_routes.KEPT, " seconds"),
-    ("products of one event", named.MOST_PRODUCTS, ""),
+    ("products of one event", event_products.MOST_PRODUCTS, ""),
     ("products that the events of a request", watching.MOST_TOUCHES, ""),
     ("products that `collect`", product_starts.MOST_COLLECTED, ""),
     ("[prices](prices.md) of a product", history.MOST_PRICES, ""),

@@ -10,7 +10,7 @@ import pytest
 
 from engine.core.decision.effects import Alert, TakeCode
 from engine.core.happening import Event
-from engine.runtime import erasing
+from engine.runtime import erasure
 from engine.runtime.intake.items import CustomerItem, EventItem
 from engine.store.alerting import alerts
 from engine.store.incentives import codes
@@ -162,7 +162,7 @@ def test_a_message_that_is_on_its_way_brings_nobody_back(shop: WebShop) -> None:
     claimed = shop.store.write(lambda conn: queue.claim(conn, "email", "test", now, HOUR, 10))
     assert len(claimed) == 3
     live_config = shop.live.project.config
-    erasing.erase(shop.store, live_config, shop.folder, ["anna", "ben", "cleo"], now)
+    erasure.erase(shop.store, live_config, shop.folder, ["anna", "ben", "cleo"], now)
     for message in claimed:
         settled = shop.store.write(
             lambda conn, key=message.send_key, who=message.customer: outcomes.settle(  # type: ignore[misc]
@@ -186,7 +186,7 @@ def test_whoever_leaves_by_an_old_link_is_not_written_to_when_the_shop_imports_t
     links = shop.links_in("anna@example.com")
     leave = next(link for link in links if "/u/" in link)
     choose = next(link for link in links if "/p/" in link)
-    erasing.erase(shop.store, shop.live.project.config, shop.folder, ["anna"], shop.clock.now())
+    erasure.erase(shop.store, shop.live.project.config, shop.folder, ["anna"], shop.clock.now())
     assert shop.get(choose).status_code == 200
     assert shop.browser.post(choose, data={"save": "1", "often": "1 a week"}).status_code == 200
     assert shop.browser.post(leave, content=b"List-Unsubscribe=One-Click").status_code == 200
@@ -208,7 +208,7 @@ def test_an_address_that_was_closed_stays_closed(shop: WebShop) -> None:
     leave = next(link for link in shop.links_in("anna@example.com") if "/u/" in link)
     shop.browser.post(leave, content=b"List-Unsubscribe=One-Click")
     shop.settle_down()
-    erasing.erase(shop.store, shop.live.project.config, shop.folder, ["anna"], shop.clock.now())
+    erasure.erase(shop.store, shop.live.project.config, shop.folder, ["anna"], shop.clock.now())
     assert "marketing" in shop.closed("email", "anna@example.com")
 
 
@@ -224,7 +224,7 @@ def test_codes_stay_as_a_number_and_lead_to_nobody(shop: WebShop) -> None:
         ("anna", TakeCode("run-of-anna", "VIP", "VIP-1", Instant(now + DAY), "generated")),
     ]
     shop.store.write(lambda conn: codes.take(conn, int(str(bucket)), given, now))
-    erasing.erase(shop.store, shop.live.project.config, shop.folder, ["anna"], now)
+    erasure.erase(shop.store, shop.live.project.config, shop.folder, ["anna"], now)
     left = shop.look("SELECT value, customer, enrollment FROM code ORDER BY value")
     assert [(value, customer) for value, customer, _ in left] == [("SPRING", ""), ("VIP-1", "")]
     assert all("anna" not in str(run) for _, _, run in left)
@@ -234,18 +234,18 @@ def test_codes_stay_as_a_number_and_lead_to_nobody(shop: WebShop) -> None:
 
 def test_whoever_is_erased_under_one_id_is_erased_under_all(shop: WebShop) -> None:
     live(shop, CANARY)
-    erasing.erase(shop.store, shop.live.project.config, shop.folder, [f"{CANARY}-visitor"], shop.clock.now())
+    erasure.erase(shop.store, shop.live.project.config, shop.folder, [f"{CANARY}-visitor"], shop.clock.now())
     assert found(shop, CANARY) == []
 
 
 def test_the_log_of_erasures_names_nobody(shop: WebShop) -> None:
     live(shop, CANARY)
     config = shop.live.project.config
-    erasing.erase(shop.store, config, shop.folder, [person_of(CANARY)], shop.clock.now())
-    file = erasing.log_file(config, shop.folder)
+    erasure.erase(shop.store, config, shop.folder, [person_of(CANARY)], shop.clock.now())
+    file = erasure.log_file(config, shop.folder)
     lines = [json.loads(line) for line in file.read_text().splitlines()]
     assert len(lines) == 2  # the id and the other one
     assert all(len(id_hash) == 64 for id_hash, _, _ in lines)
     assert file.stat().st_mode & 0o077 == 0
-    erasing.erase(shop.store, config, shop.folder, ["nobody"], shop.clock.now())
+    erasure.erase(shop.store, config, shop.folder, ["nobody"], shop.clock.now())
     assert len(file.read_text().splitlines()) == 3

@@ -20,9 +20,9 @@ import pytest
 from jsonschema import Draft202012Validator
 
 from engine.clock import SystemClock
-from engine.figures.asking import AskedReport, understood
 from engine.figures.export import as_csv, as_json
 from engine.figures.period import Granularity
+from engine.figures.report_query import ReportQuery, understood
 from engine.figures.reports import by_name as reports
 from engine.figures.reports.by_name import KINDS, NAMES, ReportTopic
 from engine.http.problems import Refusal
@@ -88,7 +88,7 @@ def test_the_figures_are_those_of_the_command(lived: Served, reader: httpx2.Clie
     days, now, journeys = ("2026-02-01", "2026-03-31"), SystemClock().now(), load(lived.folder).journeys
     parameters = {"from": days[0], "to": days[1], "by": "month"}
     with lived.store() as store, store.read() as conn:
-        asked = AskedReport("overview", "", *days, by=Granularity.month)
+        asked = ReportQuery("overview", "", *days, by=Granularity.month)
         found = reports.report(conn, understood(conn, asked, journeys, now, 365), journeys, now)
     told = reader.get("/reports/overview", params=parameters).json()
     assert {**told, "made_at": ""} == {**json.loads(orjson.dumps(as_json(found))), "made_at": ""}
@@ -221,7 +221,7 @@ class Desk:
     shared: SharedAnswers = field(default_factory=SharedAnswers)
 
     async def ask(self, day: int, name: str = "channels") -> ReadAnswer:
-        asked, form = AskedReport(name, first="2026-01-01", last=f"2026-01-{day:02}"), ReportForm.json
+        asked, form = ReportQuery(name, first="2026-01-01", last=f"2026-01-{day:02}"), ReportForm.json
         return await self.shared.answer(asked, lambda: make_report(self.shop.context, asked, form), 60)
 
 

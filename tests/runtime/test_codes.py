@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from engine.runtime.advance.code_pools import serve_waiting
-from engine.runtime.alerting.watching import store_troubles
+from engine.runtime.alerting.trouble_detection import store_troubles
 from engine.store.incentives import code_stock
 from engine.store.sql import rows
 from tests.runtime.shop import CONFIG, EVENTS, FILES, Shop, write_project

@@ -22,7 +22,7 @@ from engine.core.happening import Event, ProfileChanged
 from engine.runtime.advance.advancer import Advancer, decide_clicks
 from engine.runtime.feedback.consent import ConsentProof, withdraw
 from engine.runtime.feedback.reports import take_reports
-from engine.store import counting_past
+from engine.store import count_backfill
 from engine.store.counting import daily_counts
 from engine.store.messages import outcomes, queue, reactions
 from engine.store.messages.states import MessageState
@@ -302,7 +302,7 @@ def count_again(shop: Shop) -> None:
         conn.exec_driver_sql(f"INSERT INTO meta (name, value) VALUES ('figures_filling', '{value}')")
 
     shop.store.write(forget)
-    while shop.store.write(lambda conn: counting_past.count_page(conn, 3)):
+    while shop.store.write(lambda conn: count_backfill.count_page(conn, 3)):
         pass
 
 
@@ -362,7 +362,7 @@ def test_what_happens_while_the_past_is_counted_counts_once() -> None:
         shop.run()
         more = True
         while more:
-            more = shop.store.write(lambda conn: counting_past.count_page(conn, 1))
+            more = shop.store.write(lambda conn: count_backfill.count_page(conn, 1))
             a_life.do("report", 1, "clicked")
             shop.event("b", "cart_updated")
             shop.later(30 * MINUTE)

@@ -10,9 +10,9 @@ import pytest
 
 from engine.core.handlers.migrate import MoveRule
 from engine.errors import AuthorError, UsageError
-from engine.plan import reviewed
+from engine.plan import reviewed_plan
 from engine.plan.in_flight import DeploymentPlan, FactPlan, JourneyPlan, PlaceInFlight, Risk, UncertainMatch
-from engine.plan.reviewed import ReviewedPlan, Tolerance
+from engine.plan.reviewed_plan import ReviewedPlan, Tolerance
 from engine.runtime.publish import one_off
 from engine.runtime.publish.deploy import Approval
 from engine.runtime.publish.one_off import OneOffRequest
@@ -207,7 +207,7 @@ def reviewed_of(shop: Shop, files: dict[str, str], tolerance: Tolerance) -> Revi
     plan = ReviewedPlan(
         to_datetime(shop.clock.now()), found.number, found.project.hash, found.plan, tolerance=tolerance
     )
-    return reviewed.read(reviewed.written(plan), "plan.json")
+    return reviewed_plan.read(reviewed_plan.written(plan), "plan.json")
 
 
 def test_a_reviewed_plan_is_published_as_long_as_people_are_where_they_were(shop: Shop) -> None:
@@ -230,10 +230,10 @@ def test_a_reviewed_plan_is_published_as_long_as_people_are_where_they_were(shop
         shop.publish(shorter, Approval(reviewed=wide))
 
 
-@pytest.mark.parametrize("content", [b"", b"[]", b'{"at": 1}', b"x" * (reviewed.MOST + 1)])
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"at": 1}', b"x" * (reviewed_plan.MOST + 1)])
 def test_a_file_that_is_no_plan_is_told(content: bytes) -> None:
     with pytest.raises(UsageError, match=r"plan\.json is no plan"):
-        reviewed.read(content, "plan.json")
+        reviewed_plan.read(content, "plan.json")
 
 
 def test_a_one_off_send_that_is_under_way_is_not_gone(shop: Shop) -> None:

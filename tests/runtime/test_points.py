@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from engine.runtime.advance.loyalty_review import review_points
 from engine.store.counting.daily_counts import Count
-from engine.store.counting.reading import sums
+from engine.store.counting.period_sums import sums
 from engine.store.customers import batches
 from engine.store.incentives import points
 from engine.store.incentives.points import PointsEntry

@@ -8,7 +8,7 @@ import pytest
 from structlog.testing import capture_logs
 
 from engine import project
-from engine.plan.reviewed import ReviewedPlan
+from engine.plan.reviewed_plan import ReviewedPlan
 from engine.runtime.publish.deploy import Approval
 from engine.runtime.publish.planning import plan_deployment
 from engine.runtime.publish.publisher import Publisher

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.store import counting_past, meta
+from engine.store import count_backfill, meta
 from engine.store.counting import attribution, daily_counts
 from engine.store.counting.daily_counts import Count, CountKey, ShopFacts, TakingBack
 from engine.store.customers import events
@@ -128,7 +128,7 @@ def counted_later(
         conn.exec_driver_sql(f"INSERT INTO meta (name, value) VALUES ('figures_filling', '{value}')")
         # an order that changes hands between the two versions keeps no category: nobody looks at its event
         rest = [one for one in later if one[0] != "join" or not is_kept]
-        while counting_past.count_page(conn, page):
+        while count_backfill.count_page(conn, page):
             orders.do(rest[:3], 1)
             rest = rest[3:]
         orders.do(rest, 2)

@@ -11,9 +11,9 @@ import pytest
 from sqlalchemy import Connection
 
 from engine.clock import SystemClock
+from engine.runtime.workers.cluster_view import Role, uptime
 from engine.runtime.workers.fenced_store import FencedStore, LeadLostError
 from engine.runtime.workers.membership import Membership
-from engine.runtime.workers.standing import Role, uptime
 from engine.store import meta
 from engine.store.daemon import workers
 from engine.store.database import Store

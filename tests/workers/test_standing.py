@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.runtime.workers.standing import ALONE, Standing, shares, uptime
+from engine.runtime.workers.cluster_view import ALONE, ClusterView, shares, uptime
 
 WORKERS = st.integers(1, 12).map(lambda count: tuple(f"w{number}" for number in range(count)))
 BUCKETS = st.sets(st.integers(0, 63), max_size=12).map(sorted)
@@ -27,20 +27,20 @@ def test_a_worker_takes_its_own_share_first_and_helps_where_it_has_nothing_to_do
 ) -> None:
     divided = shares(64, workers)
     for worker in workers:
-        order = Standing(worker, workers).in_order(ready)
+        order = ClusterView(worker, workers).in_order(ready)
         own = [bucket for bucket in ready if bucket in divided[worker]]
         assert order == own if own else sorted(order) == ready
 
 
 @given(BUCKETS)
 def test_who_is_not_among_the_workers_takes_nothing(ready: list[int]) -> None:
-    assert Standing("page", ("w0", "w1")).in_order(ready) == []
+    assert ClusterView("page", ("w0", "w1")).in_order(ready) == []
     assert ALONE.in_order(ready) == ready
 
 
 def test_a_message_is_sent_only_by_who_was_never_taken_for_dead_since_its_hand_over() -> None:
-    fresh = Standing("w0", ("w0",), burials=1, fresh_until=uptime() + 60)
+    fresh = ClusterView("w0", ("w0",), burials=1, fresh_until=uptime() + 60)
     assert fresh.may_send(1)
     assert not fresh.may_send(0)
-    assert not Standing("w0", ("w0",), burials=1, fresh_until=uptime() - 0.1).may_send(1)
+    assert not ClusterView("w0", ("w0",), burials=1, fresh_until=uptime() - 0.1).may_send(1)
     assert ALONE.may_send(0)

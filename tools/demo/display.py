@@ -18,11 +18,11 @@ from sqlalchemy import Connection
 from engine.core.reasons import IgnoredReason
 from engine.figures import metrics as m
 from engine.figures.metrics import SumMetric, Totals, Value, ratio
-from engine.figures.numbers import shown
+from engine.figures.number_format import shown
 from engine.figures.report import FiguresReport
 from engine.figures.sums import Sums, added
 from engine.store.counting.daily_counts import Count, GoalKind
-from engine.store.counting.reading import Column, sums
+from engine.store.counting.period_sums import Column, sums
 from engine.store.customers import enrollments
 from engine.store.daemon import backlog
 from engine.store.incentives.code_report import PoolReport

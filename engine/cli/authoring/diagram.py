@@ -126,7 +126,7 @@ def _one(project: Project, journey: str) -> JourneyFile:
 def _drawn(project: Project, journey: str, against: str) -> tuple[Flowchart, JourneyFile]:
     """The journey, and what is drawn of it; one that is gone as it was."""
     from engine.cli.changes.diff import base_commit
-    from engine.cli.reports.drawn import former_of
+    from engine.cli.reports.diagram_data import former_of
     from engine.diagram.flowchart import flowchart
     from engine.plan.changed_flowchart import changed_flowchart, former_flowchart
     from engine.plan.project_diff import journeys_of
@@ -147,7 +147,7 @@ def _drawn(project: Project, journey: str, against: str) -> tuple[Flowchart, Jou
 
 def _gone(project: Project, journey: str, before: ReadJourneys) -> JourneyFile | None:
     """The journey of the version before that no file here holds, under whatever name."""
-    from engine.cli.reports.drawn import names_of
+    from engine.cli.reports.diagram_data import names_of
 
     name = Path(journey).stem
     here = {Path(file).stem for file in project.broken}
@@ -159,7 +159,7 @@ def _gone(project: Project, journey: str, before: ReadJourneys) -> JourneyFile |
 def _overlaid(
     drawn: Flowchart, file: JourneyFile, session: Session, people: bool, snapshot: Path | None
 ) -> Flowchart:
-    from engine.cli.reports.drawn import inside_in, inside_now
+    from engine.cli.reports.diagram_data import inside_in, inside_now
     from engine.cli.stores import look_into_store
     from engine.diagram.overlays import with_people
     from engine.store.streams.snapshot import read_snapshot
@@ -178,7 +178,7 @@ def _run_drawn(
     project: Project, session: Session, journey: str, customer: str, on: str
 ) -> tuple[Flowchart, JourneyFile]:
     """The way of a run over the version by which it was decided last, which may not be that of the folder."""
-    from engine.cli.reports.drawn import path_of, run_of, runs_of, version_of
+    from engine.cli.reports.diagram_data import path_of, run_of, runs_of, version_of
     from engine.cli.stores import known_person, look_into_store
     from engine.diagram.flowchart import flowchart
     from engine.diagram.overlays import with_run

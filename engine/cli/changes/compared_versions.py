@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 from engine.core.journey import SendStep
 
 if TYPE_CHECKING:
-    from engine.cli.samples.written import MessageVersions
+    from engine.cli.samples.message_versions import MessageVersions
     from engine.plan.difference import ProjectDiff
     from engine.problem import Problem
     from engine.project import Project
@@ -35,7 +35,7 @@ def compare(before: Mapping[str, str], project: Project, now: Instant) -> Projec
 
 def compare_versions(before: Mapping[str, str], project: Project, now: Instant) -> ComparedVersions:
     """As `compare`, with the messages themselves."""
-    from engine.cli.samples.written import message_versions
+    from engine.cli.samples.message_versions import message_versions
     from engine.plan.message_diff import message_diffs
     from engine.plan.project_diff import project_diff
     from engine.project import load_published

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from engine.plan.in_flight import DeploymentPlan
-    from engine.plan.reviewed import ReviewedPlan
+    from engine.plan.reviewed_plan import ReviewedPlan
     from engine.runtime.publish.deploy import Deployment
     from engine.runtime.publish.pool_files import ImportedCodes
     from engine.store.daemon.daemon_state import FollowedDeployment
@@ -152,7 +152,7 @@ def _tell(
 
 
 def _reviewed(file: Path) -> ReviewedPlan:
-    from engine.plan.reviewed import MOST, read
+    from engine.plan.reviewed_plan import MOST, read
 
     with file.open("rb") as opened:
         return read(opened.read(MOST + 1), str(file))

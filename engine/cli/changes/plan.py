@@ -93,7 +93,7 @@ def plan(
     from engine.cli.changes.compared_versions import compare
     from engine.cli.changes.traffic import is_worth_playing, nothing_to_play, recorded_traffic
     from engine.cli.stores import look_into_store
-    from engine.plan.reviewed import ReviewedPlan, written
+    from engine.plan.reviewed_plan import ReviewedPlan, written
     from engine.problem import to_json
     from engine.project import load
     from engine.runtime.publish.planning import plan_deployment

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
-from engine.cli.changes.replayed import mapping_of, project_at, project_here
+from engine.cli.changes.replay_inputs import mapping_of, project_at, project_here
 from engine.cli.output import Format, answers, asides, remark, say, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean

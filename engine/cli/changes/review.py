@@ -144,7 +144,7 @@ def _change(
     from engine.cli.changes.diff import base_commit
     from engine.cli.changes.reviewed_change import ReviewedChange
     from engine.cli.changes.snapshot import no_events
-    from engine.cli.reports.drawn import picture_of_change
+    from engine.cli.reports.diagram_data import picture_of_change
     from engine.compiler.renames import renamed
     from engine.language.acceptance import judge
     from engine.plan.project_diff import journeys_of

@@ -15,7 +15,7 @@ from engine.errors import UsageError
 
 if TYPE_CHECKING:
     from engine.config import Config
-    from engine.runtime.erasing import Erasures
+    from engine.runtime.erasure import Erasures
     from engine.store.database import Store
 
 
@@ -92,7 +92,7 @@ def erase(
     """Forget people: everything that is kept of them. Works while the daemon runs; cannot be undone."""
     from engine.cli.stores import project_store
     from engine.project import load_config
-    from engine.runtime import erasing
+    from engine.runtime import erasure
 
     session = Session.of(context)
     config = load_config(session.folder)
@@ -101,11 +101,11 @@ def erase(
         raise UsageError("nobody knows who is meant:", "name customers, or --file FILE, or --again alone")
     with project_store(session.folder) as store:
         if again:
-            _tell(erasing.erase_again(store, config, session.folder), form)
+            _tell(erasure.erase_again(store, config, session.folder), form)
             return
         own = _ids(store, config, wanted)
         _ask(own, certain=yes)
-        _tell(erasing.erase(store, config, session.folder, own, session.clock.now()), form)
+        _tell(erasure.erase(store, config, session.folder, own, session.clock.now()), form)
 
 
 def _ids(store: Store, config: Config, names: list[str]) -> list[str]:

@@ -13,7 +13,7 @@ from engine.errors import UsageError
 from engine.problem import did_you_mean
 
 if TYPE_CHECKING:
-    from engine.cli.reports.recommended import RecommendationAnswer
+    from engine.cli.reports.recommendation import RecommendationAnswer
     from engine.core.recommendations.rule import Recommendation
     from engine.project import Project
 
@@ -83,7 +83,7 @@ def _named(name: str, project: Project) -> Recommendation:
 
 
 def _answer(session: Session, customer: str, rule: Recommendation, trigger: str) -> RecommendationAnswer:
-    from engine.cli.reports.recommended import answer_for
+    from engine.cli.reports.recommendation import answer_for
     from engine.cli.stores import known_id, look_into_store
 
     products = tuple(word for part in trigger.split(",") if (word := part.strip()))

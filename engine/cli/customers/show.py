@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from engine.cli.reports.customer import CustomerReport
-    from engine.cli.reports.past import PastMoment
+    from engine.cli.reports.customer_history import PastMoment
     from engine.cli.reports.points import PointsReport
 
 
@@ -28,7 +28,7 @@ def show(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """One customer: attributes, facts, reach, where their runs rest, and the history with every decision."""
-    from engine.cli.reports import past, unsettled
+    from engine.cli.reports import customer_history, unknown_messages
     from engine.cli.reports.customer import report
     from engine.cli.stores import known_person, look_into_store
     from engine.project import load_config
@@ -36,8 +36,8 @@ def show(
     session = Session.of(context)
     with look_into_store(session.folder) as conn:
         person = known_person(conn, customer, session)
-        moments = past.moments(conn, person)
-        unknown = unsettled.look(conn, load_config(session.folder), session.clock.now(), person.id)
+        moments = customer_history.moments(conn, person)
+        unknown = unknown_messages.look(conn, load_config(session.folder), session.clock.now(), person.id)
         shown = moments[-last:] if last else moments
         answer = report(conn, person, unknown, shown)
     if form is Format.json:
@@ -49,7 +49,7 @@ def show(
     if answer.unknown:
         say_head("Unknown messages")
         for message in answer.unknown:
-            for text in unsettled.sentences(message):
+            for text in unknown_messages.sentences(message):
                 say_plain(f"  {text}")
     say_head(f"History (times of {answer.timezone})")
     if len(shown) < len(moments):
@@ -111,7 +111,7 @@ def _points(found: PointsReport, zone: dt.tzinfo) -> None:
 
 
 def _history(moments: list[PastMoment], zone: dt.tzinfo) -> list[list[str]]:
-    from engine.cli.reports.past import DecisionLine
+    from engine.cli.reports.customer_history import DecisionLine
     from engine.cli.reports.times import local
 
     rows, before = [], ""

@@ -73,7 +73,7 @@ def story(
             raise UsageError(what, "name it with  --events FILE")
         _of_store(session, wanted)
         return
-    from engine.cli.changes.replayed import mapping_of, project_at, project_here
+    from engine.cli.changes.replay_inputs import mapping_of, project_at, project_here
     from engine.simulate.replay.one_customer import replay_customer
 
     here = project_here(session.folder)
@@ -85,7 +85,7 @@ def story(
 
 
 def _of_store(session: Session, wanted: _Wanted) -> None:
-    from engine.cli.reports.drawn import day_of, run_of, runs_of
+    from engine.cli.reports.diagram_data import day_of, run_of, runs_of
     from engine.cli.stores import known_person, look_into_store
     from engine.project import load
     from engine.simulate.stories.story_check import check_story
@@ -149,7 +149,7 @@ def _of_replay(
 
 
 def _played_run(played: ReplayedCustomer, wanted: _Wanted) -> Enrollment:
-    from engine.cli.reports.drawn import run_begun
+    from engine.cli.reports.diagram_data import run_begun
 
     runs = [run for run in played.timeline.runs if run.journey == wanted.journey]
     if not runs:

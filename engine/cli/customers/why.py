@@ -21,8 +21,8 @@ def why(
 ) -> None:
     """Say why a customer got a message, or did not: never entered, holdout, capped, too late, paused, handed
     over."""
-    from engine.cli.reports import unsettled
-    from engine.cli.reports.reason import explain, senders
+    from engine.cli.reports import unknown_messages
+    from engine.cli.reports.why_message import explain, senders
     from engine.cli.stores import known_person, look_into_store
     from engine.core.journey import SendStep
     from engine.project import load_config
@@ -30,7 +30,7 @@ def why(
     session = Session.of(context)
     with look_into_store(session.folder) as conn:
         person = known_person(conn, customer, session)
-        unknown = unsettled.look(conn, load_config(session.folder), session.clock.now(), person.id)
+        unknown = unknown_messages.look(conn, load_config(session.folder), session.clock.now(), person.id)
         answer = explain(conn, person, template, unknown)
     if not senders(person, template) and not answer.messages:
         steps = (step for journey in person.journeys.by_name.values() for step in journey.steps)

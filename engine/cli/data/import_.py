@@ -17,9 +17,9 @@ from engine.command_hints import command
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
-    from engine.cli.importing.opening import Source
     from engine.cli.importing.progress import ImportProgress
     from engine.cli.importing.rows import Kind, ReadTable, SourceRow
+    from engine.cli.importing.source_file import Source
     from engine.compiler.event_fields import NeededFields
     from engine.compiler.project_context import ProjectContext
     from engine.simulate.replay.row_mapping import RowMapping
@@ -74,9 +74,9 @@ def import_file(
     """Take customers, events or products from a file. As history, unless --live: facts and segments learn of
     it, no journey starts. Interrupted, the same command goes on where it stopped."""
     from engine.cli.importing.feed_file import import_feed, is_feed
-    from engine.cli.importing.opening import look_through, names_of
     from engine.cli.importing.row_mapping_file import load_row_mapping
     from engine.cli.importing.rows import open_table
+    from engine.cli.importing.source_file import look_through, names_of
     from engine.project import load_world
 
     session = Session.of(context)
@@ -161,7 +161,7 @@ def _import_table(
     from engine.cli.importing.file_import import FileImport
     from engine.cli.importing.history import HistoryPass
     from engine.cli.importing.items import RowRules, guess
-    from engine.cli.importing.mapped import mapped_rows
+    from engine.cli.importing.mapped_rows import mapped_rows
     from engine.cli.importing.progress import ImportProgress, load_progress
     from engine.cli.importing.rows import RefusedRows
     from engine.cli.stores import daemon_runs

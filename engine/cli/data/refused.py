@@ -15,7 +15,7 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from sqlalchemy import Connection
 
-    from engine.cli.importing.again import RetryCounts
+    from engine.cli.importing.refused_retry import RetryCounts
     from engine.store.database import Store
     from engine.store.inbox.refusals import KeptItem, RefusalCount
 
@@ -86,7 +86,7 @@ def _remove(conn: Connection, event: str, reason: str) -> int:
 
 def _retry(session: Session, store: Store, event: str, reason: str) -> RetryCounts:
     """Slice by slice, so that the daemon's writer is never held up for long."""
-    from engine.cli.importing.again import SLICE, RetryCounts, take_again
+    from engine.cli.importing.refused_retry import SLICE, RetryCounts, take_again
     from engine.compiler.event_fields import needed_fields
     from engine.project import load
     from engine.runtime.intake.intake import Intake

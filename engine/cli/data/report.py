@@ -19,8 +19,8 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engine.config import Config
-    from engine.figures.asking import AskedReport
     from engine.figures.report import FiguresReport
+    from engine.figures.report_query import ReportQuery
 
 
 class ReportFormat(StrEnum):
@@ -66,7 +66,7 @@ def report(
     """Figures of the shop, its customers, journeys and channels, with how each is counted."""
     from engine.cli.stores import look_into_store
     from engine.errors import UsageError
-    from engine.figures.asking import AskedReport
+    from engine.figures.report_query import ReportQuery
     from engine.project import load_config
     from engine.store import meta
     from engine.values import local_date, zone
@@ -90,7 +90,7 @@ def report(
             "config.yaml names nobody who gets reports by mail:",
             "write  reports: {mail: [owner@shop.example]}",
         )
-    asked = AskedReport(name, of, first, last, length, by)
+    asked = ReportQuery(name, of, first, last, length, by)
     # Before the store is looked for: who mistyped a word hears of it, and not of a store that is not there
     _check_words(asked, size, local_date(session.clock.now(), zone(config.timezone)))
     with look_into_store(session.folder, needed=True) as conn:
@@ -220,10 +220,10 @@ def _past_day(text: str, session: Session, timezone: str) -> dt.date:
     return day
 
 
-def _check_words(asked: AskedReport, size: str, today: dt.date) -> None:
+def _check_words(asked: ReportQuery, size: str, today: dt.date) -> None:
     from engine.errors import UsageError
-    from engine.figures.asking import check_words
     from engine.figures.experiments.sizing import asked_share
+    from engine.figures.report_query import check_words
     from engine.figures.reports import by_name as reports
 
     if not size:
@@ -239,14 +239,14 @@ def _check_words(asked: AskedReport, size: str, today: dt.date) -> None:
 
 
 def _made(
-    session: Session, conn: Connection, config: Config, asked: AskedReport, *, size: str, as_of: str
+    session: Session, conn: Connection, config: Config, asked: ReportQuery, *, size: str, as_of: str
 ) -> FiguresReport:
     from dataclasses import replace
 
     from engine.cli.stores import journeys_of
     from engine.figures import period
-    from engine.figures.asking import understood
     from engine.figures.experiments.sizing import asked_share
+    from engine.figures.report_query import understood
     from engine.figures.reports import by_name as reports
     from engine.figures.request import ReportRequest
     from engine.runtime.advance import forecasting

@@ -14,10 +14,10 @@ from engine.cli.app import INTERRUPTED, PROBLEMS
 from engine.cli.output import Format, complain, counted, progress, say_json, say_plain, say_rows
 from engine.errors import UsageError
 from engine.private_files import private_opener
-from engine.runtime.feeds import merchant
+from engine.runtime.feeds import google_merchant
 from engine.runtime.feeds.bounded_stream import BoundedStream
 from engine.runtime.feeds.feed_item import FeedFault, FeedItem
-from engine.runtime.feeds.recognise import START, opening_text
+from engine.runtime.feeds.format_detection import START, opening_text
 from engine.runtime.feeds.rows import header_of
 
 if TYPE_CHECKING:
@@ -49,7 +49,7 @@ def is_feed(path: Path, kinds: Sequence[str], encoding: str | None, *, full: boo
     if text.startswith("{"):
         return False
     names = set(header_of(text.partition("\n")[0].rstrip("\r")).names)
-    return merchant.is_merchant(names) and not names & _PEOPLE
+    return google_merchant.is_merchant(names) and not names & _PEOPLE
 
 
 def import_feed(

@@ -8,12 +8,12 @@ from itertools import groupby, islice
 
 from sqlalchemy import Connection
 
+from engine.cli.importing.customer_lookup import with_customers
 from engine.cli.importing.history import HistoryPass
 from engine.cli.importing.items import ItemError, RowRules, item_of, kept_row, parts_of
-from engine.cli.importing.opening import Source
 from engine.cli.importing.progress import ImportProgress, save_progress
 from engine.cli.importing.rows import RefusedRows, SourceRow
-from engine.cli.importing.whose import with_customers
+from engine.cli.importing.source_file import Source
 from engine.cli.output import progress
 from engine.clock import Clock
 from engine.garbage_collection import without_garbage_collection

@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 
 from msgspec import Struct, field
 
-from engine.cli.importing.opening import Source
+from engine.cli.importing.source_file import Source
 from engine.errors import UsageError
 from engine.private_files import private_opener
 

@@ -38,7 +38,7 @@ def restore(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Put a backup in the place of the store. Nothing is sent from it before `run --adopt`."""
-    from engine.runtime.erasing import LOG, read_log
+    from engine.runtime.erasure import LOG, read_log
     from engine.store.copies.backup import restore as put_back
 
     session = Session.of(context)

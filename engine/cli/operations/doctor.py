@@ -44,7 +44,7 @@ def doctor(
 
 
 def _findings(session: Session) -> Iterator[Finding]:
-    from engine.cli.diagnostics import installation, outward, storage
+    from engine.cli.diagnostics import installation, outbound, storage
     from engine.cli.diagnostics.finding import Finding
     from engine.errors import CallerError
     from engine.project import load_config
@@ -59,8 +59,8 @@ def _findings(session: Session) -> Iterator[Finding]:
         return
     yield Finding("ok", "config.yaml", config.shop.name)
     yield from installation.forecasts(session.folder)
-    yield from outward.secrets(config)
-    yield outward.alerts(config)
+    yield from outbound.secrets(config)
+    yield outbound.alerts(config)
     folder = session.folder.resolve()
     examined = storage.store(config, folder)
     yield from examined.findings
@@ -68,6 +68,6 @@ def _findings(session: Session) -> Iterator[Finding]:
     path = sqlite_path(config.store, folder)
     yield installation.disk(path.parent if path is not None else folder)
     yield from installation.clock(session.clock, config.timezone, examined.newest)
-    yield from outward.feed(config, folder, session.clock.now())
-    yield from outward.mail_servers(config, folder)
-    yield from outward.records(config, folder)
+    yield from outbound.feed(config, folder, session.clock.now())
+    yield from outbound.mail_servers(config, folder)
+    yield from outbound.records(config, folder)

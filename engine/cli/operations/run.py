@@ -8,7 +8,7 @@ import typer
 
 from engine.cli.app import RUN, Session, app
 from engine.errors import UsageError
-from engine.runtime.workers.standing import Role
+from engine.runtime.workers.cluster_view import Role
 
 
 @app.command(rich_help_panel=RUN)

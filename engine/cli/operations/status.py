@@ -12,7 +12,7 @@ from engine.cli.output import Format, counted, say_head, say_json, say_plain, sa
 from engine.command_hints import command
 
 if TYPE_CHECKING:
-    from engine.cli.reports.installation import StatusReport
+    from engine.cli.reports.status import StatusReport
     from engine.store.customers.enrollments import InsideCounts
 
 _SHOWN = 20
@@ -24,7 +24,7 @@ def status(
     form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
 ) -> None:
     """Queues, pauses, unknown messages with what happens to them, stuck customers, people by step, alerts."""
-    from engine.cli.reports.installation import look
+    from engine.cli.reports.status import look
     from engine.cli.stores import daemon_runs, look_into_store
     from engine.project import load_config
 
@@ -39,7 +39,7 @@ def status(
 
 
 def _print(answer: StatusReport) -> None:
-    from engine.cli.reports import guards, unsettled
+    from engine.cli.reports import guards, unknown_messages
     from engine.store.journeys.pauses import AUTOMATIC
 
     say_rows([*guards.top(answer.guards), *_top(answer)], indent=0)
@@ -66,8 +66,8 @@ def _print(answer: StatusReport) -> None:
         [hook.webhook, f"{hook.waiting:,} since {hook.since}, next try {hook.next_at}", hook.answer]
         for hook in answer.failing_webhooks
     ])  # fmt: skip
-    _part("Unknown messages", unsettled.by_channel(answer.unknown))
-    _part("The oldest of them", unsettled.rows(answer.unknown))
+    _part("Unknown messages", unknown_messages.by_channel(answer.unknown))
+    _part("The oldest of them", unknown_messages.rows(answer.unknown))
     if answer.unknown:
         say_plain(f"  settle them with  {command('resolve KEY --sent | --resend | --failed')}")
     _part("Stuck customers", [

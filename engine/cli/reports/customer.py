@@ -10,14 +10,14 @@ from decimal import Decimal
 from sqlalchemy import Connection
 
 from engine.cli.reports import points
-from engine.cli.reports.agreed import ledger
+from engine.cli.reports.consent_ledger import ledger
+from engine.cli.reports.customer_history import Entry, PastMoment
 from engine.cli.reports.facts import gap_of, progress_of
 from engine.cli.reports.forecasts import calibration_line
-from engine.cli.reports.lines import closed, reason
-from engine.cli.reports.past import Entry, PastMoment
 from engine.cli.reports.points import PointsReport
 from engine.cli.reports.times import both, distance
-from engine.cli.reports.unsettled import UnknownMessage
+from engine.cli.reports.trace_lines import closed, reason
+from engine.cli.reports.unknown_messages import UnknownMessage
 from engine.core.conditions.trace_values import words
 from engine.core.enrollment import (
     AwaitingCode,

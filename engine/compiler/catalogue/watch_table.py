@@ -6,7 +6,7 @@ from collections.abc import Iterable, Mapping
 
 from engine.compiler.catalogue.catalogue import Catalogue, path_type
 from engine.compiler.catalogue.catalogue_file import unknown_event
-from engine.core.products.named import ID_NAMES, LIST_NAMES
+from engine.core.products.event_products import ID_NAMES, LIST_NAMES
 from engine.core.products.watched import WATCH_EVENTS, TouchKind
 from engine.language.map_reader import MapReader
 from engine.language.syntax import Text

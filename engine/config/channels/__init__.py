@@ -19,7 +19,7 @@ from engine.config.channels.email import EmailOptions
 from engine.config.channels.http_provider import HttpProviderOptions
 from engine.config.channels.outbox import OutboxOptions
 from engine.config.channels.twilio import TwilioOptions
-from engine.config.channels.unknown import UNKNOWN_SHAPE, read_unknown
+from engine.config.channels.unknown_policy import UNKNOWN_SHAPE, read_unknown
 from engine.config.channels.webpush import WebPushOptions
 from engine.config.secrets import values_of
 from engine.language import nodes

@@ -12,7 +12,7 @@ from engine.core.enrollment import AwaitingReaction, AwaitingSend, Deferred, Due
 from engine.core.facts.customer import CapSlot, can_reach, caps_of, why_closed, why_silent
 from engine.core.facts.learned import channel_order, explanation
 from engine.core.journey import END, SendStep
-from engine.core.lifecycle.product_standing import why_start_is_over
+from engine.core.lifecycle.product_validity import why_start_is_over
 from engine.core.reasons import HoldReason, SkipReason
 from engine.core.timing.due import listen_until
 from engine.core.timing.frequency_caps import has_free_slot, next_free_slot

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import Literal, TypeAlias
 
 from engine.core.happening import Event
-from engine.core.products.named import products_named
+from engine.core.products.event_products import products_named
 from engine.core.products.prices import PriceHistory
 from engine.values import Instant, Money
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from engine.core.conditions.scope import Scope
 from engine.core.facts.customer import Facts
 from engine.core.happening import Event
-from engine.core.products.named import products_named
+from engine.core.products.event_products import products_named
 from engine.core.products.signals import is_in_stock
 from engine.core.recommendations.rule import (
     CART_BACK,

@@ -16,7 +16,7 @@ from markupsafe import Markup
 
 from engine.figures.html.charts import ColumnChart, column_chart, merged, spark_path
 from engine.figures.metrics import COMPARED, Unit, Value
-from engine.figures.numbers import change, shown
+from engine.figures.number_format import change, shown
 from engine.figures.report import FiguresReport, Row, Table
 
 _FOLDER = Path(__file__).parent

@@ -20,7 +20,7 @@ from engine.store.audience import base_groups, memberships
 from engine.store.audience.base_groups import QUIET_DAYS, BaseGroup, EventCount
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Count, GoalKind
-from engine.store.counting.reading import sums
+from engine.store.counting.period_sums import sums
 from engine.values import DAY, Instant, local_date, zone
 
 LATELY = 365

@@ -14,7 +14,7 @@ from engine.core.journeys import Journeys
 from engine.figures.content import ReportContent, ReportScope
 from engine.figures.experiments.sizing import sizes
 from engine.figures.experiments.tables import experiments, verdicts_of
-from engine.figures.numbers import time_shown
+from engine.figures.number_format import time_shown
 from engine.figures.period import Period, asked
 from engine.figures.report import FiguresReport
 from engine.figures.reports.audit import audit
@@ -25,7 +25,7 @@ from engine.figures.reports.cohorts import usual_period as cohorts_until
 from engine.figures.reports.deployments import deployments
 from engine.figures.reports.forecasts import forecast
 from engine.figures.reports.forecasts import usual_period as forecasts_until
-from engine.figures.reports.forecasts_beside import forecasts_beside
+from engine.figures.reports.forecasts_section import forecasts_beside
 from engine.figures.reports.journeys import all_journeys, names_of, one_journey
 from engine.figures.reports.other_currencies import other_currencies
 from engine.figures.reports.overview import customers, overview
@@ -37,10 +37,10 @@ from engine.figures.reports.segments import segments
 from engine.figures.reports.year import usual_period as year_until
 from engine.figures.reports.year import year
 from engine.figures.request import ReportRequest
-from engine.store import counting_past
+from engine.store import count_backfill
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Count, ShopFacts
-from engine.store.counting.reading import counted_journeys, first_day, last_day
+from engine.store.counting.period_sums import counted_journeys, first_day, last_day
 from engine.values import Instant, iso, local_date, zone
 
 OVERVIEW = "overview"
@@ -266,7 +266,7 @@ def _notes(scope: ReportScope, notes: frozenset[ReportNote], earliest: Period) -
             "Nothing says what a point is worth: with  worth: 0.01 EUR  under points: in config.yaml what is "
             "outstanding is shown in money."
         )
-    past = counting_past.progress(conn) if ReportNote.FILLING in notes else None
+    past = count_backfill.progress(conn) if ReportNote.FILLING in notes else None
     if past is not None:
         found.append(
             f"What happened before the last upgrade is still being counted ({past.percent}%): earlier days "

@@ -12,7 +12,7 @@ from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, added, by_granularity
 from engine.store.counting.daily_counts import Count
-from engine.store.counting.reading import date_of, sums
+from engine.store.counting.period_sums import date_of, sums
 
 CHANNELS: tuple[SumMetric, ...] = (
     m.SENT, m.DELIVERED, m.BOUNCED, m.BOUNCE_RATE, m.COMPLAINED, m.FAILED, m.UNKNOWN, m.OPENED, m.CLICKED,

@@ -17,7 +17,7 @@ from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.store.counting.customer_counts import DayCounts
 from engine.store.counting.daily_counts import Count
-from engine.store.counting.reading import PeriodSum, cohort_sums
+from engine.store.counting.period_sums import PeriodSum, cohort_sums
 
 
 class _Measure(NamedTuple):

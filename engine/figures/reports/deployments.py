@@ -21,7 +21,7 @@ from engine.figures.sums import Sums, add
 from engine.statistics.proportions import Proportion, change_against
 from engine.store.counting import daily_counts
 from engine.store.counting.arms import HELD_OUT, TREATED
-from engine.store.counting.reading import sums
+from engine.store.counting.period_sums import sums
 from engine.store.journeys import deployments as published
 from engine.store.journeys.deployments import DeploymentRecord
 from engine.values import local_date, zone

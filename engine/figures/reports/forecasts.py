@@ -13,7 +13,7 @@ from engine.figures.metrics import Metric, Unit, Value, ratio
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.figures.reports.forecast_words import OFF, edges, why_none
-from engine.figures.reports.forecasts_beside import AHEAD, CALIBRATION, COUNTED, HELD_OUT, OF_CUSTOMERS
+from engine.figures.reports.forecasts_section import AHEAD, CALIBRATION, COUNTED, HELD_OUT, OF_CUSTOMERS
 from engine.store.learning import forecasts
 
 _HELD = "the last days before the one that the line names"

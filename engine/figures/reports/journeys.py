@@ -15,7 +15,7 @@ from engine.figures.period import Granularity, Period
 from engine.figures.report import Table, row
 from engine.figures.sums import Sums, add, added, by_granularity
 from engine.store.counting.daily_counts import Count, GoalKind
-from engine.store.counting.reading import Column, date_of, sums
+from engine.store.counting.period_sums import Column, date_of, sums
 from engine.store.customers import enrollments
 from engine.store.journeys.journey_renames import names_now
 

@@ -11,7 +11,7 @@ from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.store.amounts import amount_of
 from engine.store.counting.daily_counts import Count
-from engine.store.counting.reading import PeriodSum, sums
+from engine.store.counting.period_sums import PeriodSum, sums
 
 _ON = "on the day of the order"
 OTHER_ORDERS = Metric(

@@ -20,7 +20,7 @@ from engine.figures.shop import SHOP, ShopSums, customers_in_parts, shop_totals
 from engine.figures.sums import Sums, add, added
 from engine.store.counting.customer_counts import DayCounts
 from engine.store.counting.daily_counts import Count
-from engine.store.counting.reading import Column, date_of, sums
+from engine.store.counting.period_sums import Column, date_of, sums
 from engine.store.journeys import one_offs
 
 OVERVIEW: tuple[SumMetric, ...] = (

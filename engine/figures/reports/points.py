@@ -15,7 +15,7 @@ from engine.figures.report import Row, Table, of_parts
 from engine.figures.request import ReportRequest
 from engine.figures.sums import Sums, added
 from engine.store.counting.daily_counts import Count
-from engine.store.counting.reading import date_of, sums
+from engine.store.counting.period_sums import date_of, sums
 from engine.store.incentives.points import FORGOTTEN
 
 _OWN_DAY = "on the day of what happened, as its entries say it now"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.figures.content import ReportContent, ReportScope
 from engine.figures.metrics import Metric, Value, ratio
-from engine.figures.numbers import time_shown
+from engine.figures.number_format import time_shown
 from engine.figures.report import Row, Table
 from engine.store.counting import daily_counts
 from engine.store.recommendations import hits

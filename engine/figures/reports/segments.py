@@ -11,7 +11,7 @@ from engine.figures.report import Table, row
 from engine.figures.sums import Sums, add, by_granularity
 from engine.store.audience import memberships
 from engine.store.counting.daily_counts import Count
-from engine.store.counting.reading import date_of, first_day, sums
+from engine.store.counting.period_sums import date_of, first_day, sums
 from engine.values import Instant
 
 _COUNTED = "times: who comes twice counts twice"

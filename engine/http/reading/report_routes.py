@@ -13,8 +13,8 @@ from starlette.responses import Response
 
 from engine.errors import UsageError
 from engine.figures import export
-from engine.figures.asking import AskedReport, UnknownReportError, understood
 from engine.figures.period import Granularity, Spelling
+from engine.figures.report_query import ReportQuery, UnknownReportError, understood
 from engine.figures.reports import by_name as reports
 from engine.http.console.openapi_reading import REPORT
 from engine.http.context import Context, store_is_silent
@@ -57,14 +57,14 @@ def report_routes(context: Context, keys: ApiKeyAuth, shared: SharedAnswers) -> 
         """A report by its name, as `report` has them; at most some seconds old. With `If-None-Match` 304
         while its figures are the same."""
         refuse_unknown(request, PARAMETERS)
-        asked = AskedReport(name[:100], of[:200], first[:40], last[:40], length[:40], by)
+        asked = ReportQuery(name[:100], of[:200], first[:40], last[:40], length[:40], by)
         answer = await shared.answer((asked, form), lambda: make_report(context, asked, form), KEPT)
         return answer_unless_known(request, answer)
 
     return router
 
 
-def make_report(context: Context, asked: AskedReport, form: ReportForm) -> ReadAnswer:
+def make_report(context: Context, asked: ReportQuery, form: ReportForm) -> ReadAnswer:
     """The report as it is sent. Raises Refusal for what cannot be asked."""
     live, now = context.live(), context.clock.now()
     journeys, lost_after = live.intake.journeys, live.config.reports.lost

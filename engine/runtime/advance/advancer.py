@@ -20,7 +20,7 @@ from engine.core.journeys import Journeys
 from engine.garbage_collection import without_garbage_collection
 from engine.runtime.advance.definitions import in_use, put_in_place
 from engine.runtime.advance.draws import without_doubles
-from engine.runtime.workers.standing import ALONE, Standing
+from engine.runtime.workers.cluster_view import ALONE, ClusterView
 from engine.store import decisions, meta
 from engine.store.counting import daily_counts
 from engine.store.customers import batches as customers
@@ -30,7 +30,7 @@ from engine.store.facts import definitions
 from engine.store.facts.definitions import UnsettledFact
 from engine.store.inbox import due_queue as due
 from engine.store.inbox import inbox, lanes, quarantine
-from engine.store.inbox.busy import busy_buckets, hold
+from engine.store.inbox.busy_buckets import busy_buckets, hold
 from engine.store.inbox.inbox import PendingItem
 from engine.store.journeys import deployments, pauses
 from engine.store.learning import learned
@@ -107,7 +107,9 @@ class _Present:
 class Advancer:
     """Advances the buckets of a store, batch after batch. `standing`: whose turn they are."""
 
-    def __init__(self, store: Store, clock: Clock, standing: Callable[[], Standing] = lambda: ALONE) -> None:
+    def __init__(
+        self, store: Store, clock: Clock, standing: Callable[[], ClusterView] = lambda: ALONE
+    ) -> None:
         self._store = store
         self._clock = clock
         self._standing = standing

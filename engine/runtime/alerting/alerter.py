@@ -24,7 +24,7 @@ from engine.config import Config
 from engine.config.alerts import is_mailable
 from engine.errors import UsageError, WorldError
 from engine.runtime import staff_mail
-from engine.runtime.alerting import watching, wording
+from engine.runtime.alerting import trouble_detection, wording
 from engine.runtime.delivery.webhooks import headers_of
 from engine.runtime.staff_mail import SENDING_SECONDS, StaffMail
 from engine.store import meta
@@ -108,10 +108,10 @@ class Alerter:
             is_news = alerts.is_any_untold(conn)
             stand = bool(troubles.standing(conn)) if is_look else False
             if is_look:
-                seen = watching.store_troubles(conn, config, now)
+                seen = trouble_detection.store_troubles(conn, config, now)
         if is_look:
             self._looked_at = now
-            seen |= watching.process_troubles(setup.parts(), setup.folder)
+            seen |= trouble_detection.process_troubles(setup.parts(), setup.folder)
         if is_news or seen or stand:
             setup.store.write(lambda conn: self._write(conn, config, seen if is_look else None, now))
 

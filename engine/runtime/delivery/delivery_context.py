@@ -14,7 +14,7 @@ from engine.clock import Clock
 from engine.config import RateLimit
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.process.health import Health
-from engine.runtime.workers.standing import ALONE, Standing
+from engine.runtime.workers.cluster_view import ALONE, ClusterView
 from engine.store.database import Store
 from engine.values import Instant
 
@@ -47,7 +47,7 @@ class PeerProcesses:
     """The other processes that send, as far as one of them has to know: by default there are none.
     `limiter` makes what keeps the rate of a channel, by its name, together with them."""
 
-    standing: Callable[[], Standing] = lambda: ALONE
+    standing: Callable[[], ClusterView] = lambda: ALONE
     limiter: Callable[[str, RateLimit], Limiter] = lambda _name, rate: AsyncLimiter(rate.count, rate.seconds)
 
     @property

@@ -11,7 +11,7 @@ from engine.channel_kinds import normalised
 from engine.core.reasons import ReturnReason
 from engine.runtime.delivery.attempt import Attempt
 from engine.runtime.delivery.delivery_context import DeliveryContext
-from engine.runtime.workers.standing import ALONE, Standing
+from engine.runtime.workers.cluster_view import ALONE, ClusterView
 from engine.store import meta
 from engine.store.copies.identity import RESTORED
 from engine.store.customers.address_index import index_hash
@@ -28,7 +28,7 @@ class HandOverCall:
     it."""
 
     ask: Callable[[], Awaitable[Handover]]
-    standing: Callable[[], Standing] = lambda: ALONE
+    standing: Callable[[], ClusterView] = lambda: ALONE
     answer: Handover | None = None  # None: the channel never asked, or the store could not answer
 
     async def __call__(self) -> bool:

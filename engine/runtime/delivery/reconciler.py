@@ -14,7 +14,7 @@ from engine.channels.base import Channel, LookupResult, MessageLister
 from engine.runtime.delivery.delivery_context import DeliveryContext
 from engine.runtime.delivery.rendering import load_body
 from engine.runtime.feedback.reports import take_early_reports
-from engine.runtime.workers.standing import ALONE
+from engine.runtime.workers.cluster_view import ALONE
 from engine.store.messages import outcomes, queue
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState

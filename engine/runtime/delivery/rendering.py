@@ -23,7 +23,7 @@ from engine.core.facts.rule import FactRule
 from engine.core.reasons import ReturnReason
 from engine.ids import derive
 from engine.runtime.delivery.attempt import Attempt, Unrenderable
-from engine.runtime.delivery.recommended import Lists, Recommending, recommend
+from engine.runtime.delivery.message_recommendations import Lists, Recommending, recommend
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies
 from engine.runtime.delivery.windowed_facts import with_windowed

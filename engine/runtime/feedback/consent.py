@@ -21,7 +21,7 @@ from engine.core.happening import MessageOutcome, ProfileChanged
 from engine.store.customers import consents, suppressions
 from engine.store.customers.suppressions import ANY_PURPOSE, SuppressionReason
 from engine.store.inbox import inbox
-from engine.store.messages import counted, outcomes, records, reports
+from engine.store.messages import message_counts, outcomes, records, reports
 from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.store.meta import bucket_of
@@ -94,7 +94,7 @@ def withdraw(
         # counted only where something was open: pressing twice is leaving once
         left = left or any(closed)
     if left and key:
-        counted.count_leaving(conn, customer, key)
+        message_counts.count_leaving(conn, customer, key)
 
 
 def agree(
@@ -235,7 +235,7 @@ def unsubscribe(conn: Connection, about: ReportSubject, purpose: str, now: Insta
         suppressed = {channel: "all"} if is_stop else {}
         _record(conn, customer, withdrawn, ConsentProof(now, _stop_on(channel), detail[:500]), suppressed)
     if about.message is not None:
-        counted.count_leaving(conn, about.message.customer, about.message.send_key)
+        message_counts.count_leaving(conn, about.message.customer, about.message.send_key)
 
 
 def subscribe(conn: Connection, about: ReportSubject, now: Instant, detail: str = "") -> None:

@@ -20,9 +20,9 @@ from engine.compiler.catalogue.catalogue import Catalogue
 from engine.config import CatalogueConfig, Config
 from engine.errors import CallerError, WorldError
 from engine.runtime.feeds.applying import AppliedFeed, apply
+from engine.runtime.feeds.feed_acceptance import refusal_of
 from engine.runtime.feeds.feed_item import FeedError, FeedFault, FeedItem
 from engine.runtime.feeds.fetching import SECONDS, FetchedFeed, fetch, source_of
-from engine.runtime.feeds.judging import refusal_of
 from engine.runtime.feeds.product_fields import ProductFields
 from engine.runtime.feeds.reading import FeedReading, StoppedError, read_feed
 from engine.runtime.workers.fenced_store import LeadLostError

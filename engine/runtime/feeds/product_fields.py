@@ -7,7 +7,7 @@ from typing import Any
 
 from engine.compiler.catalogue.catalogue import MONEY, NUMBER, TEXT, YES_NO, Catalogue
 from engine.compiler.catalogue.typed import Fields, TypedFields
-from engine.runtime.feeds.amounts_written import amount, as_bool
+from engine.runtime.feeds.amount_parser import amount, as_bool
 from engine.runtime.feeds.feed_item import LONGEST_VALUE, InvalidFeedValue, feed_name
 from engine.values import Type
 

@@ -11,11 +11,11 @@ from typing import IO, Self
 import orjson
 
 from engine.printable import acting
-from engine.runtime.feeds import market, merchant
+from engine.runtime.feeds import google_merchant, yml
 from engine.runtime.feeds.feed_item import FeedError, FeedFault, FeedItem, InvalidFeedValue, shown
-from engine.runtime.feeds.merchant import OfferedProduct
+from engine.runtime.feeds.format_detection import FeedFormat, open_feed
+from engine.runtime.feeds.google_merchant import OfferedProduct
 from engine.runtime.feeds.product_fields import ProductFields, fix_of
-from engine.runtime.feeds.recognise import FeedFormat, open_feed
 from engine.runtime.feeds.rows import OWN_ID
 from engine.runtime.intake.items import id_text
 from engine.runtime.intake.untyped import storable
@@ -167,4 +167,4 @@ def _check_id(id_: str, seen: set[str]) -> None:
 def _offered(item: FeedItem, kind: FeedFormat, now: Instant) -> OfferedProduct:
     if item.is_own:
         return OfferedProduct(item.said)
-    return market.offered(item.said) if kind is FeedFormat.MARKET else merchant.offered(item.said, now)
+    return yml.offered(item.said) if kind is FeedFormat.MARKET else google_merchant.offered(item.said, now)

@@ -15,7 +15,7 @@ from engine.clock import Clock
 from engine.config import Config, Retention
 from engine.core.conditions.dependencies import farthest
 from engine.core.journeys import Journeys
-from engine.store import counting_past, watermarks
+from engine.store import count_backfill, watermarks
 from engine.store.alerting import alert_messages
 from engine.store.counting import daily_counts
 from engine.store.daemon import retention, upkeep
@@ -80,8 +80,8 @@ class Housekeeping:
     async def count_past(self) -> None:
         """Counts what happened before the store had its table of counts, page by page; nothing of it is
         dropped before."""
-        if self._leads() and await self._store.aread(counting_past.progress) is not None:
-            await self._again(counting_past.count_page)
+        if self._leads() and await self._store.aread(count_backfill.progress) is not None:
+            await self._again(count_backfill.count_page)
 
     async def drop_old(self) -> dict[str, int]:
         """Everything that is older than its policy. How many rows went, by table."""

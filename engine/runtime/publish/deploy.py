@@ -21,7 +21,7 @@ from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.figures.experiments.experiment import experiments_of, notes_of
-from engine.plan.reviewed import ReviewedPlan, moved_away
+from engine.plan.reviewed_plan import ReviewedPlan, moved_away
 from engine.project import Project
 from engine.runtime.advance.definitions import notice
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments

@@ -12,7 +12,7 @@ from engine.compiler.event_fields import needed_fields
 from engine.config import Config
 from engine.project import Project
 from engine.runtime.advance.advancer import Publication
-from engine.runtime.delivery.recommended import Recommending
+from engine.runtime.delivery.message_recommendations import Recommending
 from engine.runtime.delivery.rendering import RenderContext
 from engine.runtime.delivery.send_limits import SendLimits
 from engine.runtime.delivery.unknown_policy import UnknownPolicies

@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from sqlalchemy.exc import DatabaseError
 
 from engine.clock import Clock
-from engine.runtime.workers.standing import Role, Standing, uptime
+from engine.runtime.workers.cluster_view import ClusterView, Role, uptime
 from engine.store.daemon import workers
 from engine.store.daemon.workers import WorkerRecord
 from engine.store.database import Store
@@ -60,7 +60,7 @@ class Membership:
         # a thread of its own: a beat waits for nobody who waits for the database
         self._thread = ThreadPoolExecutor(1, "beats")
         self._watching_since = self._beaten_at = uptime()
-        self.standing = Standing(worker, (), term=0, fresh_until=0.0)
+        self.standing = ClusterView(worker, (), term=0, fresh_until=0.0)
 
     def begin(self) -> None:
         """Registers; before anything is claimed. Those of this machine that ended without leaving are buried
@@ -131,7 +131,7 @@ class Membership:
             dead = self._dead(conn, everybody, (began - self._watching_since) * SECOND)
             term = workers.lead(conn, own) if self._role is not Role.HTTP else 0
         gone = {worker.id for worker in dead}
-        self.standing = Standing(
+        self.standing = ClusterView(
             own,
             tuple(other.id for other in everybody if other.role != Role.HTTP and other.id not in gone),
             term,

@@ -13,7 +13,7 @@ from engine.core.decision.effects import Decision, Send
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import Event, ProfileChanged, Reaction
 from engine.core.journeys import Journeys
-from engine.core.products.named import ID_NAMES, LIST_NAMES
+from engine.core.products.event_products import ID_NAMES, LIST_NAMES
 from engine.simulate.decider import Decider
 from engine.simulate.replay.catalogue_sim import SimulatedCatalogue
 from engine.simulate.replay.customers import Customers

@@ -17,7 +17,7 @@ from engine.core.facts.rule import FactRule
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
 from engine.core.journeys import Journeys
-from engine.core.products.named import ID_NAMES
+from engine.core.products.event_products import ID_NAMES
 from engine.simulate.stories.customer_timeline import CustomerTimeline
 from engine.simulate.stories.story_scalars import value_words
 from engine.values import Instant, Type, Value, at_local, local_date, to_datetime

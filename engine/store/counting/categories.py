@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from sqlalchemy import Connection
 
 from engine.core.happening import Event
-from engine.core.products.named import LIST_NAMES, products_named
+from engine.core.products.event_products import LIST_NAMES, products_named
 from engine.store.serialization import load_values
 from engine.store.sql import ids, rows
 

@@ -12,7 +12,7 @@ from itertools import pairwise
 from sqlalchemy import Connection
 
 from engine.store.counting.daily_counts import EPOCH, Count
-from engine.store.counting.reading import PeriodSum, without_index
+from engine.store.counting.period_sums import PeriodSum, without_index
 from engine.store.serialization import dump
 from engine.store.sql import rows
 

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 from engine.core.happening import Reaction
 from engine.store.counting import attribution
 from engine.store.inbox.inbox import append_one
-from engine.store.messages import counted
+from engine.store.messages import message_counts
 from engine.store.messages.records import OutboxMessage
 from engine.store.meta import bucket_of
 from engine.store.sql import change, rows
@@ -49,7 +49,7 @@ def record(
         (bucket_of(conn, customer), customer, send_key, kind, at, target[:2000], who),
     )
     if who == "human":
-        counted.count_reaction(conn, customer, send_key, kind)
+        message_counts.count_reaction(conn, customer, send_key, kind)
         # an order may have been heard of before the click that led to it
         attribution.settle(conn, bucket_of(conn, customer), [customer], at)
 
@@ -105,7 +105,7 @@ def decide_clicks(conn: Connection, now: Instant) -> int:
             people.setdefault(bucket, set()).add(customer)
             _tell(conn, customer, send_key, enrollment, "clicked", Instant(at), now)
     for bucket, keys in new.items():
-        counted.count_reactions(conn, bucket, keys)
+        message_counts.count_reactions(conn, bucket, keys)
         attribution.settle(conn, bucket, people.get(bucket, ()), Instant(min(at for _, _, _, at in found)))
     return len(found)
 

@@ -42,7 +42,7 @@ from typing import Any, Protocol
 
 from sqlalchemy import Connection
 
-from engine.store.messages import counted
+from engine.store.messages import message_counts
 from engine.store.sql import LINES, ids, rows
 from engine.values import Instant
 
@@ -240,13 +240,16 @@ def transition(
     moved = rows(conn, statement, (*(own[stamp] for stamp in stamps), *values, *lines, *messages.values))
     if not moved or not _is_counted(TRANSITIONS[by][to], to):
         return moved
-    counted.count_moves(conn, to.value, [row[-counted.WIDTH :] for row in moved], now)
-    return [row[: -counted.WIDTH] for row in moved]
+    message_counts.count_moves(conn, to.value, [row[-message_counts.WIDTH :] for row in moved], now)
+    return [row[: -message_counts.WIDTH] for row in moved]
 
 
 def _is_counted(before: Iterable[MessageState], to: MessageState) -> bool:
     """Whether a move may change what is counted of a message."""
-    return bool(counted.CLASSES.keys() & {to, *before}) or to in (MessageState.HANDOFF, MessageState.HELD)
+    return bool(message_counts.CLASSES.keys() & {to, *before}) or to in (
+        MessageState.HANDOFF,
+        MessageState.HELD,
+    )
 
 
 @lru_cache(maxsize=256)
@@ -269,8 +272,8 @@ def _statement(
     if sets:
         changes.append(sets)
     if _is_counted(before, to):
-        changes.append(counted.KEEPS)
-        returning = f"{returning}, {counted.COLUMNS}"
+        changes.append(message_counts.KEEPS)
+        returning = f"{returning}, {message_counts.COLUMNS}"
     changed, stands = ", ".join(changes), among(before, "o.")
     source = f" FROM {LINES}" if with_lines else ""
     text = f"UPDATE outbox AS o SET {changed}{source} WHERE {clause} AND {stands} RETURNING {returning}"  # noqa: S608

@@ -14,7 +14,7 @@ from engine.core.handlers.joining import behind, merge_enrollments
 from engine.core.journey import Again
 from engine.store.counting import attribution, daily_counts
 from engine.store.counting.daily_counts import CountKey
-from engine.store.counting.decided import count_ends
+from engine.store.counting.decision_counts import count_ends
 from engine.store.customers import enrollments
 from engine.store.inbox import due_queue
 from engine.store.messages import records

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.core.products.named import products_named
+from engine.core.products.event_products import products_named
 from engine.store.serialization import load_values
 from engine.store.sql import rows, stream
 from engine.values import Instant

@@ -7,7 +7,7 @@ databases find the same. docs/recommendations.md states the formulas.
 
 from __future__ import annotations
 
-from engine.core.products.named import ID_NAMES, LIST_NAMES
+from engine.core.products.event_products import ID_NAMES, LIST_NAMES
 from engine.store.sql import IDS
 
 UNIT = 1_000_000

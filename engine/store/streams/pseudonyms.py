@@ -17,7 +17,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED, PRODUCT_CHANGED
-from engine.core.products.named import ID_NAMES
+from engine.core.products.event_products import ID_NAMES
 from engine.store.streams.recorded_stream import RecordedLine
 from engine.values import Birthday
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from engine.core.conditions.closure import compile_condition
 from engine.core.conditions.condition import Compare, Ref
 from engine.core.journey import Question
-from engine.core.products.named import products_named
+from engine.core.products.event_products import products_named
 from engine.core.products.signals import is_in_stock
 from engine.core.recommendations.choose import (
     CustomerPast,

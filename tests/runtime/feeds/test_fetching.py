@@ -16,7 +16,7 @@ from werkzeug import Request, Response
 from engine.clock import ManualClock
 from engine.config import Config
 from engine.config.file import read_config
-from engine.runtime.alerting.watching import store_troubles
+from engine.runtime.alerting.trouble_detection import store_troubles
 from engine.runtime.feeds import fetching
 from engine.runtime.feeds.catalogue_feed import CatalogueFeed
 from engine.store.database import Store

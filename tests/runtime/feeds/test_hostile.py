@@ -12,11 +12,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from engine.runtime.feeds import market, merchant, rows
+from engine.runtime.feeds import google_merchant, rows, yml
 from engine.runtime.feeds.bounded_stream import BoundedStream
 from engine.runtime.feeds.feed_item import FeedError, FeedItem
+from engine.runtime.feeds.format_detection import FeedFormat, recognise
 from engine.runtime.feeds.reading import LISTED, FeedReading
-from engine.runtime.feeds.recognise import FeedFormat, recognise
 from tests.runtime.feeds.test_formats import CASES, content_of, read
 
 WHOLE = [content_of(case) for case in sorted(CASES.glob("*.*")) if case.suffix != ".out"]
@@ -147,9 +147,9 @@ def items_of(source: Endless, start: bytes) -> Iterator[FeedItem]:
     stream = BoundedStream(source)
     match recognise(start):
         case FeedFormat.MERCHANT:
-            yield from merchant.items(stream)
+            yield from google_merchant.items(stream)
         case FeedFormat.MARKET:
-            yield from market.items(stream)
+            yield from yml.items(stream)
         case FeedFormat.LINES:
             yield from rows.json_items(stream, start, None)
         case FeedFormat.TABLE:

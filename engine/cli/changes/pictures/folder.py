@@ -15,8 +15,8 @@ from pathlib import Path
 from engine.cli.changes.compared_versions import ComparedVersions
 from engine.cli.changes.pictures.chromium import BrowserError, Chromium, find_chromium
 from engine.cli.output import counted
-from engine.cli.reports.drawn import former_of, inside_in
-from engine.cli.samples.written import text_of
+from engine.cli.reports.diagram_data import former_of, inside_in
+from engine.cli.samples.message_versions import text_of
 from engine.diagram.nodes import Flowchart, Mark, every_node
 from engine.diagram.overlays import with_people
 from engine.diagram.svg import svg_picture

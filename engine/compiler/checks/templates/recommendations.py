@@ -8,7 +8,7 @@ from engine.compiler.conditions.names import trigger_fields
 from engine.compiler.templates.loops import UnguardedLoop, bare_loops
 from engine.compiler.walk import every_step
 from engine.config import RecommendationConfig
-from engine.core.products.named import ID_NAMES, LIST_NAMES
+from engine.core.products.event_products import ID_NAMES, LIST_NAMES
 from engine.core.recommendations.rule import SeedKind
 from engine.language.steps.send import Send
 from engine.language.syntax import JourneyFile

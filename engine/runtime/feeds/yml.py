@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from engine.runtime.feeds.amounts_written import as_bool, currency_of, price
+from engine.runtime.feeds.amount_parser import as_bool, currency_of, price
 from engine.runtime.feeds.bounded_stream import BoundedStream
 from engine.runtime.feeds.feed_item import FeedItem, InvalidFeedValue, shown
-from engine.runtime.feeds.merchant import OfferedProduct, first
+from engine.runtime.feeds.google_merchant import OfferedProduct, first
 from engine.runtime.feeds.xml_elements import add, elements, local, text_of
 
 ROOTS = ("yml_catalog",)

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.cli.reports import catalogue, facts, guards, unsettled
+from engine.cli.reports import catalogue, facts, guards, unknown_messages
 from engine.cli.reports.catalogue import CatalogueReport
 from engine.cli.reports.guards import Guards
-from engine.cli.reports.unsettled import UnknownMessage
+from engine.cli.reports.unknown_messages import UnknownMessage
 from engine.config import Config
-from engine.runtime.workers.standing import Role, shares
-from engine.store import counting_past, meta
+from engine.runtime.workers.cluster_view import Role, shares
+from engine.store import count_backfill, meta
 from engine.store.alerting import alert_messages, alerts, troubles
 from engine.store.customers import address_index, batches, enrollments
 from engine.store.customers.enrollments import InsideCounts
@@ -224,7 +224,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         guards=guards.look(conn, config, now),
         kept=refusals.how_many(conn),
         refused=tuple(_refused(refusals.counts(conn, Instant(now - REFUSED_DAYS * DAY)))),
-        unknown=tuple(unsettled.look(conn, config, now)),
+        unknown=tuple(unknown_messages.look(conn, config, now)),
         daemon=daemon,
         processes=tuple(_processes(conn)),
         failing_channels=tuple(
@@ -236,7 +236,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         after_restart=followed.after_restart if followed else (),
         catalogue=catalogue.look(conn, config, now),
         facts=facts.unsettled(conn),
-        past_counted=past.percent if (past := counting_past.progress(conn)) is not None else None,
+        past_counted=past.percent if (past := count_backfill.progress(conn)) is not None else None,
     )
 
 

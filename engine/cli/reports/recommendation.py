@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection
 
-from engine.core.products.named import products_named
+from engine.core.products.event_products import products_named
 from engine.core.recommendations.choose import choose
 from engine.core.recommendations.rule import Recommendation
 from engine.store.customers import addressees, events

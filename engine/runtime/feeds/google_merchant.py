@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from engine.runtime.feeds.amounts_written import price
+from engine.runtime.feeds.amount_parser import price
 from engine.runtime.feeds.bounded_stream import BoundedStream
 from engine.runtime.feeds.feed_item import FeedItem, InvalidFeedValue, shown
 from engine.runtime.feeds.xml_elements import add, elements, text_of

@@ -8,8 +8,8 @@ from typing import Any, Literal
 
 from sqlalchemy import Connection
 
-from engine.cli.reports import agreed
-from engine.cli.reports.lines import sentence, shown
+from engine.cli.reports import consent_ledger
+from engine.cli.reports.trace_lines import sentence, shown
 from engine.runtime.known_customer import KnownCustomer
 from engine.store.customers import events, history
 from engine.store.customers.consents import Agreement
@@ -131,7 +131,7 @@ class PastMoment:
 def moments(conn: Connection, person: KnownCustomer) -> list[PastMoment]:
     """Everything that happened to a customer and was decided, oldest first. Of one moment: causes before
     effects."""
-    ledger = agreed.ledger(conn, person.id)
+    ledger = consent_ledger.ledger(conn, person.id)
     proven = {(line.at, f"{line.channel}.{line.purpose}", line.state) for line in ledger}
     # The sort is stable, so entries of one moment stay in the order of these sources
     return sorted(
@@ -145,7 +145,7 @@ def moments(conn: Connection, person: KnownCustomer) -> list[PastMoment]:
 
 def _agreed(line: Agreement) -> PastMoment:
     entry = ConsentChange(
-        iso(line.at), "consent", agreed.sentence(line),
+        iso(line.at), "consent", consent_ledger.sentence(line),
         line.channel, line.purpose, line.state, line.source, line.wording,
     )  # fmt: skip
     return PastMoment(line.at, entry)

@@ -10,7 +10,7 @@ from msgspec import structs
 from sqlalchemy import Connection
 
 from engine.cli.importing.items import ItemError, RowRules, item_of
-from engine.http.intake.reopen import at_its_time, reopen
+from engine.http.intake.reparse import at_its_time, reopen
 from engine.http.intake.strict_json import decode
 from engine.runtime.intake.intake import Intake
 from engine.runtime.intake.items import CustomerItem, EventItem, Item, ProductItem, RefusedItem

@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from engine.channels.render import OPENS
 from engine.compiler.templates.message_set import MessageSet
-from engine.core.products.named import products_named
+from engine.core.products.event_products import products_named
 from engine.core.recommendations.choose import RecommendedItem, choose
 from engine.core.recommendations.rule import Recommendation
 from engine.store.customers.addressees import Addressee

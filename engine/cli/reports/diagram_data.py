@@ -10,8 +10,8 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Connection
 
 from engine.cli.reports.customer import resting
-from engine.cli.reports.lines import sentence
 from engine.cli.reports.times import local
+from engine.cli.reports.trace_lines import sentence
 from engine.command_hints import command
 from engine.core.decision.effects import Trace, TraceKind
 from engine.core.enrollment import Enrollment, Relocating

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from enum import StrEnum
 from typing import IO
 
-from engine.runtime.feeds import market, merchant, rows
+from engine.runtime.feeds import google_merchant, rows, yml
 from engine.runtime.feeds.bounded_stream import BoundedStream
 from engine.runtime.feeds.feed_item import FeedError, FeedItem
 
@@ -73,9 +73,9 @@ def open_feed(file: IO[bytes], encoding: str | None = None) -> tuple[FeedFormat,
     kind, stream = recognise(start), BoundedStream(file)
     match kind:
         case FeedFormat.MERCHANT:
-            return kind, merchant.items(stream)
+            return kind, google_merchant.items(stream)
         case FeedFormat.MARKET:
-            return kind, market.items(stream)
+            return kind, yml.items(stream)
         case FeedFormat.LINES:
             return kind, rows.json_items(stream, start, encoding)
         case FeedFormat.TABLE:

@@ -21,9 +21,9 @@ from engine.core.reasons import IgnoredReason
 from engine.store import meta
 from engine.store.counting import attribution, daily_counts, repeat_orders
 from engine.store.counting.daily_counts import Count, CountKey, ShopFacts
-from engine.store.counting.decided import count_line
+from engine.store.counting.decision_counts import count_line
 from engine.store.customers import events
-from engine.store.messages.counted import CLASSES, REFUSED
+from engine.store.messages.message_counts import CLASSES, REFUSED
 from engine.store.serialization import dump, load
 from engine.store.sql import rows
 from engine.values import MINUTE, Instant

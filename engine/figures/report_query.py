@@ -22,7 +22,7 @@ from engine.values import Instant
 
 
 @dataclass(frozen=True, slots=True)
-class AskedReport:
+class ReportQuery:
     """What was said; "" where nothing was."""
 
     name: str
@@ -37,7 +37,7 @@ class UnknownReportError(UsageError):
     """There is no report of this name, or nothing of the name that it is to be of."""
 
 
-def check_words(asked: AskedReport, today: dt.date, spelling: Spelling = Spelling.OPTION) -> None:
+def check_words(asked: ReportQuery, today: dt.date, spelling: Spelling = Spelling.OPTION) -> None:
     """What can be said of the words without a store. Raises as `understood`."""
     name, of = asked.name, asked.of
     if name not in reports.NAMES:
@@ -62,7 +62,7 @@ def check_words(asked: AskedReport, today: dt.date, spelling: Spelling = Spellin
 
 def understood(
     conn: Connection,
-    asked: AskedReport,
+    asked: ReportQuery,
     journeys: Journeys,
     now: Instant,
     lost_after: int,

@@ -8,12 +8,12 @@ from typing import Literal
 
 from sqlalchemy import Connection
 
-from engine.cli.reports import unsettled
+from engine.cli.reports import unknown_messages
 from engine.cli.reports.customer import resting
-from engine.cli.reports.lines import closed, ignored, reason, sentence
-from engine.cli.reports.past import NOT_YET, again, became
+from engine.cli.reports.customer_history import NOT_YET, again, became
 from engine.cli.reports.times import both
-from engine.cli.reports.unsettled import UnknownMessage
+from engine.cli.reports.trace_lines import closed, ignored, reason, sentence
+from engine.cli.reports.unknown_messages import UnknownMessage
 from engine.core.decision.effects import Trace
 from engine.core.enrollment import AwaitingSend, Enrollment
 from engine.core.facts.customer import why_closed
@@ -118,7 +118,7 @@ def explain(
         sentences += evidence.closed_channels()
     for message_unknown in unknown:
         if message_unknown.template == template:
-            sentences += unsettled.sentences(message_unknown)
+            sentences += unknown_messages.sentences(message_unknown)
     rows = tuple(
         AskedMessage(
             row.channel, row.journey, row.step, row.state, row.why,

@@ -24,7 +24,7 @@ def uptime() -> float:
 
 
 @dataclass(frozen=True, slots=True)
-class Standing:
+class ClusterView:
     """`workers`: those that decide and send, in the same order everywhere, and `own` one of them. `term`: the
     one in which this process leads, 0 when it does not. `burials`: how often others took it for dead.
     `fresh_until` (`uptime`): so long nobody may have done that again."""
@@ -58,7 +58,7 @@ class Standing:
         return [*buckets[start:], *buckets[:start]]
 
 
-ALONE = Standing()
+ALONE = ClusterView()
 """The only process on its store."""
 
 
