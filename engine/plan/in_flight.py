@@ -69,6 +69,23 @@ class FactPlan:
 
 
 @dataclass(frozen=True, slots=True)
+class RecountPlan:
+    """What facts that are counted anew do to `people` inside of a journey that asks for them, also through a
+    segment, as soon as everybody is counted: told by the events until now. `other_value`: of whom any of the
+    facts is another one; of these reach the goal, leave early, wait until another moment, and to the others
+    a condition still before them, or a moment that they will wait for, answers otherwise (`other_answer`)."""
+
+    journey: str
+    facts: tuple[str, ...]
+    people: int
+    other_value: int
+    reaches_goal: int = 0
+    leaves_early: int = 0
+    other_moment: int = 0
+    other_answer: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class PolicyPlan:
     """A policy that changes, with the journeys that send by it, and how many `people` are inside of these."""
 
@@ -97,6 +114,8 @@ class Risk(StrEnum):
     LEAVES = "leaves"
     REACHES_GOAL = "reaches_goal"
     LEAVES_EARLY = "leaves_early"
+    RECOUNTED_GOAL = "recounted_goal"
+    RECOUNTED_EXIT = "recounted_exit"
     FINISHES = "finishes"
     GOES_ON = "goes_on"
 
@@ -104,7 +123,7 @@ class Risk(StrEnum):
 @dataclass(frozen=True, slots=True)
 class RiskyChange:
     """So many people of a journey lose something. `step`: where they rest, "" for all of its places; `to`:
-    where they go on, or what their step may be."""
+    where they go on, what their step may be, or the facts that are counted anew."""
 
     risk: Risk
     people: int
@@ -121,6 +140,7 @@ class DeploymentPlan:
     segments: tuple[SegmentPlan, ...] = ()
     facts: tuple[FactPlan, ...] = ()
     policies: tuple[PolicyPlan, ...] = ()
+    recounts: tuple[RecountPlan, ...] = ()
 
     @property
     def gone(self) -> tuple[JourneyPlan, ...]:
@@ -139,6 +159,7 @@ class DeploymentPlan:
     def risks(self) -> tuple[RiskyChange, ...]:
         """What a reviewer looks at first: what is refused, then whatever meets most people."""
         found = [risk for journey in self.journeys for risk in _risks(journey)]
+        found += [risk for recount in self.recounts for risk in _risks_of_recount(recount)]
         refused = (Risk.WITHOUT_FILE, Risk.UNSURE)
         return tuple(sorted(found, key=lambda risky: (risky.risk not in refused, -risky.people)))
 
@@ -156,3 +177,11 @@ def _risks(journey: JourneyPlan) -> Iterator[RiskyChange]:
         yield RiskyChange(Risk.REACHES_GOAL, journey.reaches_goal, name)
     if journey.leaves_early:
         yield RiskyChange(Risk.LEAVES_EARLY, journey.leaves_early, name)
+
+
+def _risks_of_recount(recount: RecountPlan) -> Iterator[RiskyChange]:
+    facts = ", ".join(recount.facts)
+    if recount.reaches_goal:
+        yield RiskyChange(Risk.RECOUNTED_GOAL, recount.reaches_goal, recount.journey, to=facts)
+    if recount.leaves_early:
+        yield RiskyChange(Risk.RECOUNTED_EXIT, recount.leaves_early, recount.journey, to=facts)

@@ -84,3 +84,6 @@ def _numbers(plan: DeploymentPlan) -> Iterator[tuple[str, int]]:
     for segment in plan.segments:
         yield f"segment {segment.segment}, more", segment.enters
         yield f"segment {segment.segment}, fewer", segment.leaves
+    for recount in plan.recounts:
+        yield f"journey {recount.journey}, reach the goal by facts counted anew", recount.reaches_goal
+        yield f"journey {recount.journey}, leave by facts counted anew", recount.leaves_early

@@ -227,6 +227,25 @@ def test_before_the_first_deployment_there_is_nothing_to_compare_with(small_shop
     assert "deploy" in said.err
 
 
+def test_whom_a_fact_that_is_counted_anew_moves_is_counted(shop: Shop) -> None:
+    asked = "  - if: {orders_count: at least 1}\n    then:\n      - send: bye\n"
+    change(shop, ("  - send: bye\n", asked), ("goal:", "exit_if: {total_spent: less than 0 EUR}\ngoal:"))
+    assert shop.run("deploy", "--yes").code == 0
+    facts = shop.folder / "schemas/customer.yaml"
+    text = facts.read_text(encoding="utf-8")
+    large = "{is: count of order_placed, where: {total: at least 1000 EUR}}"
+    facts.write_text(text.replace("orders_count: count of order_placed", f"orders_count: {large}"))
+    told = shop.run("plan", "--no-replay").out
+    assert (
+        "12 of 12 people inside have another value of orders_count: "
+        "12 come to a condition that answers otherwise by now\n"
+    ) in told
+    said = json.loads(shop.run("plan", "--no-replay", "--format", "json").out)
+    assert [(each["journey"], each["other_answer"]) for each in said["people"]["recounts"]] == [
+        ("thanks", 12)
+    ]
+
+
 def test_every_rule_and_every_risk_has_its_words() -> None:
     assert MOVED.keys() == set(MoveRule)
     assert RISKS.keys() == set(Risk)

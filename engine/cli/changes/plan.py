@@ -27,6 +27,7 @@ if TYPE_CHECKING:
         JourneyPlan,
         PlaceInFlight,
         PolicyPlan,
+        RecountPlan,
         RiskyChange,
     )
     from engine.plan.traffic import Traffic
@@ -52,6 +53,8 @@ RISKS = {
     "leaves": "leave now",
     "reaches_goal": "leave: the changed goal holds already",
     "leaves_early": "leave: the changed exit_if holds already",
+    "recounted_goal": "reach the goal as soon as everybody is counted anew ({to})",
+    "recounted_exit": "leave as soon as everybody is counted anew ({to})",
     "finishes": "have come to the end",
     "goes_on": "go on to {to}",
 }
@@ -207,6 +210,9 @@ def _tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None) -> 
         )
     for fact in coming.facts:
         _tell_fact(fact)
+    for recount in coming.recounts:
+        say_head(f"journey {recount.journey}, as soon as everybody is counted by the new definitions")
+        say_plain(f"  {recount_words(recount)}")
     for policy in coming.policies:
         say_head(f"policy {policy.policy}: {policy_words(policy)}")
 
@@ -241,6 +247,28 @@ def asking_words(fact: FactPlan) -> str:
     readers = [f"segment {name}" for name in fact.segments] + [f"journey {name}" for name in fact.journeys]
     inside = f"; {_people(fact.people)} inside" if fact.people else ""
     return f"asked for by {', '.join(readers)}{inside}"
+
+
+def recount_words(recount: RecountPlan) -> str:
+    """What other values of facts do to people inside, by the events until now."""
+    have = "has" if recount.other_value == 1 else "have"
+    words = (
+        f"{recount.other_value:,} of {_people(recount.people)} inside {have} another value"
+        f" of {', '.join(recount.facts)}"
+    )
+    done = [
+        f"{people:,} {singular if people == 1 else plural}"
+        for people, singular, plural in (
+            (recount.reaches_goal, "reaches the goal", "reach the goal"),
+            (recount.leaves_early, "leaves", "leave"),
+            (recount.other_moment, "waits until another moment", "wait until another moment"),
+            (recount.other_answer, "comes to a condition that", "come to a condition that"),
+        )
+        if people
+    ]
+    if recount.other_answer:
+        done[-1] += " answers otherwise by now"
+    return f"{words}: {', '.join(done)}" if done else f"{words}; to nobody anything happens by it now"
 
 
 def policy_words(policy: PolicyPlan) -> str:

@@ -9,14 +9,12 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from engine.core.coming_questions import AskedOutcome, AskedOutcomes, ComingQuestions
 from engine.core.conditions.dependencies import refs
-from engine.core.decision.decision_context import DecisionContext
 from engine.core.definition import definition
-from engine.core.facts.customer import CustomerState
 from engine.core.handlers.migrate import Migration, MoveRule, migration
 from engine.core.journey import Journey, Question, SendStep
 from engine.core.journeys import Journeys
-from engine.core.lifecycle.goal import leave_if_due
 from engine.core.policy import Policy
 from engine.core.time_dependence import with_windowed_facts
 from engine.errors import AuthorError
@@ -28,6 +26,7 @@ from engine.plan.in_flight import (
     JourneyPlan,
     PlaceInFlight,
     PolicyPlan,
+    RecountPlan,
     SegmentPlan,
     UncertainMatch,
 )
@@ -39,6 +38,7 @@ from engine.store.audience import memberships
 from engine.store.customers import batches, enrollments
 from engine.store.customers.enrollments import RestingPlace
 from engine.store.journeys import deployments
+from engine.store.learning import learned
 from engine.values import Instant, to_datetime
 
 CHUNK = 2000
@@ -92,8 +92,9 @@ class PeopleInFlight(Protocol):
         """Where they rest, without its holdout."""
         ...
 
-    def outcomes(self, before: Journey, after: Journey, new: Journeys, /) -> Counter[str | None]:
-        """How many runs would end by a changed goal or `exit_if` at this moment, by outcome."""
+    def outcomes(self, asked: ComingQuestions, /) -> AskedOutcomes:
+        """What becomes of their runs by what is asked of them at this moment, by the coming name of the
+        journey."""
         ...
 
     def segments(self, old: Journeys, new: Journeys, /) -> Iterator[SegmentPlan]:
@@ -112,8 +113,8 @@ class _PeopleInStore:
     def resting_places(self, journey: str) -> Sequence[RestingPlace]:
         return enrollments.resting_places(self.conn, journey)
 
-    def outcomes(self, before: Journey, after: Journey, new: Journeys, /) -> Counter[str | None]:
-        return Counter(_outcomes(self.conn, before.name, after.name, new, self.now))
+    def outcomes(self, asked: ComingQuestions, /) -> AskedOutcomes:
+        return _outcomes(self.conn, asked, self.now)
 
     def segments(self, old: Journeys, new: Journeys, /) -> Iterator[SegmentPlan]:
         return _segments(self.conn, old, new, self.now)
@@ -126,30 +127,64 @@ def _plan(
     inside = people_inside.inside()
     names = names_now(old, new)
     plans = [JourneyPlan(name, people, is_gone=True) for name, people in inside.items() if name not in names]
-    for name, people in inside.items():
-        before, after = old.by_name.get(name), new.by_name.get(names.get(name, ""))
-        if before is None or after is None:
-            continue
-        asks_anew = _asked(before, old) != _asked(after, new) and after.state != "stopped"
+    asked = coming_questions(old, new, inside)
+    outcomes = people_inside.outcomes(asked)
+    for name, moves in asked.migrations.items():
+        before, after = old.by_name[name], moves.new
+        asks_anew = name in asked.changed
         if (before.hash, before.name) == (after.hash, after.name) and not asks_anew:
             continue
         seems = {
             was: came
             for was, came in _seems(coming, before, after).items() if f"{after.name}.{was}" not in gone
         }  # fmt: skip
-        moves = migration(before, after)
         places = [_place(place, moves, seems) for place in people_inside.resting_places(before.name)]
-        plan = JourneyPlan(after.name, people, tuple(places))
+        plan = JourneyPlan(after.name, inside[name], tuple(places))
         if asks_anew:
-            outcomes = people_inside.outcomes(before, after, new)
-            plan = replace(plan, reaches_goal=outcomes["goal"], leaves_early=outcomes["exit_if"])
+            plan = replace(
+                plan, reaches_goal=outcomes[after.name, AskedOutcome.REACHES_GOAL],
+                leaves_early=outcomes[after.name, AskedOutcome.LEAVES_EARLY],
+            )  # fmt: skip
         plans.append(plan)
     now_inside = {names.get(name, name): people for name, people in inside.items()}
     plans.sort(key=lambda journey: (not journey.is_gone, -journey.people))
     return DeploymentPlan(
         tuple(plans), tuple(people_inside.segments(old, new)), tuple(_facts(old, new, now_inside)),
-        tuple(_policies(old, new, now_inside)),
+        tuple(_policies(old, new, now_inside)), tuple(_recounts(asked, outcomes)),
     )  # fmt: skip
+
+
+def coming_questions(old: Journeys, new: Journeys, inside: Collection[str]) -> ComingQuestions:
+    """What the new files ask of people `inside` of these journeys, by their present names."""
+    names = names_now(old, new)
+    migrations = {
+        name: migration(old.by_name[name], new.by_name[names[name]])
+        for name in inside if name in old.by_name and names.get(name, "") in new.by_name
+    }  # fmt: skip
+    changed = frozenset(
+        name
+        for name, moves in migrations.items()
+        if moves.new.state != "stopped" and _asked(old.by_name[name], old) != _asked(moves.new, new)
+    )
+    return ComingQuestions.of(old, new, migrations, changed)
+
+
+def _recounts(asked: ComingQuestions, outcomes: AskedOutcomes) -> Iterator[RecountPlan]:
+    """Journeys in which somebody has another value, by whom it touches most."""
+    found = []
+    for name, facts in asked.readers.items():
+        journey = asked.migrations[name].new.name
+        counted = {each: outcomes.get((journey, each), 0) for each in AskedOutcome}
+        plan = RecountPlan(
+            journey, tuple(sorted(facts)), counted[AskedOutcome.INSIDE], counted[AskedOutcome.OTHER_VALUE],
+            reaches_goal=counted[AskedOutcome.RECOUNTED_GOAL],
+            leaves_early=counted[AskedOutcome.RECOUNTED_EXIT],
+            other_moment=counted[AskedOutcome.OTHER_MOMENT],
+            other_answer=counted[AskedOutcome.OTHER_ANSWER],
+        )  # fmt: skip
+        if plan.other_value:
+            found.append(plan)
+    yield from sorted(found, key=lambda each: (-each.other_value, each.journey))
 
 
 def _seems(coming: ComingDeployment, before: Journey, after: Journey) -> dict[str, str]:
@@ -272,21 +307,18 @@ def _written(question: Question | None, journeys: Journeys) -> str:
     return with_windowed_facts(definition(condition), (condition,), journeys.index.rules)
 
 
-def _outcomes(
-    conn: Connection, journey: str, called: str, new: Journeys, now: Instant
-) -> Iterator[str | None]:
-    """How the runs of a journey would end if the changed questions were asked at this moment."""
-    for bucket, chunk in enrollments.chunks_inside(conn, journey, CHUNK):
-        for state in batches.load_batch(conn, bucket, chunk, new, now).states.values():
-            for run in state.enrollments.values():
-                if run.journey != journey or not run.is_open or run.holdout:
-                    continue
-                asked = run.fork()
-                asked.journey = called
-                context = DecisionContext.of(CustomerState(state.facts, {asked.id: asked}), new, now)
-                leave_if_due(context, asked)
-                ended = (decision.enrollment for decision in context.decisions)
-                yield next((run.outcome for run in ended if run is not None), None)
+def _outcomes(conn: Connection, asked: ComingQuestions, now: Instant) -> AskedOutcomes:
+    asked = asked.knowing(learned.known(conn))
+    in_use = asked.in_use
+    found: AskedOutcomes = Counter()
+    for name, moves in asked.migrations.items():
+        if not asked.asks(name):
+            continue
+        for bucket, chunk in enrollments.chunks_inside(conn, name, CHUNK):
+            for state in batches.load_batch(conn, bucket, chunk, in_use, now).states.values():
+                outcomes = asked.outcomes(state, now)
+                found.update({each: count for each, count in outcomes.items() if each[0] == moves.new.name})
+    return found
 
 
 def _segments(conn: Connection, old: Journeys, new: Journeys, now: Instant) -> Iterator[SegmentPlan]:

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from engine.core.journey import Journey
+from engine.core.coming_questions import AskedOutcomes, ComingQuestions
 from engine.core.journeys import Journeys
 from engine.plan.in_flight import DeploymentPlan, SegmentPlan
 from engine.project import Project, load_published_journeys
@@ -39,7 +39,7 @@ class _PeopleInSnapshot:
             for place in self.snapshot.journeys[journey].places
         ]
 
-    def outcomes(self, _before: Journey, _after: Journey, _new: Journeys, /) -> Counter[str | None]:
+    def outcomes(self, _asked: ComingQuestions, /) -> AskedOutcomes:
         return Counter()
 
     def segments(self, _old: Journeys, _new: Journeys, /) -> Iterator[SegmentPlan]:
