@@ -26,7 +26,7 @@ from engine.compiler.journeys.fingerprint import content_hash
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
 from engine.compiler.recommendations import compile_recommendations
-from engine.compiler.templates.message_set import MessageSet, Templates, compile_messages
+from engine.compiler.templates.message_set import MessageSet, TemplateFiles, compile_messages
 from engine.config import Config
 from engine.core.facts.rule import FactRule
 from engine.core.journey import Journey, SegmentRule
@@ -84,7 +84,7 @@ class Project:
         return self.world.catalogue
 
     @property
-    def templates(self) -> Templates:
+    def templates(self) -> TemplateFiles:
         """templates/, as files."""
         return self.world.templates
 
@@ -327,7 +327,7 @@ def _root(folder: Path) -> Path:
 class _Written:
     """Templates as they stand in their files: equal when nothing in them changed."""
 
-    def __init__(self, templates: Templates, currency: str) -> None:
+    def __init__(self, templates: TemplateFiles, currency: str) -> None:
         self.templates, self.currency = templates, currency
         self.hash = content_hash(repr(templates), currency)
 

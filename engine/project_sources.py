@@ -8,7 +8,7 @@ from engine.channel_kinds import KINDS
 from engine.command_hints import without_project
 from engine.compiler.facts.customer_file import read_catalogue
 from engine.compiler.project_context import ProjectContext
-from engine.compiler.templates.message_set import Templates
+from engine.compiler.templates.message_set import TemplateFiles
 from engine.compiler.templates.template_file import TemplateFile, read_template
 from engine.config import Config
 from engine.config.file import config_of, default_config
@@ -157,7 +157,7 @@ def _twice(kind: str, span: Span, other: str) -> Problem:
     )  # fmt: skip
 
 
-def _templates(opened: Folder, config: Config) -> Templates:
+def _templates(opened: Folder, config: Config) -> TemplateFiles:
     by_name: dict[str, list[TemplateFile]] = {}
     parts: dict[str, str] = {}
     for file in opened.names("templates", TEMPLATES):
@@ -173,7 +173,7 @@ def _templates(opened: Folder, config: Config) -> Templates:
         opened.problems.extend(problems)
         if template is not None:
             by_name.setdefault(template.name, []).append(template)
-    return Templates({name: tuple(files) for name, files in by_name.items()}, parts, config.languages)
+    return TemplateFiles({name: tuple(files) for name, files in by_name.items()}, parts, config.languages)
 
 
 def _template(file: str, text: str, config: Config) -> tuple[TemplateFile | None, list[Problem]]:

@@ -9,8 +9,8 @@ from decimal import Decimal
 from typing import cast
 
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, PRODUCT_STARTS, Catalogue
-from engine.compiler.templates.filters import Share
-from engine.compiler.templates.jinja import ReadNames
+from engine.compiler.templates.filters import TemplateShare
+from engine.compiler.templates.jinja import NamedData
 from engine.config import Shop
 from engine.values import Instant, Type, Value, to_datetime
 
@@ -32,7 +32,7 @@ class RenderValues:
     recommend: Mapping[str, Sequence[ProductNames]] = field(default_factory=dict)
 
 
-class ProductNames(ReadNames):
+class ProductNames(NamedData):
     """A recommended product as a template reads it: `product_id` and the fields of the catalogue. `is_read`:
     the template showed something of it. `place` in its list, `source`: where it is from."""
 
@@ -108,7 +108,7 @@ def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, 
         "code": _named("code", _mapping(given.get("code")), _CODE, zone),
         "paths": _named("paths", _mapping(given.get("paths")), {}, zone),
         "product": _named("product", values.product, field_types.product, zone),
-        "shop": ReadNames(
+        "shop": NamedData(
             "shop",
             {
                 "name": shop.name,
@@ -118,8 +118,8 @@ def names_of(values: RenderValues, field_types: FieldTypes, links: Mapping[str, 
                 "colour": shop.colour,
             },
         ),
-        "links": ReadNames("links", links),
-        "recommend": ReadNames("recommend", values.recommend),
+        "links": NamedData("links", links),
+        "recommend": NamedData("recommend", values.recommend),
         "_zone": zone,
     }
     return names
@@ -129,14 +129,14 @@ def _mapping(value: object) -> Mapping[str, Value]:
     return value if isinstance(value, Mapping) else {}
 
 
-def _named(owner: str, values: Mapping[str, Value], types: Mapping[str, Type], zone: dt.tzinfo) -> ReadNames:
+def _named(owner: str, values: Mapping[str, Value], types: Mapping[str, Type], zone: dt.tzinfo) -> NamedData:
     named: dict[str, object] = {}
     for name, value in values.items():
         if type(value) is str:  # most are, and need no name of their own
             named[name] = value if value.strip() else None
         else:
             named[name] = _plain(f"{owner}.{name}", value, types.get(name), zone)
-    return ReadNames(owner, named)
+    return NamedData(owner, named)
 
 
 def _plain(name: str, value: Value, kind: Type | None, zone: dt.tzinfo) -> object:
@@ -148,7 +148,7 @@ def _plain(name: str, value: Value, kind: Type | None, zone: dt.tzinfo) -> objec
         if kind.kind == "time" and isinstance(value, int):
             return to_datetime(Instant(value), zone)
         if kind.kind == "share" and isinstance(value, int | Decimal):
-            return Share(value)
+            return TemplateShare(value)
     if isinstance(value, list):
         fields = dict(kind.items) if kind is not None else {}
         return [_named(name, cast("Mapping[str, Value]", item), fields, zone) for item in value]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from engine.compiler.catalogue.catalogue import Catalogue
 from engine.compiler.literals import ShopLocale
-from engine.compiler.templates.message_set import Templates
+from engine.compiler.templates.message_set import TemplateFiles
 from engine.config import Config
 from engine.core.policy import Policy
 from engine.language.syntax import SegmentFile
@@ -24,7 +24,7 @@ class ProjectContext:
     config: Config
     catalogue: Catalogue = field(default_factory=Catalogue)
     segments: Mapping[str, SegmentFile] = field(default_factory=dict)
-    templates: Templates = field(default_factory=Templates)
+    templates: TemplateFiles = field(default_factory=TemplateFiles)
     journeys: frozenset[str] = frozenset()
     today: dt.date | None = None  # by the shop's calendar; None: whoever reads the files has no clock
 

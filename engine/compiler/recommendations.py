@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import replace
 
-from engine.compiler.conditions.compile import Conditions
+from engine.compiler.conditions.compile import ConditionCompiler
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.project_context import ProjectContext
 from engine.config import RecommendationConfig
@@ -41,7 +41,7 @@ def _compiled(
         unknown_fields = list(_unknown_fields(written.only, project))
         problems.extend(unknown_fields)
         if not unknown_fields:
-            conditions = Conditions()
+            conditions = ConditionCompiler()
             scope = NameScope(
                 project, "segment", None, event_fields=project.catalogue.product_fields, event="a product"
             )

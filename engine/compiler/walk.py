@@ -98,7 +98,7 @@ def _size(step: syntax.Step) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Walk(Generic[Known]):
+class PathWalk(Generic[Known]):
     """Goes along every path once, with whatever a check wants to know on the way. `visit` is called at
     every step with what is known there and returns what is known after it; `merge` joins two paths that
     meet again."""

@@ -16,7 +16,7 @@ from engine.values import Instant
 
 
 @dataclass(frozen=True, slots=True)
-class Analysis:
+class ProjectAnalysis:
     """`failed`: the stories that did not pass when they last ran, of files that are still as they were then;
     `failed_as`: the same as problems."""
 
@@ -34,8 +34,8 @@ class Analysis:
 
 
 def analyse(
-    root: Path, unsaved: Mapping[str, str], now: Instant, before: Analysis | None, *, stories: bool
-) -> Analysis | None:
+    root: Path, unsaved: Mapping[str, str], now: Instant, before: ProjectAnalysis | None, *, stories: bool
+) -> ProjectAnalysis | None:
     """Reads the project with the text of its open files. Without `stories` none runs: what failed `before`
     stands while its file is the same. None: the folder is no project any more."""
     try:
@@ -47,13 +47,13 @@ def analyse(
     if stories:
         report = run_sound_stories(project, problems)
         failed = tuple(r for journey in report.journeys for r in journey.results if not r.passed)
-        return Analysis(project, tuple(problems), failed, tuple(failures(report)))
+        return ProjectAnalysis(project, tuple(problems), failed, tuple(failures(report)))
     if before is None:
-        return Analysis(project, tuple(problems), (), ())
+        return ProjectAnalysis(project, tuple(problems), (), ())
     same = {name for name, text in before.project.sources.items() if project.sources.get(name) == text}
     failed = tuple(result for result in before.failed if result.story.span.file in same)
     failed_as = tuple(problem for problem in before.failed_as if problem.span.file in same)
-    return Analysis(project, tuple(problems), failed, failed_as)
+    return ProjectAnalysis(project, tuple(problems), failed, failed_as)
 
 
 def problems_with(root: Path, texts: Mapping[str, str], now: Instant) -> list[Problem]:

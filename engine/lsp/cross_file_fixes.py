@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import PurePosixPath
 
 from engine.compiler.templates.starters import new_message
-from engine.lsp.document import Edit
+from engine.lsp.document import DocumentEdit
 from engine.lsp.fixes import is_told_less, told_more
 from engine.problem import Problem, split_lines
 
@@ -32,7 +32,7 @@ class FileEdit:
     """An edit of one file of the project; `is_new`: it is not there yet."""
 
     file: str
-    edit: Edit
+    edit: DocumentEdit
     is_new: bool = False
 
 
@@ -90,7 +90,7 @@ def _candidates(
 
 
 def _new(file: str, text: str) -> FileEdit:
-    return FileEdit(file, Edit(0, 0, 0, 0, text), is_new=True)
+    return FileEdit(file, DocumentEdit(0, 0, 0, 0, text), is_new=True)
 
 
 def _added(file: str, key: str, typed: str, text: str | None) -> FileEdit:
@@ -102,8 +102,8 @@ def _added(file: str, key: str, typed: str, text: str | None) -> FileEdit:
             first = next((below for below in lines[row + 1 :] if below.split("#")[0].strip()), "")
             margin = first[: len(first) - len(first.lstrip(" "))]
             margin = margin if len(margin) > len(match[1]) else f"{match[1]}  "
-            return FileEdit(file, Edit(row, len(line), row, len(line), f"\n{margin}{typed}"))
+            return FileEdit(file, DocumentEdit(row, len(line), row, len(line), f"\n{margin}{typed}"))
     last, width = len(lines) - 1, len(lines[-1])
     line_end = "\n" if lines[-1] else ""
     added = f"{line_end}{key}:\n  {typed}\n"
-    return FileEdit(file, Edit(last, width, last, width, added), is_new=text is None)
+    return FileEdit(file, DocumentEdit(last, width, last, width, added), is_new=text is None)

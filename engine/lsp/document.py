@@ -65,7 +65,7 @@ class Document:
 
 
 @dataclass(frozen=True, slots=True)
-class Edit:
+class DocumentEdit:
     """Other text in the place of a stretch of a file: lines and characters from 0, the end outside."""
 
     line: int
@@ -81,7 +81,7 @@ class Edit:
         return "\n".join([*lines[: self.line], changed, *lines[self.last_line + 1 :]])
 
 
-def replacement(before: list[str], after: list[str]) -> Edit | None:
+def replacement(before: list[str], after: list[str]) -> DocumentEdit | None:
     """The one edit that turns these lines into those, without what is equal at the top and the bottom; None:
     nothing differs."""
     if before == after:
@@ -91,11 +91,13 @@ def replacement(before: list[str], after: list[str]) -> Edit | None:
     bottom = next((n for n in range(least - top) if before[-1 - n] != after[-1 - n]), least - top)
     old, new = before[top : len(before) - bottom], after[top : len(after) - bottom]
     if old and new:
-        return Edit(top, 0, top + len(old) - 1, len(old[-1]), "\n".join(new))
+        return DocumentEdit(top, 0, top + len(old) - 1, len(old[-1]), "\n".join(new))
     if new:  # lines come in
         if top < len(before):
-            return Edit(top, 0, top, 0, "".join(f"{line}\n" for line in new))
-        return Edit(top - 1, len(before[-1]), top - 1, len(before[-1]), "".join(f"\n{line}" for line in new))
+            return DocumentEdit(top, 0, top, 0, "".join(f"{line}\n" for line in new))
+        return DocumentEdit(
+            top - 1, len(before[-1]), top - 1, len(before[-1]), "".join(f"\n{line}" for line in new)
+        )
     if bottom:  # lines go
-        return Edit(top, 0, top + len(old), 0, "")
-    return Edit(top - 1, len(before[top - 1]), len(before) - 1, len(before[-1]), "")
+        return DocumentEdit(top, 0, top + len(old), 0, "")
+    return DocumentEdit(top - 1, len(before[top - 1]), len(before) - 1, len(before[-1]), "")

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from engine.language import nodes
 from engine.language.yaml.source import read
-from engine.lsp.document import Edit
+from engine.lsp.document import DocumentEdit
 from engine.problem import Problem, Span, split_lines
 
 MOST_TRIED = 12
@@ -43,11 +43,11 @@ _KEY = re.compile(r"(?:- )?[\w.]+:(?: |$)")
 
 
 @dataclass(frozen=True, slots=True)
-class Fix:
+class QuickFix:
     """An edit of one file that mends a problem; `title` is what the editor offers."""
 
     title: str
-    edit: Edit
+    edit: DocumentEdit
 
 
 def texts_to_type(problem: Problem) -> list[str]:
@@ -67,7 +67,7 @@ def texts_to_type(problem: Problem) -> list[str]:
 
 def find_fixes(
     problem: Problem, text: str, problems_with: Callable[[str], Sequence[Problem]], before: Sequence[Problem]
-) -> list[Fix]:
+) -> list[QuickFix]:
     """Every fix of a problem in this text that the checker agrees with. `problems_with` says what is wrong in
     the project when its file has another text, `before` what is wrong now."""
     lines, fixes, tried = split_lines(text), [], 0
@@ -85,12 +85,12 @@ def find_fixes(
         done.add(changed)
         if _is_mended(problem, changed, edit, problems_with(changed), before):
             done.add(title)
-            fixes.append(Fix(title, edit))
+            fixes.append(QuickFix(title, edit))
     return fixes
 
 
 def _is_mended(
-    problem: Problem, text: str, edit: Edit, after: Sequence[Problem], before: Sequence[Problem]
+    problem: Problem, text: str, edit: DocumentEdit, after: Sequence[Problem], before: Sequence[Problem]
 ) -> bool:
     """Whether the file with the edit, `text`, has this problem less and no other more."""
     file = problem.span.file
@@ -137,7 +137,7 @@ def _said(problem: Problem) -> tuple[str, str, str]:
 # --- where a text may belong ---------------------------------------------------------------------
 
 
-def _candidates(problem: Problem, text: str, lines: list[str]) -> Iterator[tuple[str, Edit]]:
+def _candidates(problem: Problem, text: str, lines: list[str]) -> Iterator[tuple[str, DocumentEdit]]:
     """Edits that may be meant, the likely ones first, each with its title."""
     number = problem.span.line - 1
     is_more = problem.code in _MISSING or _MORE.match(problem.fix) is not None
@@ -152,27 +152,30 @@ def _candidates(problem: Problem, text: str, lines: list[str]) -> Iterator[tuple
         typed = textwrap.dedent(end["text"]).strip("\n")
         last = len(lines) - 1
         added = f"{typed}\n" if not lines[last] else f"\n{typed}\n"
-        yield f"add {' '.join(typed.split())}", Edit(last, len(lines[last]), last, len(lines[last]), added)
+        yield (
+            f"add {' '.join(typed.split())}",
+            DocumentEdit(last, len(lines[last]), last, len(lines[last]), added),
+        )
     if before := _BEFORE.match(problem.fix):
         typed = textwrap.dedent(before["text"]).strip("\n")
         dash = len(lines[number]) - len(lines[number].lstrip())
         added = textwrap.indent(typed, " " * dash)
-        yield f"put before it {' '.join(typed.split())}", Edit(number, 0, number, 0, f"{added}\n")
+        yield f"put before it {' '.join(typed.split())}", DocumentEdit(number, 0, number, 0, f"{added}\n")
     if tab := _TAB.match(lines[number]):
         for width in (2, 4, 6, 8):
             spaces = tab[0].expandtabs(width)
-            yield "replace the tab by spaces", Edit(number, 0, number, tab.end(), spaces)
+            yield "replace the tab by spaces", DocumentEdit(number, 0, number, tab.end(), spaces)
     if _IN_QUOTES.match(problem.fix) and (value := _TEXT.match(lines[number])):
         escaped = value["text"].strip('"').replace("\\", "\\\\").replace('"', '\\"')
         yield (
             "put the text in quotes",
-            Edit(number, value.start("text"), number, value.end("text"), f'"{escaped}"'),
+            DocumentEdit(number, value.start("text"), number, value.end("text"), f'"{escaped}"'),
         )
     if _REMOVE.match(problem.fix):
         yield from (("remove it", edit) for edit in _removed(problem.span, text, lines))
 
 
-def replaced(span: Span, lines: Sequence[str], fix: str) -> Edit:
+def replaced(span: Span, lines: Sequence[str], fix: str) -> DocumentEdit:
     """The text typed over what is wrong: a word over the word, `key: value` over the whole line or its part
     of braces. A comment behind it is left as it is."""
     number, start = span.line - 1, span.column - 1
@@ -189,17 +192,17 @@ def replaced(span: Span, lines: Sequence[str], fix: str) -> Edit:
         inside = line.rfind("{", 0, start) > line.rfind("}", 0, start)
         rest = re.match(r"[^,}]*" if inside else r".*?(?= +#|$)", line[start:])
         end = min(max(end, start + len(rest[0])) if rest else end, len(line))
-    return Edit(number, start, number, min(end, len(line)), fix)
+    return DocumentEdit(number, start, number, min(end, len(line)), fix)
 
 
-def _inserted_under(key: str, lines: list[str], typed: str) -> Iterator[Edit]:
+def _inserted_under(key: str, lines: list[str], typed: str) -> Iterator[DocumentEdit]:
     """As the first line of a part of the file."""
     for row, line in enumerate(lines):
         if line.rstrip() == f"{key}:":
-            yield Edit(row, len(line), row, len(line), f"\n{textwrap.indent(typed, '  ')}")
+            yield DocumentEdit(row, len(line), row, len(line), f"\n{textwrap.indent(typed, '  ')}")
 
 
-def _inserted(span: Span, text: str, lines: list[str], typed: str) -> Iterator[Edit]:
+def _inserted(span: Span, text: str, lines: list[str], typed: str) -> Iterator[DocumentEdit]:
     """As lines of their own: under the line of the problem, under all that belongs to it, or inside of it."""
     number = span.line - 1
     line = lines[number]
@@ -208,11 +211,11 @@ def _inserted(span: Span, text: str, lines: list[str], typed: str) -> Iterator[E
     last = min(max(_last_line_of(span, text), number), len(lines) - 1)
     for row, indent in ((number, column), (last, column), (number, column + 2), (last, column + 2)):
         added = textwrap.indent(typed, " " * indent)
-        yield Edit(row, len(lines[row]), row, len(lines[row]), f"\n{added}")
-    yield Edit(number, 0, number, 0, f"{textwrap.indent(typed, ' ' * column)}\n")
+        yield DocumentEdit(row, len(lines[row]), row, len(lines[row]), f"\n{added}")
+    yield DocumentEdit(number, 0, number, 0, f"{textwrap.indent(typed, ' ' * column)}\n")
 
 
-def _removed(span: Span, text: str, lines: list[str]) -> Iterator[Edit]:
+def _removed(span: Span, text: str, lines: list[str]) -> Iterator[DocumentEdit]:
     """The entry of a map that stands there, with all that belongs to it; its line where there is none."""
     number = span.line - 1
     entry = _entry_at(span, text)
@@ -225,12 +228,12 @@ def _removed(span: Span, text: str, lines: list[str]) -> Iterator[Edit]:
         following = lines[last + 1]
         dash = line[: len(line) - len(line.lstrip())] + "- "
         if following.startswith(" " * len(dash)):
-            yield Edit(number, 0, last + 1, len(dash), dash)
+            yield DocumentEdit(number, 0, last + 1, len(dash), dash)
         return
     if last + 1 < len(lines):
-        yield Edit(number, 0, last + 1, 0, "")
+        yield DocumentEdit(number, 0, last + 1, 0, "")
     elif number:
-        yield Edit(number - 1, len(lines[number - 1]), last, len(lines[last]), "")
+        yield DocumentEdit(number - 1, len(lines[number - 1]), last, len(lines[last]), "")
 
 
 def _last_line_of(span: Span, text: str) -> int:

@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import TypeVar
 
 from engine.clock import Clock
-from engine.lsp.analysis import Analysis, analyse, problems_with
+from engine.lsp.analysis import ProjectAnalysis, analyse, problems_with
 from engine.lsp.cross_file_fixes import CrossFileFix, find_cross_file_fix
-from engine.lsp.fixes import Fix, find_fixes
+from engine.lsp.fixes import QuickFix, find_fixes
 from engine.problem import Problem
 
 Found = TypeVar("Found")
@@ -33,7 +33,7 @@ class OpenProject:
     ) -> None:
         self.root = root
         self.unsaved: dict[str, str] = {}  # by path in the project
-        self.analysis: Analysis | None = None
+        self.analysis: ProjectAnalysis | None = None
         self.shown: set[str] = set()  # files of which the editor shows something
         self._clock, self._executor = clock, executor
         self._show, self._report = show, report
@@ -41,7 +41,7 @@ class OpenProject:
         self._stories = True
         self._timer: asyncio.TimerHandle | None = None
         self._task: asyncio.Task[None] | None = None
-        self._fixes: dict[Problem, list[Fix | CrossFileFix]] = {}
+        self._fixes: dict[Problem, list[QuickFix | CrossFileFix]] = {}
 
     def change(self, after: float, *, stories: bool = False) -> None:
         """Something is different: it is looked at in `after` seconds, or later when more changes come. With
@@ -53,7 +53,7 @@ class OpenProject:
             self._timer.cancel()
         self._timer = asyncio.get_running_loop().call_later(after, self._start)
 
-    async def fresh(self) -> Analysis | None:
+    async def fresh(self) -> ProjectAnalysis | None:
         """What holds for the texts of now. None: the folder is no project any more."""
         while self._is_behind():
             # who stops waiting does not stop the work, which others wait for as well
@@ -68,7 +68,7 @@ class OpenProject:
         """As `run`, on a thread of another executor."""
         return await asyncio.get_running_loop().run_in_executor(executor, work)
 
-    async def fixes(self, problem: Problem, analysis: Analysis) -> list[Fix | CrossFileFix]:
+    async def fixes(self, problem: Problem, analysis: ProjectAnalysis) -> list[QuickFix | CrossFileFix]:
         """Those of a problem of this analysis, in its file and in others."""
         if problem not in self._fixes:
             file, changes = problem.span.file, self._changes
@@ -80,7 +80,7 @@ class OpenProject:
                     return analysis.problems
                 return problems_with(self.root, {**unsaved, **texts}, now)
 
-            def look() -> list[Fix | CrossFileFix]:
+            def look() -> list[QuickFix | CrossFileFix]:
                 project, before = analysis.project, analysis.problems
                 channels = list(project.config.channels)
                 here = find_fixes(problem, text, lambda other: problems_of({file: other}), before)

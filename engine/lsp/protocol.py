@@ -9,7 +9,7 @@ from lsprotocol import types as lsp
 
 from engine.lsp.completions import Completion, CompletionKind
 from engine.lsp.cross_file_fixes import FileEdit
-from engine.lsp.document import Document, Edit
+from engine.lsp.document import Document, DocumentEdit
 from engine.lsp.symbols import Symbol, SymbolKind
 from engine.problem import Problem, Span
 
@@ -41,13 +41,15 @@ def diagnostic(problem: Problem, document: Document) -> lsp.Diagnostic:
     )
 
 
-def text_edit(edit: Edit, document: Document) -> lsp.TextEdit:
+def text_edit(edit: DocumentEdit, document: Document) -> lsp.TextEdit:
     """In the units of the editor."""
     start = document.position(edit.line, edit.start)
     return lsp.TextEdit(lsp.Range(start, document.position(edit.last_line, edit.end)), edit.text)
 
 
-def quick_fix(title: str, uri: str, edit: Edit, document: Document, problem: Problem) -> lsp.CodeAction:
+def quick_fix(
+    title: str, uri: str, edit: DocumentEdit, document: Document, problem: Problem
+) -> lsp.CodeAction:
     """An action beside the problem that it mends."""
     return lsp.CodeAction(
         title,

@@ -24,11 +24,11 @@ from engine.clock import Clock
 from engine.compiler.formatter import Formatter, has_canonical_form
 from engine.language.acceptance import accepting
 from engine.lsp import protocol
-from engine.lsp.analysis import Analysis, project_of, projects_in
+from engine.lsp.analysis import ProjectAnalysis, project_of, projects_in
 from engine.lsp.completions import completions
 from engine.lsp.cross_file_fixes import CrossFileFix
-from engine.lsp.document import Document, Edit, Units, replacement
-from engine.lsp.fixes import Fix
+from engine.lsp.document import Document, DocumentEdit, Units, replacement
+from engine.lsp.fixes import QuickFix
 from engine.lsp.hovers import hover
 from engine.lsp.names import UsedName, definitions, name_at
 from engine.lsp.open_project import OpenProject
@@ -122,7 +122,7 @@ class JourneyLanguageServer(LanguageServer):
 
     # --- what the editor asks --------------------------------------------------------------------
 
-    async def opened(self, uri: str) -> tuple[_Opened, Analysis] | None:
+    async def opened(self, uri: str) -> tuple[_Opened, ProjectAnalysis] | None:
         """A file and what holds for its text of now. None: it is no part of a project, or is closed."""
         if uri not in self._opened:
             return None
@@ -134,7 +134,7 @@ class JourneyLanguageServer(LanguageServer):
         """Its text, as the editor counts."""
         return Document(opened.text, self.units)
 
-    def document_of(self, project: OpenProject, file: str, analysis: Analysis) -> tuple[Document, str]:
+    def document_of(self, project: OpenProject, file: str, analysis: ProjectAnalysis) -> tuple[Document, str]:
         """A file of a project and its URI: as the editor has it, else as it lies there ("")."""
         for opened in self._opened.values():
             if opened.project is project and opened.file == file:
@@ -142,7 +142,7 @@ class JourneyLanguageServer(LanguageServer):
         # editors show no byte order mark
         return Document(analysis.project.sources.get(file, "").removeprefix("\ufeff"), self.units), ""
 
-    async def name_at(self, uri: str, at: lsp.Position) -> tuple[_Opened, Analysis, UsedName] | None:
+    async def name_at(self, uri: str, at: lsp.Position) -> tuple[_Opened, ProjectAnalysis, UsedName] | None:
         """The name under the cursor."""
         found = await self.opened(uri)
         if found is None:
@@ -215,11 +215,11 @@ class JourneyLanguageServer(LanguageServer):
         return actions
 
     def _fix(
-        self, fix: Fix | CrossFileFix, opened: _Opened, analysis: Analysis, problem: Problem
+        self, fix: QuickFix | CrossFileFix, opened: _Opened, analysis: ProjectAnalysis, problem: Problem
     ) -> lsp.CodeAction | None:
         """None: it makes a file or edits another one, and this editor cannot be told so."""
         document = self.document(opened)
-        if isinstance(fix, Fix):
+        if isinstance(fix, QuickFix):
             return protocol.quick_fix(fix.title, opened.uri, fix.edit, document, problem)
         workspace = self.client_capabilities.workspace
         knows = workspace.workspace_edit if workspace is not None else None
@@ -313,11 +313,11 @@ class JourneyLanguageServer(LanguageServer):
         self.window_show_message(lsp.ShowMessageParams(lsp.MessageType.Error, text))
 
 
-def _acceptance(opened: _Opened, problem: Problem) -> Edit:
+def _acceptance(opened: _Opened, problem: Problem) -> DocumentEdit:
     """The comment that accepts a warning. The reason is its author's: until it stands there, that is an
     error."""
     put = accepting(opened.text, problem, "")
-    return Edit(put.line - 1, put.column - 1, put.line - 1, put.column - 1, put.text)
+    return DocumentEdit(put.line - 1, put.column - 1, put.line - 1, put.column - 1, put.text)
 
 
 def _path(uri: str) -> Path | None:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from engine.problem import Problem, Span
 
 
-class Sign(StrEnum):
+class DiffSign(StrEnum):
     """How something differs, as reviews mark it."""
 
     ADDED = "+"
@@ -42,7 +42,7 @@ class Difference:
     """One difference. `words`: what is different; `rule`: what that means for people (design/language 2.15).
     `place`: where it stands in the newer version, in the older one where it is gone."""
 
-    sign: Sign
+    sign: DiffSign
     words: str
     affected: Affected
     rule: str = ""
@@ -55,7 +55,7 @@ def with_rules(changes: Sequence[Difference]) -> Iterator[tuple[Difference, str]
     for rule, row in groupby(changes, key=lambda change: change.rule):
         same = list(row)
         teller = next(
-            (place for place, each in enumerate(same) if each.sign is not Sign.REMOVED), len(same) - 1
+            (place for place, each in enumerate(same) if each.sign is not DiffSign.REMOVED), len(same) - 1
         )
         yield from ((each, rule if place == teller else "") for place, each in enumerate(same))
 

@@ -14,7 +14,7 @@ from engine.diagram.nodes import HeadPart
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.plan.condition_diff import condition_changes
-from engine.plan.difference import Affected, Difference, Sign, SubjectDiff, subject_diff
+from engine.plan.difference import Affected, Difference, DiffSign, SubjectDiff, subject_diff
 from engine.plan.step_diff import DECIDE_RULE, step_diff
 from engine.problem import Span
 
@@ -39,7 +39,7 @@ def journey_diff(before: syntax.JourneyFile | None, now: syntax.JourneyFile | No
     ]
     if before.name.value != now.name.value:
         words = f"the journey {before.name.value} is called {now.name.value}"
-        folded.insert(0, Difference(Sign.CHANGED, words, Affected.NOTHING, _STAY, now.name.span))
+        folded.insert(0, Difference(DiffSign.CHANGED, words, Affected.NOTHING, _STAY, now.name.span))
     return subject_diff("journey", now.name.value, now.span.file, changes, folded)
 
 
@@ -53,12 +53,12 @@ def segment_diff(before: syntax.SegmentFile | None, now: syntax.SegmentFile | No
         " now or later, until they have left it and come back"
     )
     if before is None or now is None:
-        sign = Sign.ADDED if now else Sign.REMOVED
+        sign = DiffSign.ADDED if now else DiffSign.REMOVED
         words = condition_text(file.who) if file.who is not None else "everybody"
         changes.append(Difference(sign, words, Affected.NEWCOMERS, rule if now else "", file.name.span))
     else:
         if words := condition_changes(before.who, now.who):
-            changes.append(Difference(Sign.CHANGED, words, Affected.NEWCOMERS, rule, now.span))
+            changes.append(Difference(DiffSign.CHANGED, words, Affected.NEWCOMERS, rule, now.span))
         changes += _texts(("about", before.about, now.about))
     return subject_diff("segment", file.name.value, file.span.file, changes)
 
@@ -72,10 +72,12 @@ def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | N
         rule = _STATES.get(state, "")
         if state == "live":
             rule = _only_who_enters(now.starts) or rule
-        change = Difference(Sign.ADDED, f"a new journey: {starts}", Affected.NEWCOMERS, rule, now.name.span)
+        change = Difference(
+            DiffSign.ADDED, f"a new journey: {starts}", Affected.NEWCOMERS, rule, now.name.span
+        )
     else:
         change = Difference(
-            Sign.REMOVED, f"the journey is gone: {starts}", Affected.IN_FLIGHT,
+            DiffSign.REMOVED, f"the journey is gone: {starts}", Affected.IN_FLIGHT,
             "refused while people are inside; write  state: closing  first and remove it when it is empty",
             file.name.span,
         )  # fmt: skip
@@ -113,11 +115,11 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
     for start in _starts(before.starts, now.starts):
         yield HeadDifference(HeadPart.START, start)
     if words := condition_changes(before.who, now.who):
-        change = Difference(Sign.CHANGED, f"who: {words}", Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
+        change = Difference(DiffSign.CHANGED, f"who: {words}", Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
         yield HeadDifference(HeadPart.WHO, change)
     if meaning(before.again) != meaning(now.again):
         words = f"again: {_again(before.again)} -> {_again(now.again)}"
-        change = Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
+        change = Difference(DiffSign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
         yield HeadDifference(HeadPart.AGAIN, change)
     if meaning(before.goal) != meaning(now.goal):
         words = f"goal: {_goal(before.goal)} -> {_goal(now.goal)}"
@@ -128,11 +130,11 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
                 " it does the same for them and is not counted"
             )
         place = now.goal.span if now.goal else now.span
-        change = Difference(Sign.CHANGED, words, Affected.IN_FLIGHT, rule, place)
+        change = Difference(DiffSign.CHANGED, words, Affected.IN_FLIGHT, rule, place)
         yield HeadDifference(HeadPart.GOAL, change)
     if words := condition_changes(before.exit_if, now.exit_if):
         rule = "asked of everybody inside at their next event or step; whom it holds leaves"
-        change = Difference(Sign.CHANGED, f"exit_if: {words}", Affected.IN_FLIGHT, rule, now.span)
+        change = Difference(DiffSign.CHANGED, f"exit_if: {words}", Affected.IN_FLIGHT, rule, now.span)
         yield HeadDifference(HeadPart.LEAVES_EARLY, change)
     for part, was, is_now in (
         (HeadPart.POLICY, before.policy, now.policy),
@@ -142,21 +144,21 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
             words = f"{part}: {_value(was) or 'as by default'} -> {_value(is_now) or 'as by default'}"
             rule = "at once, for everything that is not handed over yet"
             place = is_now.span if is_now else now.span
-            yield HeadDifference(part, Difference(Sign.CHANGED, words, Affected.POLICY, rule, place))
+            yield HeadDifference(part, Difference(DiffSign.CHANGED, words, Affected.POLICY, rule, place))
     if before.holdout != now.holdout:
         words = f"holdout: {before.holdout}% -> {now.holdout}%"
-        change = Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
+        change = Difference(DiffSign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
         yield HeadDifference(HeadPart.HOLDOUT, change)
     moments = tuple(each.words() if each is not None else "none" for each in (before.decide, now.decide))
     if moments[0] != moments[1]:
         words = f"holdout: decide {moments[0]} -> {moments[1]}"
-        change = Difference(Sign.CHANGED, words, Affected.NOTHING, DECIDE_RULE, now.span)
+        change = Difference(DiffSign.CHANGED, words, Affected.NOTHING, DECIDE_RULE, now.span)
         yield HeadDifference(HeadPart.HOLDOUT, change)
     states = _value(before.state) or "live", _value(now.state) or "live"
     if states[0] != states[1]:
         affected = Affected.IN_FLIGHT if {"paused", "stopped"} & set(states) else Affected.NEWCOMERS
         words = f"state: {states[0]} -> {states[1]}"
-        change = Difference(Sign.CHANGED, words, affected, _STATES.get(states[1], ""), now.span)
+        change = Difference(DiffSign.CHANGED, words, affected, _STATES.get(states[1], ""), now.span)
         yield HeadDifference(HeadPart.STATE, change)
     for part, before_text, text in (
         (HeadPart.ABOUT, before.about, now.about),
@@ -175,11 +177,11 @@ def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> 
         words = f"start: {start_words(gone[0])} -> {start_words(came[0])}"
         if start_words(gone[0]) == start_words(came[0]):  # in a part that the line of words leaves out
             words = f"start: {start_words(came[0])}, how old or how often it may be"
-        yield Difference(Sign.CHANGED, words, Affected.NEWCOMERS, _start_rule(came[0]), came[0].span)
+        yield Difference(DiffSign.CHANGED, words, Affected.NEWCOMERS, _start_rule(came[0]), came[0].span)
         return
-    for sign, starts in ((Sign.REMOVED, gone), (Sign.ADDED, came)):
+    for sign, starts in ((DiffSign.REMOVED, gone), (DiffSign.ADDED, came)):
         for start in starts:
-            rule = _start_rule(start) if sign is Sign.ADDED else _FROM_NOW_ON
+            rule = _start_rule(start) if sign is DiffSign.ADDED else _FROM_NOW_ON
             yield Difference(sign, f"start: {start_words(start)}", Affected.NEWCOMERS, rule, start.span)
 
 
@@ -222,7 +224,7 @@ def _texts(*texts: tuple[str, syntax.Text | None, syntax.Text | None]) -> Iterat
     for key, was, is_now in texts:
         if _value(was) != _value(is_now):
             words = f"{key}: {_value(was) or 'none'} -> {_value(is_now) or 'none'}"
-            yield Difference(Sign.CHANGED, words, Affected.NOTHING, "", is_now.span if is_now else None)
+            yield Difference(DiffSign.CHANGED, words, Affected.NOTHING, "", is_now.span if is_now else None)
 
 
 def _value(text: syntax.Text | None) -> str:
@@ -237,20 +239,20 @@ def _stories(before: tuple[syntax.Story, ...], now: tuple[syntax.Story, ...]) ->
     present = {story.name.value: story for story in now}
     for name, story in present.items():
         if name not in former:
-            yield Difference(Sign.ADDED, f"test: {name}", Affected.NOTHING, "", story.span)
+            yield Difference(DiffSign.ADDED, f"test: {name}", Affected.NOTHING, "", story.span)
             continue
         was = [f"{line.at.label}: {line.words.value}" for line in former[name].expect]
         lines = [f"{line.at.label}: {line.words.value}" for line in story.expect]
-        for sign, these, others in ((Sign.REMOVED, was, lines), (Sign.ADDED, lines, was)):
+        for sign, these, others in ((DiffSign.REMOVED, was, lines), (DiffSign.ADDED, lines, was)):
             for line in these:
                 if line not in others:
                     yield Difference(sign, f"test {name}: {line}", Affected.NOTHING, "", story.span)
         if was == lines and _told(former[name]) != _told(story):
             words = f"test {name}: what is given or happens"
-            yield Difference(Sign.CHANGED, words, Affected.NOTHING, "", story.span)
+            yield Difference(DiffSign.CHANGED, words, Affected.NOTHING, "", story.span)
     for name, story in former.items():
         if name not in present:
-            yield Difference(Sign.REMOVED, f"test: {name}", Affected.NOTHING, "", story.span)
+            yield Difference(DiffSign.REMOVED, f"test: {name}", Affected.NOTHING, "", story.span)
 
 
 def _told(story: syntax.Story) -> object:

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
-from engine.plan.difference import Affected, Difference, Sign, SubjectDiff, subject_diff
+from engine.plan.difference import Affected, Difference, DiffSign, SubjectDiff, subject_diff
 
 _RULE = "whoever has not got it yet gets the new one"
 
@@ -39,10 +39,10 @@ def message_diffs(
                 continue
             which = f"{written.channel} {written.language}{written.variant}"
             if was is None:
-                changes.append(Difference(Sign.ADDED, f"{which} is written", Affected.MESSAGES, _RULE))
+                changes.append(Difference(DiffSign.ADDED, f"{which} is written", Affected.MESSAGES, _RULE))
             else:
                 words = f"{which} is not written any more"
-                changes.append(Difference(Sign.REMOVED, words, Affected.MESSAGES))
+                changes.append(Difference(DiffSign.REMOVED, words, Affected.MESSAGES))
         for (channel, variant, lines), some in languages.items():
             # whoever reads "email en" alone cannot know that the others are written, and stay
             same = languages.get((channel, variant, ()), [])
@@ -60,7 +60,7 @@ def message_diffs(
 class ChangedLine(NamedTuple):
     """A line that only one of two texts has."""
 
-    sign: Sign
+    sign: DiffSign
     line: str
 
 
@@ -70,5 +70,5 @@ def changed_lines(before: str, now: str) -> Iterator[ChangedLine]:
     for how, start, end, first, last in SequenceMatcher(a=former, b=present, autojunk=False).get_opcodes():
         if how == "equal":
             continue
-        for sign, lines in ((Sign.REMOVED, former[start:end]), (Sign.ADDED, present[first:last])):
+        for sign, lines in ((DiffSign.REMOVED, former[start:end]), (DiffSign.ADDED, present[first:last])):
             yield from (ChangedLine(sign, line.strip()) for line in lines if line.strip())

@@ -10,7 +10,7 @@ from difflib import SequenceMatcher
 
 from engine.language import nodes
 from engine.language.nodes import Node, Scalar
-from engine.plan.difference import Affected, Consequence, Difference, Sign, SubjectDiff, subject_diff
+from engine.plan.difference import Affected, Consequence, Difference, DiffSign, SubjectDiff, subject_diff
 from engine.problem import Span
 
 _ORDERED = "into"
@@ -110,7 +110,7 @@ class _Found:
     """What differs under a path of keys."""
 
     path: tuple[str, ...]
-    sign: Sign
+    sign: DiffSign
     words: str
     place: Span
 
@@ -122,11 +122,11 @@ def _different(path: tuple[str, ...], before: Node | None, now: Node | None) -> 
         yield from _lists(path, before, now)
     elif now is None:
         if before is not None:
-            yield _Found(path, Sign.REMOVED, _text(before), before.span)
+            yield _Found(path, DiffSign.REMOVED, _text(before), before.span)
     elif before is None:
-        yield _Found(path, Sign.ADDED, _text(now), now.span)
+        yield _Found(path, DiffSign.ADDED, _text(now), now.span)
     elif _text(before) != _text(now):
-        yield _Found(path, Sign.CHANGED, f"{_text(before)} -> {_text(now)}", now.span)
+        yield _Found(path, DiffSign.CHANGED, f"{_text(before)} -> {_text(now)}", now.span)
 
 
 def _maps(path: tuple[str, ...], before: nodes.Mapping, now: nodes.Mapping) -> Iterator[_Found]:
@@ -138,7 +138,7 @@ def _maps(path: tuple[str, ...], before: nodes.Mapping, now: nodes.Mapping) -> I
         order = [key for key in former if key in present]
         if order != [key for key in present if key in former]:
             words = f"the first that fits is taken, now in the order {', '.join(present)}"
-            yield _Found(path, Sign.MOVED, words, now.span)
+            yield _Found(path, DiffSign.MOVED, words, now.span)
 
 
 def _lists(path: tuple[str, ...], before: nodes.Sequence, now: nodes.Sequence) -> Iterator[_Found]:
@@ -150,10 +150,10 @@ def _lists(path: tuple[str, ...], before: nodes.Sequence, now: nodes.Sequence) -
         gone, came = before.items[start:end], now.items[first:last]
         if len(gone) == len(came):
             for was, item in zip(gone, came, strict=True):
-                yield _Found(path, Sign.CHANGED, f"{_text(was)} -> {_text(item)}", item.span)
+                yield _Found(path, DiffSign.CHANGED, f"{_text(was)} -> {_text(item)}", item.span)
         else:
-            yield from (_Found(path, Sign.REMOVED, _text(was), was.span) for was in gone)
-            yield from (_Found(path, Sign.ADDED, _text(item), item.span) for item in came)
+            yield from (_Found(path, DiffSign.REMOVED, _text(was), was.span) for was in gone)
+            yield from (_Found(path, DiffSign.ADDED, _text(item), item.span) for item in came)
 
 
 def _text(node: Node) -> str:

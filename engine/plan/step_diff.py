@@ -19,7 +19,7 @@ from engine.language.steps.with_values import ChosenValue
 from engine.language.weekdays import WEEKDAYS
 from engine.plan.compared_steps import ComparedSteps, place_words
 from engine.plan.condition_diff import condition_changes
-from engine.plan.difference import Affected, Consequence, Difference, Sign
+from engine.plan.difference import Affected, Consequence, Difference, DiffSign
 from engine.plan.step_matching import PlacedStep, lookalikes, name_of
 
 _KEYS: Mapping[str, str] = {
@@ -60,18 +60,22 @@ def step_diff(before: Sequence[syntax.Step], now: Sequence[syntax.Step]) -> Step
             changes.append(_added(place, seems.get(place.index)))
             continue
         changes += (
-            Difference(Sign.CHANGED, f"{name_of(was.step)}: {part.words}", *part.consequence, place.step.span)
+            Difference(
+                DiffSign.CHANGED, f"{name_of(was.step)}: {part.words}", *part.consequence, place.step.span
+            )
             for part in part_changes(was.step, place.step)
         )
         if place.is_named and was.id != place.id:
             words = f"{place.step.verb} {was.id} is called {place.id}"
             folded.append(
-                Difference(Sign.CHANGED, words, Affected.NOTHING, "who rests there stays", place.step.span)
+                Difference(
+                    DiffSign.CHANGED, words, Affected.NOTHING, "who rests there stays", place.step.span
+                )
             )
         if place.index not in steps.stayed:
             folded.append(
                 Difference(
-                    Sign.MOVED, f"{name_of(place.step)}: moved {place_words(place, steps.present)}",
+                    DiffSign.MOVED, f"{name_of(place.step)}: moved {place_words(place, steps.present)}",
                     Affected.IN_FLIGHT,
                     "who rests there goes with it; nothing is sent twice", place.step.span,
                 )
@@ -90,14 +94,14 @@ def _added(place: PlacedStep, seems: PlacedStep | None) -> Difference:
     rule = "for everybody who has not passed it"
     if seems is not None:
         rule += f"; if it is {seems.id} under another name, write  was: {seems.id}  below it"
-    return Difference(Sign.ADDED, where + _full(place.step), affected, rule, place.step.span)
+    return Difference(DiffSign.ADDED, where + _full(place.step), affected, rule, place.step.span)
 
 
 def _removed(place: PlacedStep, goes_on: PlacedStep | None) -> Difference:
     where = f"{place.path} > " if place.path else ""
     affected = Affected.MESSAGES if isinstance(place.step, Send) else Affected.IN_FLIGHT
     rule = rule_of_gone(place, goes_on)
-    return Difference(Sign.REMOVED, where + _full(place.step), affected, rule, place.step.span)
+    return Difference(DiffSign.REMOVED, where + _full(place.step), affected, rule, place.step.span)
 
 
 def rule_of_gone(place: PlacedStep, goes_on: PlacedStep | None) -> str:

@@ -17,7 +17,7 @@ from engine.channels.links import ClickLink, Links
 from engine.channels.render import Recipient, RenderError, SenderProfile, render
 from engine.channels.render_data import FieldTypes, RenderValues
 from engine.compiler.catalogue.catalogue import Catalogue
-from engine.compiler.templates.message_set import MessageSet, Templates, compile_messages
+from engine.compiler.templates.message_set import MessageSet, TemplateFiles, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.core.facts.rule import FactRule
@@ -37,7 +37,7 @@ def messages(**files: str) -> MessageSet:
     found = [file for file, problems in read if file is not None and not problems]
     assert len(found) == len(files)
     by_name = {file.name: tuple(one for one in found if one.name == file.name) for file in found}
-    made, problems = compile_messages(Templates(by_name, languages=("en", "uk")), "EUR")
+    made, problems = compile_messages(TemplateFiles(by_name, languages=("en", "uk")), "EUR")
     assert problems == []
     return made
 

@@ -17,7 +17,7 @@ from engine.channels.twilio.callbacks import TwilioCallbackReader
 from engine.channels.twilio.channel import TwilioChannel
 from engine.channels.twilio.request import Kind, Sender
 from engine.clock import ManualClock
-from engine.compiler.templates.message_set import Templates, compile_messages
+from engine.compiler.templates.message_set import TemplateFiles, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.core.decision.effects import Send
@@ -63,7 +63,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
         name: tuple(file for file in files if file is not None and file.name == name)
         for name in {file.name for file in files if file is not None}
     }
-    compiled, problems = compile_messages(Templates(by_name), "EUR")
+    compiled, problems = compile_messages(TemplateFiles(by_name), "EUR")
     assert problems == []
     kinds = {"sms": kind_of("sms"), "whatsapp": kind_of("whatsapp")}
     shop = Shop("Bean There", "https://shop.example", "Main Street 1")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 from engine.compiler.facts.customer_file import read_catalogue
-from engine.compiler.journeys.compile import Compiled, compile_journey
+from engine.compiler.journeys.compile import CompiledJourney, compile_journey
 from engine.compiler.project_context import ProjectContext
-from engine.compiler.templates.message_set import Templates
+from engine.compiler.templates.message_set import TemplateFiles
 from engine.compiler.templates.template_file import TemplateFile
 from engine.config.file import read_config
 from engine.core.journey import Journey
@@ -30,7 +30,7 @@ def world() -> ProjectContext:
         (SAMPLE / "journeys/segments/vip.yaml").read_bytes(), "journeys/segments/vip.yaml"
     )
     assert segment is not None
-    templates = Templates({name: tuple(_files(name, channels)) for name, channels in _WRITTEN.items()})
+    templates = TemplateFiles({name: tuple(_files(name, channels)) for name, channels in _WRITTEN.items()})
     return ProjectContext(config, catalogue, {"vip": segment}, templates)
 
 
@@ -57,7 +57,7 @@ def parsed(steps: str, head: str = HEAD) -> JourneyFile:
     return file
 
 
-def compiled(steps: str, head: str = HEAD) -> Compiled:
+def compiled(steps: str, head: str = HEAD) -> CompiledJourney:
     """The journey compiled in the sample shop."""
     return compile_journey(parsed(steps, head), world())
 

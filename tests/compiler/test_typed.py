@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from engine.compiler.catalogue.catalogue import MONEY, NUMBER, TEXT, TEXTS, TIME, YES_NO, Catalogue
 from engine.compiler.catalogue.data_schema import attributes_schema, event_schema
-from engine.compiler.catalogue.typed import FieldProblem, Typing
+from engine.compiler.catalogue.typed import CatalogueReaders, FieldProblem
 from engine.core.facts.rule import FactRule
 from engine.values import Birthday, Money, Type
 
@@ -29,7 +29,7 @@ CATALOGUE = Catalogue(
     events={"order_placed": FIELDS},
     also={"Purchase": "order_placed"},
 )
-TYPING = Typing(CATALOGUE, "EUR")
+TYPING = CatalogueReaders(CATALOGUE, "EUR")
 
 
 def test_every_type_is_read() -> None:

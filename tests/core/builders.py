@@ -13,7 +13,7 @@ from engine.compiler.facts.customer_file import read_catalogue
 from engine.compiler.journeys.compile import compile_journey, compile_segment
 from engine.compiler.project_context import ProjectContext
 from engine.compiler.publication import publish
-from engine.compiler.templates.message_set import Templates
+from engine.compiler.templates.message_set import TemplateFiles
 from engine.compiler.templates.template_file import TemplateFile
 from engine.config.file import read_config
 from engine.core.decide import decide, next_due
@@ -154,7 +154,7 @@ def project(*texts: str, segments: Mapping[str, str] | None = None, config: str 
     return publish(compiled, rules, world)
 
 
-def _templates(texts: tuple[str, ...]) -> Templates:
+def _templates(texts: tuple[str, ...]) -> TemplateFiles:
     by_name: dict[str, set[str]] = {}
     for text in texts:
         for name, rest in _SEND.findall(text):
@@ -162,7 +162,7 @@ def _templates(texts: tuple[str, ...]) -> Templates:
             channels = via[1].replace(" ", "").split(",") if via else ["email"]
             channels = ["push", "email", "sms"] if channels == ["cheapestlikely"] else channels
             by_name.setdefault(name, set()).update(channels)
-    return Templates(
+    return TemplateFiles(
         {
             name: tuple(
                 TemplateFile(name, channel, "", "txt", f"templates/{name}.{channel}.txt")

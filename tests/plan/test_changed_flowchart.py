@@ -18,7 +18,7 @@ from engine.diagram.overlays import with_people
 from engine.diagram.svg import svg
 from engine.language.syntax import JourneyFile
 from engine.plan.changed_flowchart import changed_flowchart, former_flowchart
-from engine.plan.difference import Sign
+from engine.plan.difference import DiffSign
 from engine.plan.journey_diff import journey_diff
 from tests.conftest import Golden
 from tests.diagram.test_diagram import shown
@@ -84,12 +84,12 @@ def test_what_is_marked_is_what_the_words_of_the_change_say(before: str, now: st
     drawn, diff = changed_flowchart(former, present), journey_diff(former, present)
     told = Counter(
         change.sign for change in (*diff.changes, *diff.folded) if not change.words.startswith(_HEAD)
-    ) if diff is not None else Counter[Sign]()  # fmt: skip
-    assert len(_marks(drawn, Mark.ADDED)) == told[Sign.ADDED]
-    assert len(_marks(drawn, Mark.REMOVED)) == told[Sign.REMOVED]
+    ) if diff is not None else Counter[DiffSign]()  # fmt: skip
+    assert len(_marks(drawn, Mark.ADDED)) == told[DiffSign.ADDED]
+    assert len(_marks(drawn, Mark.REMOVED)) == told[DiffSign.REMOVED]
     changed = (part for node in drawn.nodes[1:] for part in _parts(node) if part is Mark.CHANGED)
-    assert len(list(changed)) == told[Sign.CHANGED]
-    assert len(_marks(drawn, Mark.MOVED)) == told[Sign.MOVED]
+    assert len(list(changed)) == told[DiffSign.CHANGED]
+    assert len(_marks(drawn, Mark.MOVED)) == told[DiffSign.MOVED]
 
 
 _HEAD = ("who:", "again:", "goal:", "start:", "holdout:", "policy:", "state:", "about:")

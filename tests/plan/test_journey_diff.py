@@ -12,7 +12,7 @@ from engine.core.handlers.migrate import migration
 from engine.language.fmt import format_journey
 from engine.language.parse import parse_journey
 from engine.language.syntax import JourneyFile
-from engine.plan.difference import Affected, Sign, SubjectDiff
+from engine.plan.difference import Affected, DiffSign, SubjectDiff
 from engine.plan.journey_diff import journey_diff
 from engine.plan.step_matching import kept, placed
 from engine.project import load_world
@@ -167,8 +167,8 @@ def test_what_is_undone_is_told_the_other_way_round() -> None:
         assert (there is None) == (back is None), name
         if there is None or back is None or "was" in name:
             continue
-        added = sum(change.sign is Sign.ADDED for change in there.changes)
-        assert added == sum(change.sign is Sign.REMOVED for change in back.changes), name
+        added = sum(change.sign is DiffSign.ADDED for change in there.changes)
+        assert added == sum(change.sign is DiffSign.REMOVED for change in back.changes), name
 
 
 def test_a_step_is_the_same_where_people_stay_at_it() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from engine.plan.difference import Affected, Difference, Sign, SubjectDiff
+from engine.plan.difference import Affected, Difference, DiffSign, SubjectDiff
 from engine.plan.project_diff import project_diff
 
 CONFIG = """currency: EUR
@@ -41,7 +41,7 @@ def test_a_changed_setting_says_whom_it_affects(old: str, new: str, affected: Af
 def test_the_setting_stands_before_the_messages_that_it_changes() -> None:
     message = SubjectDiff(
         "message", "hello", "templates/hello.email.mjml", (Affected.MESSAGES,),
-        (Difference(Sign.CHANGED, "email en: hi@shop.example", Affected.MESSAGES),),
+        (Difference(DiffSign.CHANGED, "email en: hi@shop.example", Affected.MESSAGES),),
     )  # fmt: skip
     now = CONFIG.replace("from: hello", "from: hi")
     found = project_diff({"config.yaml": CONFIG}, {"config.yaml": now}, [message])

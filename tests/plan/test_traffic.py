@@ -16,7 +16,7 @@ from engine.core.timing.frequency_caps import window_start
 from engine.plan.traffic import DailyCost, Traffic, traffic
 from engine.project import Project
 from engine.runtime.publish.recent_events import RecentEvents, of_file, play_both
-from engine.simulate.replay.competition import CapCompetition, TakenPlaces
+from engine.simulate.replay.competition import CapCompetition, TakenSlots
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.stream import share_of
 from engine.values import Instant, parse_instant, zone
@@ -275,7 +275,7 @@ def test_who_goes_by_the_same_caps_is_told_once() -> None:
     competing = tuple(
         CapCompetition(
             journey=name, policy="marketing", people=9, shared=many, rivals={"z": many},
-            also=[other for other in shared if other != name], places=[TakenPlaces("1 a day", 1, 0.0)],
+            also=[other for other in shared if other != name], places=[TakenSlots("1 a day", 1, 0.0)],
         )
         for name, many in shared.items()
     )  # fmt: skip

@@ -18,7 +18,7 @@ from engine.channels.outbox.channel import OutboxChannel, kept_messages
 from engine.channels.render import SenderProfile
 from engine.channels.render_data import FieldTypes
 from engine.clock import ManualClock
-from engine.compiler.templates.message_set import Templates, compile_messages
+from engine.compiler.templates.message_set import TemplateFiles, compile_messages
 from engine.compiler.templates.template_file import read_template
 from engine.config import Shop
 from engine.core.decision.effects import Send
@@ -166,7 +166,7 @@ async def house(tmp_path: Path) -> AsyncIterator[House]:
     by_name = {
         name: tuple(file for file in files if file.name == name) for name in {file.name for file in files}
     }
-    compiled, problems = compile_messages(Templates(by_name), "EUR")
+    compiled, problems = compile_messages(TemplateFiles(by_name), "EUR")
     assert problems == []
     shop = Shop("Bean There", "https://shop.example", "Main Street 1")
     stock = RenderContext(

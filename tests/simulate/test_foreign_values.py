@@ -6,7 +6,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.compiler.catalogue.typed import Fields
+from engine.compiler.catalogue.typed import FieldReader
 from engine.simulate.replay.foreign_values import coercer
 from engine.values import Type
 
@@ -25,7 +25,7 @@ VALUES: tuple[object, ...] = (
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.kind)
 def test_every_value_is_read_as_the_daemon_reads_it(kind: Type) -> None:
-    daemon, read = Fields({"x": kind}, "EUR"), coercer(kind)
+    daemon, read = FieldReader({"x": kind}, "EUR"), coercer(kind)
     for value in VALUES:
         assert read(value, "EUR") == daemon.read({"x": value}).values.get("x"), value
 

@@ -8,19 +8,19 @@ from pathlib import Path
 import pytest
 
 from engine.errors import UsageError
-from engine.simulate.replay.stream import BadLine, Record, read_stream
+from engine.simulate.replay.stream import BadLine, StreamRecord, read_stream
 
 GOOD = '{"event":"a","customer_id":"c1","at":"2016-08-01T07:00:12.345Z","properties":{"x":1}}'
 
 
-def lines(path: Path, text: str, form: dict[str, str] | None = None) -> list[Record | BadLine]:
+def lines(path: Path, text: str, form: dict[str, str] | None = None) -> list[StreamRecord | BadLine]:
     path.write_text(text)
     return list(read_stream(path, form or {}))
 
 
 def test_a_line(tmp_path: Path) -> None:
     (record,) = lines(tmp_path / "e.jsonl", GOOD + "\n\n")
-    assert isinstance(record, Record)
+    assert isinstance(record, StreamRecord)
     assert (record.name, record.customer, record.at, record.properties()) == (
         "a",
         "c1",
@@ -38,7 +38,7 @@ def test_packed_or_not_is_seen_by_the_content(tmp_path: Path) -> None:
 def test_parts_may_have_other_names_and_numbers_are_names_of_customers(tmp_path: Path) -> None:
     text = '{"type":"a","userId":7,"ts":"1969-12-31T23:59:59.999Z"}'
     (record,) = lines(tmp_path / "e", text, {"event": "type", "customer_id": "userId", "at": "ts"})
-    assert isinstance(record, Record)
+    assert isinstance(record, StreamRecord)
     assert (record.customer, record.at, record.properties()) == ("7", -1, {})
 
 
@@ -56,8 +56,8 @@ def test_a_bad_line_is_refused_with_number_and_reason_and_the_rest_goes_on(
     tmp_path: Path, text: str, why: str
 ) -> None:
     first, bad, last = lines(tmp_path / "e", f"{GOOD}\n{text}\n{GOOD}\n")
-    assert isinstance(first, Record)
-    assert isinstance(last, Record)
+    assert isinstance(first, StreamRecord)
+    assert isinstance(last, StreamRecord)
     assert isinstance(bad, BadLine)
     assert bad.number == 2
     assert why in bad.why
@@ -65,7 +65,7 @@ def test_a_bad_line_is_refused_with_number_and_reason_and_the_rest_goes_on(
 
 def test_properties_must_be_an_object(tmp_path: Path) -> None:
     (record,) = lines(tmp_path / "e", GOOD.replace('{"x":1}', "[1]"))
-    assert isinstance(record, Record)
+    assert isinstance(record, StreamRecord)
     with pytest.raises(ValueError, match="not an object"):
         record.properties()
 

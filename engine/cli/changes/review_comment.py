@@ -40,7 +40,7 @@ from engine.problem import plain_fix
 from engine.values import parse_instant
 
 if TYPE_CHECKING:
-    from engine.cli.changes.pictures.folder import PicturesMade
+    from engine.cli.changes.pictures.folder import ChangePictures
     from engine.cli.changes.reviewed_change import ReviewedChange
     from engine.plan.difference import Affected, Difference, SubjectDiff, SubjectGroup
     from engine.plan.in_flight import DeploymentPlan
@@ -205,7 +205,7 @@ def _open_parts(change: ReviewedChange, page: str, budget: LineBudget) -> Iterat
         yield from _replayed(change.comparison, sent, change.currency, budget)
 
 
-def _pictures(made: PicturesMade) -> str:
+def _pictures(made: ChangePictures) -> str:
     """How many there are and where, in one line."""
     many = counted(made.messages, "message"), counted(made.journeys, "journey")
     # the name alone: where the machine that made them keeps them tells a reader nothing

@@ -12,7 +12,7 @@ from engine.plan.traffic import traffic
 from engine.problem import in_order
 
 if TYPE_CHECKING:
-    from engine.cli.changes.pictures.folder import PicturesMade
+    from engine.cli.changes.pictures.folder import ChangePictures
     from engine.language.acceptance import AcceptedWarning
     from engine.plan.difference import ProjectDiff
     from engine.plan.in_flight import DeploymentPlan
@@ -55,7 +55,7 @@ class ReviewedChange:
     against: str
     snapshot: str = ""
     within: str = ""
-    made: PicturesMade | None = None
+    made: ChangePictures | None = None
     refusals: Sequence[Problem] = ()
     not_played: str = ""
     members: Mapping[str, int] = field(default_factory=dict[str, int])

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     import datetime as dt
 
     from engine.cli.reports.customer import CustomerReport
-    from engine.cli.reports.customer_history import PastMoment
+    from engine.cli.reports.customer_history import HistoryEntry
     from engine.cli.reports.points import PointsReport
 
 
@@ -110,14 +110,14 @@ def _points(found: PointsReport, zone: dt.tzinfo) -> None:
         say_rows(lines)
 
 
-def _history(moments: list[PastMoment], zone: dt.tzinfo) -> list[list[str]]:
-    from engine.cli.reports.customer_history import DecisionLine
+def _history(moments: list[HistoryEntry], zone: dt.tzinfo) -> list[list[str]]:
+    from engine.cli.reports.customer_history import DecisionEntry
     from engine.cli.reports.times import local
 
     rows, before = [], ""
     for moment in moments:
         entry, at, text = moment.entry, local(moment.at, zone), moment.entry.text
-        if isinstance(entry, DecisionLine):
+        if isinstance(entry, DecisionEntry):
             # Steps without an id of their own have a number behind #, which tells nobody anything
             step = entry.step if "#" not in entry.step and not moment.names_step else ""
             commit = f" @ {entry.commit[:10]}{entry.commit[40:]}" if entry.commit else ""

@@ -19,7 +19,7 @@ from engine.errors import UsageError
 if TYPE_CHECKING:
     from engine.cli.importing.progress import ImportProgress
     from engine.cli.importing.rows import Kind, ReadTable, SourceRow
-    from engine.cli.importing.source_file import Source
+    from engine.cli.importing.source_file import SourceFile
     from engine.compiler.event_fields import NeededFields
     from engine.compiler.project_context import ProjectContext
     from engine.simulate.replay.row_mapping import RowMapping
@@ -152,7 +152,7 @@ class _Ended:
 
 
 def _import_table(
-    session: Session, world: ProjectContext, source: Source, table: ReadTable, options: _Options
+    session: Session, world: ProjectContext, source: SourceFile, table: ReadTable, options: _Options
 ) -> _Ended:
     """Takes every row that was not taken before."""
     from zoneinfo import ZoneInfo

@@ -13,7 +13,7 @@ from engine.cli.importing.history import HistoryPass
 from engine.cli.importing.items import ItemError, RowRules, item_of, kept_row, parts_of
 from engine.cli.importing.progress import ImportProgress, save_progress
 from engine.cli.importing.rows import RefusedRows, SourceRow
-from engine.cli.importing.source_file import Source
+from engine.cli.importing.source_file import SourceFile
 from engine.cli.output import progress
 from engine.clock import Clock
 from engine.garbage_collection import without_garbage_collection
@@ -27,7 +27,7 @@ from engine.store.database import Store
 class FileImport:
     """One run over one file. `batch`: rows of one transaction; `source_name`: who says all this."""
 
-    source: Source
+    source: SourceFile
     rules: RowRules
     source_name: str
     batch: int

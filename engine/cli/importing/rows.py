@@ -13,7 +13,7 @@ from typing import IO, Any, Literal
 
 from msgspec import Struct, field
 
-from engine.cli.importing.source_file import Source
+from engine.cli.importing.source_file import SourceFile
 from engine.errors import UsageError
 from engine.private_files import private_opener
 
@@ -59,7 +59,7 @@ class ReadTable:
     rows: Iterator[SourceRow]
 
 
-def open_table(source: Source, file: IO[str], delimiter: str | None) -> ReadTable:
+def open_table(source: SourceFile, file: IO[str], delimiter: str | None) -> ReadTable:
     """Reads the header of a CSV file. Raises UsageError for one that names no columns."""
     return ReadTable([], _json_rows(file)) if source.form == "jsonl" else _csv_table(file, delimiter)
 
@@ -184,7 +184,7 @@ def _row_of(raw: Sequence[str]) -> Any:
 class RefusedRows:
     """Opened with the first refused row. `again`: an import that goes on adds to the file."""
 
-    def __init__(self, path: Path, source: Source, columns: list[str], *, again: bool) -> None:
+    def __init__(self, path: Path, source: SourceFile, columns: list[str], *, again: bool) -> None:
         self.path, self.count = path, 0
         self._is_csv, self._columns = source.form == "csv", columns
         self._mode = "a" if again and path.exists() else "w"

@@ -25,7 +25,7 @@ _ENDINGS: dict[str, Form] = {
 
 
 @dataclass(frozen=True, slots=True)
-class Source:
+class SourceFile:
     """A file that was looked through once. `hash`: of its bytes as they lie there; `lines`: of its text."""
 
     path: Path
@@ -49,7 +49,7 @@ def names_of(name: str, form: Form) -> tuple[str, str]:
     return origin, f"{origin}.refused{next_one}.{'csv' if form == 'csv' else 'jsonl'}"
 
 
-def look_through(path: Path, encoding: str | None) -> Source:
+def look_through(path: Path, encoding: str | None) -> SourceFile:
     """Reads the whole file once. Raises UsageError where it is missing, or with the line that cannot be
     decoded."""
     try:
@@ -68,7 +68,7 @@ def look_through(path: Path, encoding: str | None) -> Source:
                 f"{path} holds one JSON list:",
                 f"write one object per line, for example with  jq -c '.[]' {path.name}",
             )
-        return Source(
+        return SourceFile(
             path,
             "jsonl" if first == "{" else _ENDINGS.get(ending, "csv"),
             chosen,

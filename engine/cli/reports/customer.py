@@ -11,7 +11,7 @@ from sqlalchemy import Connection
 
 from engine.cli.reports import points
 from engine.cli.reports.consent_ledger import ledger
-from engine.cli.reports.customer_history import Entry, PastMoment
+from engine.cli.reports.customer_history import Entry, HistoryEntry
 from engine.cli.reports.facts import gap_of, progress_of
 from engine.cli.reports.forecasts import calibration_line
 from engine.cli.reports.points import PointsReport
@@ -171,7 +171,7 @@ class OpenRun:
 
 
 @dataclass(frozen=True, slots=True)
-class Consent:
+class ConsentLine:
     """A line of the ledger."""
 
     at: str
@@ -196,7 +196,7 @@ class CustomerReport:
     reach: Mapping[str, ChannelReach]
     segments: Mapping[str, str]  # name -> since when
     runs: tuple[OpenRun, ...]
-    consents: tuple[Consent, ...]
+    consents: tuple[ConsentLine, ...]
     points: PointsReport | None
     unknown: tuple[UnknownMessage, ...]
     not_applied: int  # what was received and waits for the daemon
@@ -204,7 +204,7 @@ class CustomerReport:
 
 
 def report(
-    conn: Connection, person: KnownCustomer, unknown: list[UnknownMessage], past: list[PastMoment]
+    conn: Connection, person: KnownCustomer, unknown: list[UnknownMessage], past: list[HistoryEntry]
 ) -> CustomerReport:
     """The report with these entries of the history."""
     facts, journeys = person.state.facts, person.journeys
@@ -230,7 +230,7 @@ def report(
         segments={name: iso(at) for name, at in sorted(person.segments.items())},
         runs=tuple(OpenRun.of(run, person) for run in in_order if run.is_open),
         consents=tuple(
-            Consent(iso(line.at), line.channel, line.purpose, line.state, line.source, line.wording)
+            ConsentLine(iso(line.at), line.channel, line.purpose, line.state, line.source, line.wording)
             for line in ledger(conn, person.id)
         ),
         points=points.report(conn, person),

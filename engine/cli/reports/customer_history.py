@@ -51,7 +51,7 @@ class ChangeEntry:
 
 
 @dataclass(frozen=True, slots=True)
-class ConsentChange:
+class ConsentEntry:
     """A line of the ledger of consent."""
 
     at: str
@@ -65,7 +65,7 @@ class ConsentChange:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenEvent:
+class EventEntry:
     """Something that the customer did."""
 
     at: str
@@ -76,7 +76,7 @@ class SeenEvent:
 
 
 @dataclass(frozen=True, slots=True)
-class SeenReaction:
+class ReactionEntry:
     """A click, an opening or a reply."""
 
     at: str
@@ -85,7 +85,7 @@ class SeenReaction:
 
 
 @dataclass(frozen=True, slots=True)
-class DecisionLine:
+class DecisionEntry:
     """One line of a trace."""
 
     at: str
@@ -116,11 +116,11 @@ class SentEntry:
     detail: str
 
 
-Entry = ChangeEntry | ConsentChange | SeenEvent | SeenReaction | DecisionLine | SentEntry
+Entry = ChangeEntry | ConsentEntry | EventEntry | ReactionEntry | DecisionEntry | SentEntry
 
 
 @dataclass(frozen=True, slots=True)
-class PastMoment:
+class HistoryEntry:
     """An entry, with what only its text for people needs."""
 
     at: Instant
@@ -128,7 +128,7 @@ class PastMoment:
     names_step: bool = False  # the text of a decision says its step already
 
 
-def moments(conn: Connection, person: KnownCustomer) -> list[PastMoment]:
+def moments(conn: Connection, person: KnownCustomer) -> list[HistoryEntry]:
     """Everything that happened to a customer and was decided, oldest first. Of one moment: causes before
     effects."""
     ledger = consent_ledger.ledger(conn, person.id)
@@ -143,17 +143,17 @@ def moments(conn: Connection, person: KnownCustomer) -> list[PastMoment]:
     )  # fmt: skip
 
 
-def _agreed(line: Agreement) -> PastMoment:
-    entry = ConsentChange(
+def _agreed(line: Agreement) -> HistoryEntry:
+    entry = ConsentEntry(
         iso(line.at), "consent", consent_ledger.sentence(line),
         line.channel, line.purpose, line.state, line.source, line.wording,
     )  # fmt: skip
-    return PastMoment(line.at, entry)
+    return HistoryEntry(line.at, entry)
 
 
 def _happened(
     conn: Connection, person: KnownCustomer, proven: set[tuple[Instant, str, str]]
-) -> Iterator[PastMoment]:
+) -> Iterator[HistoryEntry]:
     """`proven`: the consents (moment, channel and purpose, state) that the ledger tells already, with their
     proof."""
     for event in events.of_customer(conn, bucket_of(conn, person.id), person.id):
@@ -162,12 +162,12 @@ def _happened(
             known = {(what, state) for moment, what, state in proven if moment == at}
             text = _changed(event.name, load(str(event.fields["document"])), known)
             if text:
-                yield PastMoment(at, ChangeEntry(iso(at), "change", text))
+                yield HistoryEntry(at, ChangeEntry(iso(at), "change", text))
             continue
         fields = shown(dict(event.fields))
         history_only = "" if event.starts else " (history: starts nothing)"
         text = f"{event.name}{f'  {fields}' if fields else ''}{history_only}"
-        yield PastMoment(at, SeenEvent(iso(at), "event", text, event.name, event.id))
+        yield HistoryEntry(at, EventEntry(iso(at), "event", text, event.name, event.id))
 
 
 def _changed(name: str, document: dict[str, Any], known: set[tuple[str, str]]) -> str:
@@ -194,21 +194,21 @@ def _changed(name: str, document: dict[str, Any], known: set[tuple[str, str]]) -
     return ", ".join(changes) or ("" if consents else "nothing new")
 
 
-def _reacted(conn: Connection, person: KnownCustomer) -> Iterator[PastMoment]:
+def _reacted(conn: Connection, person: KnownCustomer) -> Iterator[HistoryEntry]:
     for reaction in history.reactions(conn, person.id):
         machine = _BY.get(reaction.who, "")
         target = f" -> {reaction.target}" if reaction.target else ""
         text = f"{reaction.kind} {reaction.template} ({reaction.channel}){target}{machine}"
-        yield PastMoment(reaction.at, SeenReaction(iso(reaction.at), "reaction", text))
+        yield HistoryEntry(reaction.at, ReactionEntry(iso(reaction.at), "reaction", text))
 
 
-def _decided(conn: Connection, person: KnownCustomer) -> Iterator[PastMoment]:
+def _decided(conn: Connection, person: KnownCustomer) -> Iterator[HistoryEntry]:
     for noted in traces.of_customer(conn, person.id):
         line = noted.line
         # A journey that is gone since then was in the file of its name
         journey = person.journeys.by_name.get(line.journey)
         file = journey.file if journey is not None else f"journeys/{line.journey}.yaml"
-        entry = DecisionLine(
+        entry = DecisionEntry(
             at=iso(line.at),
             kind="decision",
             what=line.kind,
@@ -221,10 +221,10 @@ def _decided(conn: Connection, person: KnownCustomer) -> Iterator[PastMoment]:
             asked=line.subject if line.kind in ("asked", "exit_if") else "",
             read=dict(line.read),
         )
-        yield PastMoment(line.at, entry, names_step=line.subject == line.step)
+        yield HistoryEntry(line.at, entry, names_step=line.subject == line.step)
 
 
-def _sent(conn: Connection, person: KnownCustomer) -> Iterator[PastMoment]:
+def _sent(conn: Connection, person: KnownCustomer) -> Iterator[HistoryEntry]:
     for message in history.messages(conn, person.id):
         at = message.settled_at or message.handed_at or message.planned_at
         text = f"{message.template} via {message.channel} {became(message)}{again(conn, message)}"
@@ -232,7 +232,7 @@ def _sent(conn: Connection, person: KnownCustomer) -> Iterator[PastMoment]:
             iso(at), "message", text, message.journey, message.step, message.template, message.channel,
             message.state, message.detail,
         )  # fmt: skip
-        yield PastMoment(at, entry)
+        yield HistoryEntry(at, entry)
 
 
 def became(message: history.MessageRecord) -> str:

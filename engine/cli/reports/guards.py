@@ -35,7 +35,7 @@ class OneOffProgress:
 
 
 @dataclass(frozen=True, slots=True)
-class Guards:
+class GuardsReport:
     """Moments as ISO 8601 in UTC."""
 
     dry_since: str | None
@@ -44,11 +44,11 @@ class Guards:
     one_off: tuple[OneOffProgress, ...]
 
 
-def look(conn: Connection, config: Config, now: Instant) -> Guards:
+def look(conn: Connection, config: Config, now: Instant) -> GuardsReport:
     """As the store has it now; the day is that of the project's calendar."""
     day = local_date(now, zone(config.timezone)).isoformat()
     began = dry_run.since(conn)
-    return Guards(
+    return GuardsReport(
         dry_since=iso(began) if began else None,
         deliver_only=None if config.deliver_only is None else len(config.deliver_only),
         handed_today={
@@ -62,7 +62,7 @@ def look(conn: Connection, config: Config, now: Instant) -> Guards:
     )
 
 
-def top(guards: Guards) -> list[list[str]]:
+def top(guards: GuardsReport) -> list[list[str]]:
     """Lines that nobody may overlook."""
     lines = []
     if guards.dry_since:
@@ -73,7 +73,7 @@ def top(guards: Guards) -> list[list[str]]:
     return lines
 
 
-def today(guards: Guards) -> list[list[str]]:
+def today(guards: GuardsReport) -> list[list[str]]:
     """Journeys that have a ceiling, and what they have sent today."""
     return [
         [
@@ -86,7 +86,7 @@ def today(guards: Guards) -> list[list[str]]:
     ]
 
 
-def sends(guards: Guards) -> list[list[str]]:
+def sends(guards: GuardsReport) -> list[list[str]]:
     """One-off sends that are under way."""
     return [
         [send.name, f"since {send.at} by {send.whom}", f"{send.inside:,} inside, {send.handed:,} handed over"]

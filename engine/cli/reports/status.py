@@ -9,7 +9,7 @@ from sqlalchemy import Connection
 
 from engine.cli.reports import catalogue, facts, guards, unknown_messages
 from engine.cli.reports.catalogue import CatalogueReport
-from engine.cli.reports.guards import Guards
+from engine.cli.reports.guards import GuardsReport
 from engine.cli.reports.unknown_messages import UnknownMessage
 from engine.config import Config
 from engine.runtime.workers.cluster_view import Role, shares
@@ -40,7 +40,7 @@ class DeploymentSummary:
 
 
 @dataclass(frozen=True, slots=True)
-class Queues:
+class QueueSummary:
     """How much is not done yet."""
 
     inbox: int  # received, not applied
@@ -155,7 +155,7 @@ class StatusReport:
     deployment: DeploymentSummary | None
     customers: int
     shared_addresses: int  # addresses that more than one customer has
-    queues: Queues
+    queues: QueueSummary
     webhooks: Mapping[str, int]  # calls by their state
     failing_webhooks: tuple[FailingWebhook, ...]
     pauses: tuple[PauseSummary, ...]
@@ -164,7 +164,7 @@ class StatusReport:
     alerts: tuple[AlertSummary, ...]
     troubles: tuple[TroubleSummary, ...]
     unsent_alerts: tuple[UnsentSummary, ...]
-    guards: Guards
+    guards: GuardsReport
     kept: int  # refused items that wait to be taken again
     refused: tuple[RefusedSummary, ...]  # of the last 7 days, the most frequent first
     unknown: tuple[UnknownMessage, ...]
@@ -191,7 +191,7 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
         else None,
         customers=batches.count(conn),
         shared_addresses=address_index.count_shared(conn),
-        queues=Queues(
+        queues=QueueSummary(
             **backlog.waiting(conn),
             due=due_queue.overdue(conn, now),
             next_due=iso(first) if first else None,

@@ -38,7 +38,7 @@ class TypedFields(Struct, frozen=True):
     problems: tuple[FieldProblem, ...] = ()
 
 
-class Fields:
+class FieldReader:
     """The compiled reader of one set of fields. Make it once, use it for every item."""
 
     __slots__ = ("_money", "_nested", "_simple", "_uses_currency", "currency")
@@ -51,7 +51,7 @@ class Fields:
         )
         self._money = tuple(name for name, kind in fields.items() if kind.kind == "money")
         self._nested = tuple(
-            (name, Fields(dict(kind.items), currency))
+            (name, FieldReader(dict(kind.items), currency))
             for name, kind in fields.items()
             if kind.kind == "list of"
         )
@@ -137,15 +137,15 @@ class Fields:
                 )
 
 
-class Typing:
+class CatalogueReaders:
     """The readers of one catalogue."""
 
     def __init__(self, catalogue: Catalogue, currency: str) -> None:
         self.catalogue = catalogue
         self.currency = currency
-        self._events: dict[str, Fields] = {}
-        self._attributes = Fields(catalogue.attributes, currency)
-        self._product = Fields(catalogue.product, currency)
+        self._events: dict[str, FieldReader] = {}
+        self._attributes = FieldReader(catalogue.attributes, currency)
+        self._product = FieldReader(catalogue.product, currency)
         self._computed = catalogue.computed
 
     def event_name(self, name: str) -> str | None:
@@ -156,7 +156,7 @@ class Typing:
         """The fields of an event under any of its names; those of an unknown event are kept as they came."""
         reader = self._events.get(name)
         if reader is None:
-            reader = Fields(self.catalogue.event_fields(name) or {}, self.currency)
+            reader = FieldReader(self.catalogue.event_fields(name) or {}, self.currency)
             if self.event_name(name) is not None:
                 self._events[name] = reader
         return reader.read(given)

@@ -27,7 +27,7 @@ NEVER = core.AnyOf(())
 
 
 @dataclass(slots=True)
-class Conditions:
+class ConditionCompiler:
     """Compiles the conditions of one file and collects their problems."""
 
     problems: list[Problem] = field(default_factory=list)

@@ -7,9 +7,17 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from decimal import Decimal
 
-from engine.compiler.conditions.compile import NEVER, Conditions
+from engine.compiler.conditions.compile import NEVER, ConditionCompiler
 from engine.compiler.conditions.names import NameScope, resolve
-from engine.compiler.incentives.ranges import WHOLE, Range, outside, overlap, ranges_of, shown_edge, values_of
+from engine.compiler.incentives.ranges import (
+    WHOLE,
+    NumberRange,
+    outside,
+    overlap,
+    ranges_of,
+    shown_edge,
+    values_of,
+)
 from engine.compiler.project_context import ProjectContext
 from engine.config.pools import OfferChoice, OfferLine
 from engine.core.conditions import condition as core
@@ -78,7 +86,7 @@ def problems_of_shape(
     """What two lines would get, and what nobody would; each line by its words and its condition."""
     if shape.kind is None or shape.kind.kind not in ("number", "money"):
         return [*_twice(asked), *([] if has_else else [_no_else(shape)])]
-    covered: list[tuple[Text, list[Range]]] = []
+    covered: list[tuple[Text, list[NumberRange]]] = []
     for label, condition in asked:
         ranges = ranges_of(condition)
         if ranges is None:  # it compares with another value: nobody can say where it lies
@@ -90,7 +98,7 @@ def problems_of_shape(
 def _compiled(
     choice: OfferChoice, world: ProjectContext, problems: list[Problem]
 ) -> Iterator[tuple[OfferLine, Offer]]:
-    conditions, scope = Conditions(problems), _scope(world)
+    conditions, scope = ConditionCompiler(problems), _scope(world)
     ref: core.Ref | None = None
     if choice.subject.value != SEGMENT:
         found = resolve(choice.subject, scope)
@@ -107,7 +115,11 @@ def _compiled(
 
 
 def _question(
-    choice: OfferChoice, line: OfferLine, ref: core.Ref | None, conditions: Conditions, scope: NameScope
+    choice: OfferChoice,
+    line: OfferLine,
+    ref: core.Ref | None,
+    conditions: ConditionCompiler,
+    scope: NameScope,
 ) -> Question:
     if ref is None:
         condition = _segments(line, conditions, scope)
@@ -118,7 +130,7 @@ def _question(
     return Question(condition, test, f"{choice.subject.value}: {line.label.value}")
 
 
-def _segments(line: OfferLine, conditions: Conditions, scope: NameScope) -> core.Condition:
+def _segments(line: OfferLine, conditions: ConditionCompiler, scope: NameScope) -> core.Condition:
     names = [name for form in line.forms if isinstance(form, syntax.Equals) for name in form.values]
     for form in line.forms:
         if not isinstance(form, syntax.Equals):
@@ -150,7 +162,7 @@ def _twice(asked: list[tuple[Text, core.Condition]]) -> Iterator[Problem]:
                 )  # fmt: skip
 
 
-def _overlaps(shape: ChoiceShape, covered: list[tuple[Text, list[Range]]]) -> Iterator[Problem]:
+def _overlaps(shape: ChoiceShape, covered: list[tuple[Text, list[NumberRange]]]) -> Iterator[Problem]:
     """E122: values that fit two lines; of each line the first is told."""
     for place, (label, ranges) in enumerate(covered):
         for first, others in covered[:place]:
@@ -170,7 +182,7 @@ def _overlaps(shape: ChoiceShape, covered: list[tuple[Text, list[Range]]]) -> It
 
 def _gaps(
     shape: ChoiceShape,
-    covered: list[tuple[Text, list[Range]]],
+    covered: list[tuple[Text, list[NumberRange]]],
     world: ProjectContext,
     *,
     has_else: bool,
@@ -204,7 +216,7 @@ def _gaps(
         )  # fmt: skip
 
 
-def _no_else(shape: ChoiceShape, hole: Range | None = None) -> Problem:
+def _no_else(shape: ChoiceShape, hole: NumberRange | None = None) -> Problem:
     who = f"{shape.subject.value} of {hole.words()}" if hole is not None else f"no {shape.subject.value}"
     if shape.subject.value == SEGMENT:
         who = "none of these segments"

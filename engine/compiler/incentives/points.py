@@ -8,7 +8,7 @@ from decimal import Decimal
 
 from engine.compiler.catalogue.catalogue import path_type, paths
 from engine.compiler.catalogue.catalogue_file import unknown_event
-from engine.compiler.conditions.compile import Conditions
+from engine.compiler.conditions.compile import ConditionCompiler
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.facts.fact_words import NAMED
 from engine.compiler.incentives.tiers import compile_tiers
@@ -84,7 +84,7 @@ def _line(
             problems.append(found)
             return None
         gives = found
-    conditions, scope = Conditions(), NameScope(project, "segment", None)
+    conditions, scope = ConditionCompiler(), NameScope(project, "segment", None)
     who = conditions.question(earn.who, scope) if earn.who is not None else None
     where = conditions.question(earn.where, scope.inside((event,))) if earn.where is not None else None
     if conditions.problems:

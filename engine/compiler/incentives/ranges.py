@@ -17,7 +17,7 @@ _LEAST, _MOST = Decimal("-Infinity"), Decimal("Infinity")
 
 
 @dataclass(frozen=True, slots=True, order=True)
-class Range:
+class NumberRange:
     """The numbers between two edges; `unit`: the currency, for words."""
 
     start: Edge
@@ -53,10 +53,10 @@ class Range:
         return " and ".join(parts) or "any value"
 
 
-WHOLE = Range((_LEAST, -1), (_MOST, 1))
+WHOLE = NumberRange((_LEAST, -1), (_MOST, 1))
 
 
-def ranges_of(condition: core.Condition) -> list[Range] | None:
+def ranges_of(condition: core.Condition) -> list[NumberRange] | None:
     """For which numbers a condition about one of them is true; None where it is not about fixed numbers."""
     match condition:
         case core.AnyOf(inners):
@@ -73,10 +73,14 @@ def ranges_of(condition: core.Condition) -> list[Range] | None:
             points = [_number(value) for value in values]
             if any(point is None for point in points):
                 return None
-            return [Range((p[0], -1), (p[0], 1), p[1]) for p in points if p is not None]
+            return [NumberRange((p[0], -1), (p[0], 1), p[1]) for p in points if p is not None]
         case core.Between(_, low, high):
             least, most = _number(low), _number(high)
-            return None if least is None or most is None else [Range((least[0], -1), (most[0], 1), least[1])]
+            return (
+                None
+                if least is None or most is None
+                else [NumberRange((least[0], -1), (most[0], 1), least[1])]
+            )
         case core.Compare(_, how, value):
             edge = _number(value)
             if edge is None:
@@ -84,13 +88,13 @@ def ranges_of(condition: core.Condition) -> list[Range] | None:
             number, unit = edge
             match how:
                 case "at least":
-                    return [Range((number, -1), WHOLE.end, unit)]
+                    return [NumberRange((number, -1), WHOLE.end, unit)]
                 case "more than":
-                    return [Range((number, 1), WHOLE.end, unit)]
+                    return [NumberRange((number, 1), WHOLE.end, unit)]
                 case "at most":
-                    return [Range(WHOLE.start, (number, 1), unit)]
+                    return [NumberRange(WHOLE.start, (number, 1), unit)]
                 case "less than":
-                    return [Range(WHOLE.start, (number, -1), unit)]
+                    return [NumberRange(WHOLE.start, (number, -1), unit)]
         case _:
             return None
 
@@ -109,21 +113,21 @@ def values_of(condition: core.Condition) -> Iterator[object]:
             return
 
 
-def overlap(one: Range, other: Range) -> Range | None:
+def overlap(one: NumberRange, other: NumberRange) -> NumberRange | None:
     """What lies in both."""
     start, end = max(one.start, other.start), min(one.end, other.end)
-    return Range(start, end, one.unit or other.unit) if start < end else None
+    return NumberRange(start, end, one.unit or other.unit) if start < end else None
 
 
-def outside(ranges: Iterable[Range]) -> Iterator[Range]:
+def outside(ranges: Iterable[NumberRange]) -> Iterator[NumberRange]:
     """What lies in none of these, which come in order."""
     reached, unit = WHOLE.start, ""
     for each in ranges:
         if each.start > reached:
-            yield Range(reached, each.start, each.unit)
+            yield NumberRange(reached, each.start, each.unit)
         reached, unit = max(reached, each.end), each.unit
     if reached < WHOLE.end:
-        yield Range(reached, WHOLE.end, unit)
+        yield NumberRange(reached, WHOLE.end, unit)
 
 
 def shown_edge(edge: Edge) -> str:

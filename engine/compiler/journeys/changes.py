@@ -5,7 +5,7 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Literal
 
-from engine.compiler.conditions.compile import Conditions, channel_problem
+from engine.compiler.conditions.compile import ConditionCompiler, channel_problem
 from engine.compiler.conditions.forms import describe
 from engine.compiler.conditions.names import NameScope, resolve, unknown_attribute
 from engine.compiler.literals import is_reference, read_constant
@@ -26,7 +26,7 @@ _FITS = {"now": ("time",), "today": ("date", "time")}
 
 
 def compile_change(
-    step: Change, conditions: Conditions, scope: NameScope
+    step: Change, conditions: ConditionCompiler, scope: NameScope
 ) -> tuple[tuple[tuple[str, Written], ...], tuple[Type, ...]]:
     """Attributes with what is written into them, and their types."""
     values: list[tuple[str, Written]] = []

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from engine.compiler.conditions.compile import Conditions
+from engine.compiler.conditions.compile import ConditionCompiler
 from engine.compiler.conditions.names import UNSAID, NameScope, splits_of, trigger_fields
 from engine.compiler.journeys.fingerprint import fingerprint
 from engine.compiler.journeys.journey_dependencies import dependencies_of_journey, dependencies_of_question
 from engine.compiler.journeys.longest_path import longest_path
 from engine.compiler.journeys.sends import policy_of
 from engine.compiler.journeys.starts import compile_start
-from engine.compiler.journeys.steps import Steps, known_events
+from engine.compiler.journeys.steps import StepCompiler, known_events
 from engine.compiler.project_context import ProjectContext
 from engine.core import journey as run
 from engine.language import syntax
@@ -23,7 +23,7 @@ WITHIN = Duration(days=30)
 
 
 @dataclass(frozen=True, slots=True)
-class Compiled:
+class CompiledJourney:
     """`journey` is None where a part is missing; with an error among the problems it is only fit for
     further checks."""
 
@@ -31,9 +31,9 @@ class Compiled:
     problems: tuple[Problem, ...]
 
 
-def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compiled:
+def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> CompiledJourney:
     """One journey, with everything that is wrong with its names and values."""
-    conditions = Conditions()
+    conditions = ConditionCompiler()
     policy = policy_of(file.policy, conditions, project)
     trigger = trigger_fields(file, project)
     splits = splits_of(file)
@@ -44,13 +44,13 @@ def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compil
     triggers = [compile_start(start, conditions, place) for start in file.starts]
     starts = tuple(start for start in triggers if start is not None)
     who = conditions.question(file.who, who_place) if file.who else None
-    steps_of = Steps(conditions, place, policy)
+    steps_of = StepCompiler(conditions, place, policy)
     goal = _goal(file.goal, conditions, place, steps_of) if file.goal else None
     exit_if = conditions.question(file.exit_if, place) if file.exit_if else None
     steps = steps_of.row(file.steps)
     problems = tuple(problem for problem in conditions.problems if problem is not UNSAID)
     if goal is None or file.again is None or len(starts) != len(file.starts) or not starts:
-        return Compiled(None, problems)
+        return CompiledJourney(None, problems)
     again = run.Again(file.again.how, file.again.after.duration if file.again.after else None)
     journey = run.Journey(
         name=file.name.value,
@@ -75,10 +75,12 @@ def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compil
         splits=tuple(splits),
         decide=run.DecisionMoment(file.decide.people, file.decide.on) if file.decide else None,
     )
-    return Compiled(journey, problems)
+    return CompiledJourney(journey, problems)
 
 
-def _goal(goal: syntax.Goal, conditions: Conditions, scope: NameScope, steps: Steps) -> run.Goal:
+def _goal(
+    goal: syntax.Goal, conditions: ConditionCompiler, scope: NameScope, steps: StepCompiler
+) -> run.Goal:
     events = known_events(goal.events, conditions, scope)
     where = conditions.question(goal.where, scope.inside(events)) if goal.where and events else None
     when = conditions.question(goal.when, scope) if goal.when else None
@@ -93,7 +95,7 @@ def compile_segment(
     if file.who is None:
         return None, ()
     default = project.policy(None)
-    conditions = Conditions()
+    conditions = ConditionCompiler()
     question = conditions.question(
         file.who, NameScope(project, "segment", default.consent if default else None)
     )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from engine.compiler.conditions.compile import Conditions, channel_problem
+from engine.compiler.conditions.compile import ConditionCompiler, channel_problem
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.project_context import ProjectContext
 from engine.core.policy import Policy
@@ -14,7 +14,7 @@ from engine.language.wording import either, quoted, unknown
 from engine.problem import Problem
 
 
-def channels_of(step: Send, conditions: Conditions, scope: NameScope) -> tuple[str, ...]:
+def channels_of(step: Send, conditions: ConditionCompiler, scope: NameScope) -> tuple[str, ...]:
     """The channels in the order of the cascade, or the only one that the template is written for."""
     world = scope.world
     template_known = conditions.known_template(step.template, scope)
@@ -42,7 +42,7 @@ def _place_in(project: ProjectContext) -> Callable[[str], int]:
     return lambda channel: names.index(channel) if channel in names else len(names)
 
 
-def policy_of(name: Text | None, conditions: Conditions, project: ProjectContext) -> Policy:
+def policy_of(name: Text | None, conditions: ConditionCompiler, project: ProjectContext) -> Policy:
     """The policy of that name, or the default one."""
     policy = project.policy(name.value if name else None)
     if policy is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.compiler.catalogue.catalogue import PRODUCT_STARTS, path_type, paths
-from engine.compiler.conditions.compile import Conditions
+from engine.compiler.conditions.compile import ConditionCompiler
 from engine.compiler.conditions.names import NameScope
 from engine.compiler.journeys.waits import date_ref, negative
 from engine.compiler.type_inference import types_asked
@@ -31,7 +31,7 @@ def _fields_asked(start: syntax.EventStart) -> dict[str, str]:
     return {**types_asked(start.where), **per}
 
 
-def compile_start(start: syntax.Start, conditions: Conditions, scope: NameScope) -> Trigger | None:
+def compile_start(start: syntax.Start, conditions: ConditionCompiler, scope: NameScope) -> Trigger | None:
     """One kind of start, or None where its name is not known. `place` is that of the journey."""
     line = start.span.line
     match start:
@@ -72,7 +72,7 @@ def compile_start(start: syntax.Start, conditions: Conditions, scope: NameScope)
             return _product(start, conditions)
 
 
-def _product(start: syntax.ProductStart, conditions: Conditions) -> ProductTrigger | None:
+def _product(start: syntax.ProductStart, conditions: ConditionCompiler) -> ProductTrigger | None:
     if start.kind.value not in PRODUCT_STARTS:
         why = f"the kinds are: {', '.join(PRODUCT_STARTS)}"
         conditions.problems.append(unknown("E10", start.kind, "start from a product", PRODUCT_STARTS, why))

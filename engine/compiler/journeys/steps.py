@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from engine.compiler.conditions.compile import NEVER, Conditions
+from engine.compiler.conditions.compile import NEVER, ConditionCompiler
 from engine.compiler.conditions.names import (
     VALUE_GROUPS,
     NameScope,
@@ -71,10 +71,10 @@ class StepSlot:
 
 
 @dataclass(slots=True)
-class Steps:
+class StepCompiler:
     """Compiles the steps of one journey. `policy`: the journey's."""
 
-    conditions: Conditions
+    conditions: ConditionCompiler
     place: NameScope
     policy: Policy
     _ids: StepIds = field(default_factory=StepIds)
@@ -296,22 +296,24 @@ def _like_a_name(value: syntax.Text, meant: str) -> Problem:
     )  # fmt: skip
 
 
-def known_events(names: tuple[syntax.Text, ...], conditions: Conditions, scope: NameScope) -> tuple[str, ...]:
+def known_events(
+    names: tuple[syntax.Text, ...], conditions: ConditionCompiler, scope: NameScope
+) -> tuple[str, ...]:
     """The own names of events; unknown ones are refused and left out."""
     catalogue = scope.world.catalogue
     return tuple(catalogue.event_name(name.value) for name in names if conditions.known_event(name, scope))
 
 
-COMPILE: Mapping[type[syntax.Step], Callable[[Steps, Any, StepSlot], run.Step]] = {
-    Send: Steps.send,
-    Wait: Steps.wait,
-    If: Steps.if_,
-    Choose: Steps.choose,
-    Split: Steps.split,
-    Change: Steps.change,
-    Code: Steps.code,
-    Webhook: Steps.webhook,
-    Exit: Steps.exit,
+COMPILE: Mapping[type[syntax.Step], Callable[[StepCompiler, Any, StepSlot], run.Step]] = {
+    Send: StepCompiler.send,
+    Wait: StepCompiler.wait,
+    If: StepCompiler.if_,
+    Choose: StepCompiler.choose,
+    Split: StepCompiler.split,
+    Change: StepCompiler.change,
+    Code: StepCompiler.code,
+    Webhook: StepCompiler.webhook,
+    Exit: StepCompiler.exit,
 }
 """What a kind of step becomes. A test holds it complete for every kind that declares itself in
 `language/steps`."""

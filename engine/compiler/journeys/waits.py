@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from engine.compiler.conditions.compile import Conditions
+from engine.compiler.conditions.compile import ConditionCompiler
 from engine.compiler.conditions.names import NameScope, resolve
 from engine.core.conditions.condition import Ref
 from engine.core.journey import Moment
@@ -16,7 +16,7 @@ from engine.values import Duration
 DATES = ("date", "birthday", "time")
 
 
-def compile_moment(step: Wait, conditions: Conditions, scope: NameScope) -> Moment:
+def compile_moment(step: Wait, conditions: ConditionCompiler, scope: NameScope) -> Moment:
     """The moment with its name resolved."""
     until = step.until
     assert until is not None

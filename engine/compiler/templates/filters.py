@@ -84,7 +84,7 @@ def filters_of(language: str, currency: str) -> Mapping[str, Callable[..., Any]]
     return {"money": money, "date": date, "time": time, "plural": plural, **_PLACES}
 
 
-class Share(Decimal):
+class TemplateShare(Decimal):
     """A share between 0 and 1; a template prints it in percent."""
 
 
@@ -97,7 +97,7 @@ def printed(value: object, language: str) -> str:
         return _money(value.amount, value.currency, locale)
     if isinstance(value, int):
         return str(value)
-    if isinstance(value, Share):
+    if isinstance(value, TemplateShare):
         tenths = value.quantize(Decimal("0.001"))
         return str(format_percent(tenths, locale=locale, decimal_quantization=False))
     if isinstance(value, float | Decimal):

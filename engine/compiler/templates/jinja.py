@@ -81,7 +81,7 @@ _ATTRIBUTES: tuple[tuple[type, frozenset[str]], ...] = (
 )
 
 
-class Unset(Undefined):
+class UnsetValue(Undefined):
     """A name that exists and has no value here: false in conditions, never printed.
 
     So `{{ customer.first_name or "there" }}` and `{% if customer.tier == "gold" %}` work for everybody,
@@ -99,7 +99,7 @@ class Unset(Undefined):
     __lt__ = __le__ = __gt__ = __ge__ = _less  # type: ignore[assignment]
 
 
-class ReadNames(dict[str, object]):
+class NamedData(dict[str, object]):
     """Plain data under a name that errors can say: `customer`, `trigger.items`."""
 
     __slots__ = ("name",)
@@ -142,7 +142,7 @@ class Sandbox(ImmutableSandboxedEnvironment):
     def getattr(self, obj: Any, attribute: str) -> Any:
         """A name inside plain data; methods of mappings are out of reach, so a field may be called
         `items`."""
-        if type(obj) is ReadNames and (value := obj.get(attribute)) is not None:
+        if type(obj) is NamedData and (value := obj.get(attribute)) is not None:
             return value  # the usual case; to ask for a Mapping takes longer
         if isinstance(obj, Mapping):
             return self._inside(obj, attribute)
@@ -160,8 +160,8 @@ class Sandbox(ImmutableSandboxedEnvironment):
         except (KeyError, TypeError):
             value = None
         if value is None:
-            owner = obj.name if isinstance(obj, ReadNames) else "the value"
-            return Unset(f"{owner}.{key} is not set")
+            owner = obj.name if isinstance(obj, NamedData) else "the value"
+            return UnsetValue(f"{owner}.{key} is not set")
         return value
 
     def is_safe_attribute(self, obj: Any, attr: str, value: Any) -> bool:  # noqa: ARG002

@@ -60,7 +60,7 @@ class NameRead:
 
 
 @dataclass(frozen=True, slots=True)
-class Comparison:
+class TextComparison:
     """A name that a template compares with a text that it writes out: `paths.offer == "gift"`."""
 
     name: str
@@ -70,7 +70,7 @@ class Comparison:
 
 
 @dataclass(slots=True)
-class Program:
+class JinjaProgram:
     """What Jinja makes of a source, made when it is first rendered: `check` and the start of a daemon
     render little."""
 
@@ -93,10 +93,10 @@ class MessageField:
 
     name: str
     source: str
-    program: Program = field(repr=False, compare=False)
+    program: JinjaProgram = field(repr=False, compare=False)
     rows: tuple[TemplatePiece, ...] = field(repr=False, compare=False)
     reads: tuple[NameRead, ...] = field(default=(), repr=False, compare=False)
-    comparisons: tuple[Comparison, ...] = field(default=(), repr=False, compare=False)
+    comparisons: tuple[TextComparison, ...] = field(default=(), repr=False, compare=False)
 
     def render(self, names: Mapping[str, object]) -> str:
         """The text for one customer. Raises whatever Jinja raises; `place` says where. Not longer than 1
@@ -151,7 +151,7 @@ class CompiledTemplate:
         """Everything that is rendered."""
         return (*self.fields.values(), *((self.html,) if self.html else ()), self.text)
 
-    def comparisons(self) -> tuple[Comparison, ...]:
+    def comparisons(self) -> tuple[TextComparison, ...]:
         """Every text that a part compares a name with, each once."""
         return tuple(dict.fromkeys(each for part in self.parts for each in part.comparisons))
 
@@ -292,7 +292,7 @@ def _part(
         all_nodes = list(tree.find_all(nodes.Node))
         comparisons = tuple(_compared(rows, all_nodes))
         reads = tuple(_walk(rows, tree, frozenset(_assigned(all_nodes)), fallback=False))
-        program = Program(source, env)
+        program = JinjaProgram(source, env)
         if not (
             {type(node) for node in all_nodes} <= _PLAIN
             and sum(isinstance(node, nodes.If | nodes.CondExpr) for node in all_nodes) < _FEW_QUESTIONS
@@ -364,7 +364,7 @@ def _walk(
                 yield from _walk(rows, below, own, fallback=fallback)
 
 
-def _compared(rows: Sequence[TemplatePiece], all_nodes: Sequence[nodes.Node]) -> Iterator[Comparison]:
+def _compared(rows: Sequence[TemplatePiece], all_nodes: Sequence[nodes.Node]) -> Iterator[TextComparison]:
     """What is compared for equality, or looked for in a list, whichever side the name stands on."""
     for node in all_nodes:
         if not isinstance(node, nodes.Compare):
@@ -373,7 +373,7 @@ def _compared(rows: Sequence[TemplatePiece], all_nodes: Sequence[nodes.Node]) ->
         texts = [text for side in sides for text in _texts(side)]
         file, line = _origin(rows, node.lineno)
         for name in filter(None, map(dotted, sides)):
-            yield from (Comparison(name, text, file, line) for text in texts)
+            yield from (TextComparison(name, text, file, line) for text in texts)
 
 
 def _texts(node: nodes.Node) -> Iterator[str]:

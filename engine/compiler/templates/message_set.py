@@ -12,7 +12,7 @@ from engine.problem import Problem
 
 
 @dataclass(frozen=True, slots=True)
-class Templates:
+class TemplateFiles:
     """Template files by name; `parts`: layouts and blocks by their path inside templates/
     (`_layouts/shop.mjml`). `languages` as in config.yaml, the first is the fallback."""
 
@@ -66,7 +66,7 @@ class MessageSet:
         return next(iter(languages.values()))
 
 
-def compile_messages(templates: Templates, currency: str) -> tuple[MessageSet, list[Problem]]:
+def compile_messages(templates: TemplateFiles, currency: str) -> tuple[MessageSet, list[Problem]]:
     """Compiles every template. One that is wrong is left out and told as a problem."""
     of: dict[tuple[str, str], dict[str, CompiledTemplate]] = {}
     problems: list[Problem] = []

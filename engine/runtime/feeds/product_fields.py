@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from engine.compiler.catalogue.catalogue import MONEY, NUMBER, TEXT, YES_NO, Catalogue
-from engine.compiler.catalogue.typed import Fields, TypedFields
+from engine.compiler.catalogue.typed import FieldReader, TypedFields
 from engine.runtime.feeds.amount_parser import amount, as_bool
 from engine.runtime.feeds.feed_item import LONGEST_VALUE, InvalidFeedValue, feed_name
 from engine.values import Type
@@ -37,7 +37,7 @@ class ProductFields:
             name: (feed_name(chosen[name]),) if chosen and name in chosen else (name, *_ALSO.get(name, ()))
             for name in self.types
         }
-        self._typing = Fields(self.types, currency)
+        self._typing = FieldReader(self.types, currency)
 
     def named(self, values: Mapping[str, Any]) -> dict[str, Any]:
         """The fields that a feed's values give, in the form in which they are typed."""

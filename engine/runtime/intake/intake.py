@@ -14,7 +14,7 @@ from sqlalchemy import Connection
 from engine.channel_kinds import kind_of, normalised
 from engine.channels.webpush.subscription import refusal_of
 from engine.compiler.catalogue.catalogue import OWN_EVENTS, Catalogue
-from engine.compiler.catalogue.typed import Typing
+from engine.compiler.catalogue.typed import CatalogueReaders
 from engine.compiler.event_fields import NeededFields
 from engine.config import Config
 from engine.core.facts.fold import DEVICES
@@ -115,7 +115,7 @@ class Intake:
         self.journeys = journeys
         self.catalogue = catalogue
         self.config = config
-        self.typing = Typing(catalogue, config.currency)
+        self.typing = CatalogueReaders(catalogue, config.currency)
         self.needed = needed
         self.shared_codes = {pool.code: name for name, pool in config.codes.items() if pool.kind == "shared"}
         # A sender repeats its mistake with every event.

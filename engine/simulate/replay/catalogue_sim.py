@@ -14,7 +14,7 @@ from engine.core.journeys import Journeys
 from engine.core.products.prices import PriceHistory, price_of, with_lowest
 from engine.core.products.signals import signals_of
 from engine.core.products.watched import seen_price, touched_products, with_touch
-from engine.simulate.replay.customers import Customers
+from engine.simulate.replay.customers import ReplayCustomers
 from engine.simulate.replay.foreign_values import coercer
 from engine.simulate.replay.mapping import ProductRule
 from engine.simulate.replay.mapping_words import Getter, Properties
@@ -26,7 +26,7 @@ class SimulatedCatalogue:
     """Products as they are now. Touches are kept only where a journey starts from a product."""
 
     journeys: Journeys
-    customers: Customers
+    customers: ReplayCustomers
     catalogue: Catalogue
     currency: str
     products: dict[str, dict[str, Value]] = field(default_factory=dict)

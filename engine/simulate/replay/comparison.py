@@ -29,7 +29,7 @@ from engine.simulate.replay.result import (
     POINTS,
     SKIPS,
     STARTS,
-    Day,
+    ReplayDay,
     ReplayResult,
     cost,
 )
@@ -332,7 +332,7 @@ def _journey(
         days=[
             ComparedDay(str(date), each.template, each.channel, each.messages)
             for date in sorted(days[0].keys() | days[1].keys())
-            for each in sent(*(_by_channel(version.get(date, Day())) for version in days), margin=False)
+            for each in sent(*(_by_channel(version.get(date, ReplayDay())) for version in days), margin=False)
         ],
     )
 
@@ -340,15 +340,15 @@ def _journey(
 _Message = tuple[str, str]
 
 
-def _by_channel(day: Day) -> Counter[_Message]:
+def _by_channel(day: ReplayDay) -> Counter[_Message]:
     counted = Counter[_Message]()
     for (_, template, channel), count in day.messages.items():
         counted[template, channel] += count
     return counted
 
 
-def _total(days: Iterable[Day]) -> Day:
-    total = Day()
+def _total(days: Iterable[ReplayDay]) -> ReplayDay:
+    total = ReplayDay()
     for day in days:
         total.add(day)
     return total

@@ -19,7 +19,7 @@ from engine.core.timing.frequency_caps import window_start
 from engine.values import Instant, parse_instant, zone
 
 
-class TakenPlaces(msgspec.Struct, frozen=True):
+class TakenSlots(msgspec.Struct, frozen=True):
     """The places of one cap, in words: what other journeys hold of them when a message of this one leaves, on
     average."""
 
@@ -40,7 +40,7 @@ class CapCompetition(msgspec.Struct, frozen=True):
     shared: int
     rivals: dict[str, int]
     also: list[str]
-    places: list[TakenPlaces]
+    places: list[TakenSlots]
 
 
 class _Message(NamedTuple):
@@ -91,7 +91,7 @@ def competition(
             },
             also=_others(journeys, journey, policy),
             places=[
-                TakenPlaces(_words(cap), cap.count, round(count.held[cap] / max(1, count.asked[cap]), 2))
+                TakenSlots(_words(cap), cap.count, round(count.held[cap] / max(1, count.asked[cap]), 2))
                 for cap in journeys.policies[policy].caps
             ],
         )

@@ -32,7 +32,7 @@ class _Blank:
 
 
 @dataclass(slots=True)
-class Customers:
+class ReplayCustomers:
     """Customers by id. `strict`: who has no address or consent is not reached. `takes_shortcuts`: `decide` is
     not asked about events from which nothing can follow; an observer of the decider hears of these alone
     without."""

@@ -16,7 +16,7 @@ from engine.core.facts.tally import FEW, median_of_sorted, next_moment
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.simulate.decider import Decider
-from engine.simulate.replay.customers import Customers
+from engine.simulate.replay.customers import ReplayCustomers
 from engine.simulate.replay.needed import Mine, everybody, fields_of
 from engine.values import Instant, Value, at_local, local_date, zone
 
@@ -29,7 +29,7 @@ class NightlyGaps:
     def __init__(
         self,
         journeys: Journeys,
-        customers: Customers,
+        customers: ReplayCustomers,
         decider: Decider,
         is_mine: Mine = everybody,
     ) -> None:

@@ -12,7 +12,7 @@ from typing import Literal
 
 import msgspec
 
-from engine.simulate.replay.stream import Record, read_stream
+from engine.simulate.replay.stream import StreamRecord, read_stream
 from engine.values import Instant, parse_instant
 
 Kind = Literal["clicked", "opened", "replied"]
@@ -73,7 +73,7 @@ class ReactionsToPlay:
         return waiting.popleft() if waiting else []
 
 
-def is_of_message(record: Record) -> bool:
+def is_of_message(record: StreamRecord) -> bool:
     """Whether a line tells of a message or of a reaction to one: neither is an event to be played."""
     return record.name in _NAMES and _about(record) is not None
 
@@ -81,7 +81,7 @@ def is_of_message(record: Record) -> bool:
 _NAMES = frozenset((MESSAGE_LINE, *REACTION_LINES))
 
 
-def _about(record: Record) -> tuple[str, str, Instant] | None:
+def _about(record: StreamRecord) -> tuple[str, str, Instant] | None:
     """Template, channel and when the message was sent; None: the line does not say so."""
     try:
         said = msgspec.convert(record.properties(), _Properties)
@@ -98,7 +98,7 @@ def read_reactions(streams: Iterable[Path], form: Mapping[str, str]) -> Recorded
     found: defaultdict[_Message, dict[Instant, list[RecordedReaction]]] = defaultdict(dict)
     for path in streams:
         for record in read_stream(path, form):
-            if not isinstance(record, Record) or record.customer is None or record.name not in _NAMES:
+            if not isinstance(record, StreamRecord) or record.customer is None or record.name not in _NAMES:
                 continue
             about = _about(record)
             if about is None:

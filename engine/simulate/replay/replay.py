@@ -20,7 +20,7 @@ from engine.simulate.replay.reactions import read_reactions
 from engine.simulate.replay.replay_runner import ReplayRunner
 from engine.simulate.replay.result import ReplayResult, join_rows, row_files, united
 from engine.simulate.replay.shares import can_share, play_shares
-from engine.simulate.replay.stream import BadLine, Record, read_stream
+from engine.simulate.replay.stream import BadLine, StreamRecord, read_stream
 from engine.values import Instant
 
 MOST_SHARES = 8
@@ -93,7 +93,7 @@ def replay(
 
 def merged_lines(
     streams: Sequence[Path], form: Mapping[str, str], progress: Callable[[int], None] | None = None
-) -> Iterator[Record | BadLine]:
+) -> Iterator[StreamRecord | BadLine]:
     """All lines in order of time; of one moment, those of the first file come first. The first file, which is
     the long one, tells how far we are. Raises UsageError when a file cannot be read."""
     lines = read_stream(streams[0], form, progress)
@@ -114,11 +114,13 @@ def _shares(streams: Sequence[Path], jobs: int | None) -> int:
     return 1 if size < WORTH_SHARING else min(len(os.sched_getaffinity(0)), MOST_SHARES)
 
 
-def _two(first: Iterator[Record | BadLine], second: Iterator[Record | BadLine]) -> Iterator[Record | BadLine]:
+def _two(
+    first: Iterator[StreamRecord | BadLine], second: Iterator[StreamRecord | BadLine]
+) -> Iterator[StreamRecord | BadLine]:
     """Two files merged. A refused line keeps its place behind the line before it."""
     waiting = next(second, None)
     for line in first:
-        if isinstance(line, Record):
+        if isinstance(line, StreamRecord):
             while waiting is not None and (isinstance(waiting, BadLine) or waiting.at < line.at):
                 yield waiting
                 waiting = next(second, None)

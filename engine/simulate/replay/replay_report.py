@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping
 
 import msgspec
 
-from engine.simulate.replay.result import Day, ReplayResult, cost
+from engine.simulate.replay.result import ReplayDay, ReplayResult, cost
 from engine.values import iso
 
 
@@ -98,8 +98,10 @@ def report(result: ReplayResult) -> ReplayReport:
     )
 
 
-def _journey(name: str, days: Mapping[dt.date, Day], result: ReplayResult, inside: int) -> JourneyTotals:
-    total = Day()
+def _journey(
+    name: str, days: Mapping[dt.date, ReplayDay], result: ReplayResult, inside: int
+) -> JourneyTotals:
+    total = ReplayDay()
     for day in days.values():
         total.add(day)
     return JourneyTotals(

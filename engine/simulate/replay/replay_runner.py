@@ -16,15 +16,22 @@ from engine.core.journeys import Journeys
 from engine.core.products.event_products import ID_NAMES, LIST_NAMES
 from engine.simulate.decider import Decider
 from engine.simulate.replay.catalogue_sim import SimulatedCatalogue
-from engine.simulate.replay.customers import Customers
+from engine.simulate.replay.customers import ReplayCustomers
 from engine.simulate.replay.gaps_nightly import NightlyGaps
 from engine.simulate.replay.mapping import StreamMapping
 from engine.simulate.replay.needed import needed_fields, remembered
 from engine.simulate.replay.reactions import RecordedReaction, RecordedReactions, is_of_message
-from engine.simulate.replay.result import Figures, ReplayResult, prices
+from engine.simulate.replay.result import ReplayFigures, ReplayResult, prices
 from engine.simulate.replay.rfm_nightly import NightlyScores
-from engine.simulate.replay.stream import BadLine, Record, share_of
-from engine.simulate.replay.translate import CODE, PRODUCT, CustomerLine, Target, Translator, shared_codes
+from engine.simulate.replay.stream import BadLine, StreamRecord, share_of
+from engine.simulate.replay.translate import (
+    CODE,
+    PRODUCT,
+    CustomerLine,
+    EventTarget,
+    Translator,
+    shared_codes,
+)
 from engine.values import SECOND, Instant, Value, zone
 
 MOST_LISTED = 100
@@ -53,7 +60,7 @@ class ReplayRunner:
         config = project.config
         self.share, self.shares = share, shares
         self.mapping = mapping
-        self.figures = Figures(zone(journeys.timezone))
+        self.figures = ReplayFigures(zone(journeys.timezone))
         self.result = ReplayResult(self.figures, prices(config), config.currency)
         self.currency = mapping.currency or config.currency
         codes = shared_codes(config.codes)
@@ -61,7 +68,7 @@ class ReplayRunner:
         needed = needed_fields(journeys, frozenset((CODE, PRODUCT, *watched)))
         self.translator = Translator(project.catalogue, mapping, needed, self.currency, codes)
         self.decider = Decider(journeys, self._record)
-        self.customers = Customers(journeys, self.decider, strict)
+        self.customers = ReplayCustomers(journeys, self.decider, strict)
         self.catalogue = SimulatedCatalogue(journeys, self.customers, project.catalogue, self.currency)
         nights = (
             NightlyScores(journeys, self.customers, self.decider, self._is_mine),
@@ -71,7 +78,7 @@ class ReplayRunner:
         # Of what others do no field is read but those that count at night: most lines are theirs
         counted = frozenset(name for night in self.nights for name in night.fields)
         self.elsewhere = Translator(project.catalogue, mapping, counted, self.currency, codes)
-        self.heard_elsewhere: dict[str, tuple[Target, ...]] = {}
+        self.heard_elsewhere: dict[str, tuple[EventTarget, ...]] = {}
         self.observed = journeys.index.observed_events
         self.remembered = remembered(journeys)
         self.watch = journeys.watch
@@ -80,14 +87,14 @@ class ReplayRunner:
         self.second = 0
         self.seen: set[Any] = set()
 
-    def play(self, lines: Iterator[Record | BadLine]) -> ReplayResult:
+    def play(self, lines: Iterator[StreamRecord | BadLine]) -> ReplayResult:
         """All lines, and then what is due at the moment of the last."""
         result, customers, now = self.result, self.customers, Instant(0)
         share, shares, products = self.share, self.shares, self.mapping.products
         count = 0
         for line in lines:
             count += 1
-            if not isinstance(line, Record):
+            if not isinstance(line, StreamRecord):
                 if share == 0:
                     self._refuse(line)
                 continue
@@ -120,7 +127,7 @@ class ReplayRunner:
         result.unknown, result.misfits = self.translator.unknown, self.translator.misfits
         return result
 
-    def _may_start(self, record: Record) -> bool:
+    def _may_start(self, record: StreamRecord) -> bool:
         return (
             bool(self.translator.prepared(record.name))
             and not is_of_message(record)
@@ -133,7 +140,7 @@ class ReplayRunner:
     def _is_mine(self, customer: str) -> bool:
         return self._share_of(customer) == self.share
 
-    def _overhear(self, record: Record, now: Instant) -> None:
+    def _overhear(self, record: StreamRecord, now: Instant) -> None:
         """What customers of other shares do counts for what is found among all."""
         heard = self.heard_elsewhere.get(record.name)
         if heard is None:
@@ -163,7 +170,7 @@ class ReplayRunner:
         self.customers.run_before(now)
         self.customers.now = max(now, self.customers.now)
 
-    def _restock(self, record: Record, now: Instant) -> None:
+    def _restock(self, record: StreamRecord, now: Instant) -> None:
         """The catalogue is the same for everybody."""
         try:
             for rule in self.mapping.products.get(record.name, ()):
@@ -172,7 +179,7 @@ class ReplayRunner:
             if self.share == 0:
                 self._refuse(BadLine(record.file, record.line, str(wrong)))
 
-    def _take(self, record: Record, now: Instant) -> None:
+    def _take(self, record: StreamRecord, now: Instant) -> None:
         if is_of_message(record):
             self.result.events[record.name] += 1
             return
@@ -193,7 +200,7 @@ class ReplayRunner:
         except ValueError as wrong:
             self._refuse(BadLine(record.file, record.line, str(wrong)))
 
-    def _give(self, target: Target, record: Record, now: Instant) -> None:
+    def _give(self, target: EventTarget, record: StreamRecord, now: Instant) -> None:
         name, customer, customers = target.name, record.customer, self.customers
         assert customer is not None
         touches = self.about_products and name in self.watch
@@ -233,7 +240,7 @@ class ReplayRunner:
             return False
         return name not in self.observed or state is None or not state.enrollments
 
-    def _know(self, record: Record, now: Instant) -> None:
+    def _know(self, record: StreamRecord, now: Instant) -> None:
         """A line of a store's own stream says what somebody is."""
         try:
             said = msgspec.convert(record.properties(), CustomerLine)
@@ -275,7 +282,7 @@ class ReplayRunner:
             number = self.decider.next_number()
             self.customers.happen(customer, ProfileChanged(number, now, values, addresses, consents), now)
 
-    def _is_double(self, record: Record) -> bool:
+    def _is_double(self, record: StreamRecord) -> bool:
         """Equal content within one second and without an id is one event (design/language 2.13)."""
         second = record.at // SECOND
         if second != self.second:

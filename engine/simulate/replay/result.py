@@ -32,7 +32,7 @@ CountOfCustomer = tuple[str, str, str, str]
 
 
 @dataclass(slots=True)
-class Day:
+class ReplayDay:
     """One journey on one local day of the shop."""
 
     starts: int = 0
@@ -43,7 +43,7 @@ class Day:
     codes: Counter[str] = field(default_factory=Counter)  # by pool
     points: int = 0  # given by `add`
 
-    def add(self, other: Day) -> None:
+    def add(self, other: ReplayDay) -> None:
         """Adds the figures of another day, or of the same for other customers."""
         self.starts += other.starts
         self.messages += other.messages
@@ -55,13 +55,13 @@ class Day:
 
 
 @dataclass(slots=True)
-class Figures:
+class ReplayFigures:
     """Adds up decisions. `days`: journey -> local date -> figures. `since`: decisions before it count for
     nothing but for who is inside. `of_customers`: what no row tells, for a sample; None: not wanted."""
 
     zone: ZoneInfo
     since: Instant = Instant(0)
-    days: dict[str, dict[dt.date, Day]] = field(default_factory=lambda: defaultdict(dict))
+    days: dict[str, dict[dt.date, ReplayDay]] = field(default_factory=lambda: defaultdict(dict))
     open: dict[str, str] = field(default_factory=dict)  # id of a run -> journey
     of_customers: Counter[CountOfCustomer] | None = None
     _dates: dict[int, dt.date] = field(default_factory=dict)
@@ -88,23 +88,23 @@ class Figures:
             date = self._dates[quarter] = to_datetime(at, self.zone).date()
         return date
 
-    def day(self, journey: str, at: Instant) -> Day:
+    def day(self, journey: str, at: Instant) -> ReplayDay:
         """The figures of a journey on the day of a moment."""
         days = self.days[journey]
         date = self.date(at)
         day = days.get(date)
         if day is None:
-            day = days[date] = Day()
+            day = days[date] = ReplayDay()
         return day
 
-    def absorb(self, other: Figures) -> None:
+    def absorb(self, other: ReplayFigures) -> None:
         """Adds the figures of another share."""
         self.open |= other.open
         if self.of_customers is not None and other.of_customers is not None:
             self.of_customers.update(other.of_customers)
         for journey, days in other.days.items():
             for date, day in days.items():
-                self.days[journey].setdefault(date, Day()).add(day)
+                self.days[journey].setdefault(date, ReplayDay()).add(day)
 
     def add(self, customer: str, decision: Decision, now: Instant) -> None:
         """Counts what one decision did."""
@@ -209,7 +209,7 @@ class ReplayResult:
     `members`: of the segments that were asked for, at the end.
     `starting_at`: when the first event came that may start something; imported history may not."""
 
-    figures: Figures
+    figures: ReplayFigures
     prices: Mapping[str, Decimal]
     currency: str
     lines: int = 0

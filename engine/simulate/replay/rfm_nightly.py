@@ -24,7 +24,7 @@ from engine.core.facts.tally import is_number
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journeys import Journeys
 from engine.simulate.decider import Decider
-from engine.simulate.replay.customers import Customers
+from engine.simulate.replay.customers import ReplayCustomers
 from engine.simulate.replay.needed import Mine, everybody, fields_of
 from engine.values import Instant, Money, at_local, local_date, zone
 
@@ -44,7 +44,7 @@ class NightlyScores:
     def __init__(
         self,
         journeys: Journeys,
-        customers: Customers,
+        customers: ReplayCustomers,
         decider: Decider,
         is_mine: Mine = everybody,
     ) -> None:

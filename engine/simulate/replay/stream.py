@@ -41,7 +41,7 @@ class BadLine:
     why: str
 
 
-class Record:
+class StreamRecord:
     """One good line. `properties` are decoded when they are asked for: most lines concern nobody."""
 
     __slots__ = ("_raw", "at", "customer", "file", "line", "name")
@@ -97,7 +97,7 @@ def size(path: Path) -> int:
 
 def read_stream(
     path: Path, form: Mapping[str, str], progress: Callable[[int], None] | None = None
-) -> Iterator[Record | BadLine]:
+) -> Iterator[StreamRecord | BadLine]:
     """All lines in the order of the file; blank lines are nothing, and the head of a snapshot is none: it
     says what is so now, after all that follows. `progress` hears how many bytes were read.
 
@@ -128,7 +128,7 @@ def read_stream(
             customer = str(customer)
         # exact: the float is off by 0.0003 ms at most
         at = Instant(floor(seconds * 1000 + 0.001))
-        yield Record(line.event, customer or None, at, line.properties, name, number)
+        yield StreamRecord(line.event, customer or None, at, line.properties, name, number)
 
 
 def raw_lines(path: Path, progress: Callable[[int], None] | None = None) -> Iterator[bytes]:

@@ -18,7 +18,7 @@ from engine.core.journey import Pool
 from engine.simulate.replay.foreign_values import Coercer, coercer
 from engine.simulate.replay.mapping import EventRule, StreamMapping
 from engine.simulate.replay.mapping_words import Check, Getter, Properties, getter
-from engine.simulate.replay.stream import Record
+from engine.simulate.replay.stream import StreamRecord
 from engine.values import Value
 
 CODE, PRODUCT = "code", "product_id"
@@ -26,7 +26,7 @@ Taken = tuple[str, Getter, Coercer]
 
 
 @dataclass(frozen=True, slots=True)
-class Target:
+class EventTarget:
     """One event of ours that a foreign name gives. `bare`: its properties need not be decoded at all."""
 
     name: str
@@ -57,23 +57,25 @@ class Translator:
     shared_codes: Mapping[str, str] = field(default_factory=dict)  # code -> pool
     unknown: Counter[str] = field(default_factory=Counter)
     misfits: Counter[str] = field(default_factory=Counter)
-    _targets: dict[str, tuple[Target, ...]] = field(default_factory=dict)
+    _targets: dict[str, tuple[EventTarget, ...]] = field(default_factory=dict)
 
-    def targets(self, name: str) -> tuple[Target, ...]:
+    def targets(self, name: str) -> tuple[EventTarget, ...]:
         """What becomes of a foreign event; nothing for an unknown one, which is counted."""
         targets = self.prepared(name)
         if not targets and name not in self.mapping.products:
             self.unknown[name] += 1
         return targets
 
-    def prepared(self, name: str) -> tuple[Target, ...]:
+    def prepared(self, name: str) -> tuple[EventTarget, ...]:
         """As `targets`, without counting."""
         targets = self._targets.get(name)
         if targets is None:
             targets = self._targets[name] = self._prepare(name)
         return targets
 
-    def read(self, target: Target, record: Record) -> tuple[dict[str, Value], dict[str, Value]] | None:
+    def read(
+        self, target: EventTarget, record: StreamRecord
+    ) -> tuple[dict[str, Value], dict[str, Value]] | None:
         """The fields of the event and the attributes of the customer; None when a filter leaves it out."""
         properties: Properties = {} if target.bare else record.properties()
         for check in target.where:
@@ -111,7 +113,7 @@ class Translator:
                 values[name] = value
         return values
 
-    def _prepare(self, name: str) -> tuple[Target, ...]:
+    def _prepare(self, name: str) -> tuple[EventTarget, ...]:
         rules = self.mapping.events.get(name)
         if rules is not None:
             return tuple(self._target(rule) for rule in rules)
@@ -121,7 +123,7 @@ class Translator:
             return ()
         return (self._target(EventRule(self.catalogue.event_name(name), (), (), ())),)
 
-    def _target(self, rule: EventRule) -> Target:
+    def _target(self, rule: EventRule) -> EventTarget:
         known = self.catalogue.event_fields(rule.name) or {}
         own = dict(rule.fields)
         fields = tuple(
@@ -133,7 +135,7 @@ class Translator:
             (name, get, coercer(self.catalogue.customer_type(name) or TEXT)) for name, get in rule.customer
         )
         currency = own.get(CURRENCY) or _field(CURRENCY)
-        return Target(
+        return EventTarget(
             self.catalogue.event_name(rule.name),
             rule.where,
             fields,

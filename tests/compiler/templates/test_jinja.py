@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from jinja2 import TemplateError, UndefinedError
 
-from engine.compiler.templates.jinja import ReadNames, environment
+from engine.compiler.templates.jinja import NamedData, environment
 from engine.compiler.templates.meter import RenderLimitExceeded, fresh_budget
 from engine.values import Instant, Money
 
@@ -46,8 +46,8 @@ ESCAPES = [
 @pytest.mark.parametrize("source", ESCAPES)
 def test_nothing_outside_of_plain_data_is_within_reach(source: str) -> None:
     names: dict[str, Any] = {
-        "customer": ReadNames("customer", {"first_name": "<b>"}),
-        "trigger": ReadNames("trigger", {"total": Money(Decimal(1), "EUR")}),
+        "customer": NamedData("customer", {"first_name": "<b>"}),
+        "trigger": NamedData("trigger", {"total": Money(Decimal(1), "EUR")}),
     }
     with pytest.raises((TemplateError, TypeError, AttributeError)):
         written(source, **names)
@@ -96,7 +96,7 @@ def test_a_budget_is_for_one_rendering() -> None:
     ["{{ 7*7 }}", "{% for x in y %}", "${7*7}", "<svg onload=alert(1)>", '" onmouseover="x', "' or 1=1--"],
 )
 def test_values_are_data(name: str) -> None:
-    shown = written("<p>{{ customer.first_name }}</p>", customer=ReadNames("customer", {"first_name": name}))
+    shown = written("<p>{{ customer.first_name }}</p>", customer=NamedData("customer", {"first_name": name}))
     assert "49" not in shown
     assert "<svg" not in shown
     assert '"' not in shown
@@ -104,7 +104,7 @@ def test_values_are_data(name: str) -> None:
 
 
 def test_a_missing_value_is_never_printed() -> None:
-    customer = ReadNames("customer", {"first_name": None})
+    customer = NamedData("customer", {"first_name": None})
     assert written('Hi {{ customer.first_name or "there" }}', customer=customer) == "Hi there"
     assert written('{{ customer.first_name | default("there") }}', customer=customer) == "there"
     assert written("{% if customer.first_name %}a{% else %}b{% endif %}", customer=customer) == "b"
@@ -130,8 +130,8 @@ def test_a_missing_value_is_never_printed() -> None:
 
 
 def test_fields_may_be_called_like_methods() -> None:
-    trigger = ReadNames(
-        "trigger", {"items": [ReadNames("trigger.items", {"keys": "a", "values": "b"})], "get": 1}
+    trigger = NamedData(
+        "trigger", {"items": [NamedData("trigger.items", {"keys": "a", "values": "b"})], "get": 1}
     )
     assert (
         written(

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from engine.compiler.templates.jinja import ReadNames
+from engine.compiler.templates.jinja import NamedData
 from engine.compiler.templates.message import CompiledTemplate, compile_template
 from engine.compiler.templates.template_file import read_template
 from engine.problem import Problem
@@ -68,10 +68,10 @@ def names(first_name: str = "Anna", **trigger: object) -> dict[str, object]:
         "items": [{"sku": "A", "price": 1}, {"sku": "B", "price": 2}],
     }
     return {
-        "customer": ReadNames("customer", {"first_name": first_name, "vip": True}),
-        "trigger": ReadNames("trigger", given_trigger | trigger),
-        "shop": ReadNames("shop", {"name": "Bean There"}),
-        "links": ReadNames("links", {"unsubscribe": "https://news.example/u/x"}),
+        "customer": NamedData("customer", {"first_name": first_name, "vip": True}),
+        "trigger": NamedData("trigger", given_trigger | trigger),
+        "shop": NamedData("shop", {"name": "Bean There"}),
+        "links": NamedData("links", {"unsubscribe": "https://news.example/u/x"}),
     }
 
 

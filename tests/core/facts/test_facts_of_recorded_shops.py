@@ -16,7 +16,7 @@ from typing import Any
 
 import pytest
 
-from engine.compiler.catalogue.typed import Typing
+from engine.compiler.catalogue.typed import CatalogueReaders
 from engine.compiler.facts.customer_file import read_catalogue
 from engine.core.facts.customer import Facts
 from engine.core.facts.fold import apply_event, initial_values
@@ -88,7 +88,7 @@ def at(row: Row) -> Instant:
 
 def folded(customer: str, rows: list[Row]) -> Mapping[str, Value]:
     """The facts of a customer, whose rows come in an order of chance."""
-    typing = Typing(CATALOGUE, "EUR")
+    typing = CatalogueReaders(CATALOGUE, "EUR")
     events = [
         Event(
             number,

@@ -41,7 +41,7 @@ _COMMENT, _SPACE = re.compile(r"<!--.*?-->", re.DOTALL), re.compile(r"\s+")
 
 
 @dataclass(frozen=True, slots=True)
-class PicturesMade:
+class ChangePictures:
     """What lies in the folder. `index`: the page that shows all of it; `files`: the others, by name, sorted.
     `missing`: why mails have no picture (PNG), "" where each has one."""
 
@@ -60,7 +60,7 @@ class PicturesMade:
 
 def write_pictures(
     folder: Path, compared: ComparedVersions, against: str, counted_people: Snapshot | None = None
-) -> PicturesMade:
+) -> ChangePictures:
     """Writes them, the journeys with the people of a snapshot. Files keep their names from one time to the
     next. Raises UsageError where the folder cannot be written."""
     try:
@@ -75,7 +75,7 @@ def write_pictures(
         where = wrong.filename or folder
         raise UsageError(f"{where} cannot be written ({wrong.strerror}):", "name another folder") from wrong
     files = tuple(sorted(set(made.names) - {INDEX}))
-    return PicturesMade(str(folder), INDEX, files, len(messages), len(journeys), missing)
+    return ChangePictures(str(folder), INDEX, files, len(messages), len(journeys), missing)
 
 
 def safe_name(*parts: str) -> str:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.walk import Walk, every_line
+from engine.compiler.walk import PathWalk, every_line
 from engine.language import syntax
 from engine.language.steps.branch import If
 from engine.language.steps.send import Send
@@ -55,7 +55,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
         fresh, waited = one.fresh | other.fresh, one.waited | other.waited
         return _Known(fresh, waited, one.rested or other.rested)
 
-    Walk(visit, merge).along(checked.file.steps, _Known())
+    PathWalk(visit, merge).along(checked.file.steps, _Known())
     return problems
 
 

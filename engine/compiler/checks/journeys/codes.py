@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.incentives.offers import names_of_codes
-from engine.compiler.walk import Walk, every_step
+from engine.compiler.walk import PathWalk, every_step
 from engine.language import syntax
 from engine.language.steps.code import Code
 from engine.language.steps.send import Send
@@ -45,7 +45,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
                 return True
         return made
 
-    Walk(visit, lambda one, other: one and other).along(checked.file.steps, False)
+    PathWalk(visit, lambda one, other: one and other).along(checked.file.steps, False)
     return problems
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field, replace
 from typing import Final
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.walk import Walk
+from engine.compiler.walk import PathWalk
 from engine.core.policy import Cap, Policy
 from engine.language import syntax
 from engine.language.steps.send import Send
@@ -75,7 +75,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
             case _:
                 return sent
 
-    Walk(visit, lambda one, other: one.both(other)).along(checked.file.steps, _Sent())
+    PathWalk(visit, lambda one, other: one.both(other)).along(checked.file.steps, _Sent())
     return list(problems.values())
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.walk import Walk, every_line, every_step
+from engine.compiler.walk import PathWalk, every_line, every_step
 from engine.language import syntax
 from engine.language.steps.branch import If
 from engine.language.steps.send import Send
@@ -40,7 +40,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
                 pass
         return sent
 
-    Walk(visit, lambda one, other: one | other).along(file.steps, frozenset())
+    PathWalk(visit, lambda one, other: one | other).along(file.steps, frozenset())
     for condition in (file.exit_if, file.goal.when if file.goal else None):
         if condition is not None:
             ask(_asked(condition), frozenset(everything))

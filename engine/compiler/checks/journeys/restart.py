@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from engine.compiler.check_input import JourneyCheckInput
-from engine.compiler.walk import Walk
+from engine.compiler.walk import PathWalk
 from engine.language import syntax
 from engine.language.steps.change import Change
 from engine.language.steps.code import Code
@@ -24,7 +24,7 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
             problems.append(_problem(step))
         return sent or isinstance(step, Send)
 
-    Walk(visit, lambda one, other: one and other).along(file.steps, False)
+    PathWalk(visit, lambda one, other: one and other).along(file.steps, False)
     return problems
 
 

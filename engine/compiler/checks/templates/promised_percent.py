@@ -9,7 +9,7 @@ from decimal import Decimal
 from engine.compiler.check_input import ProjectCheckInput, code_printers
 from engine.compiler.incentives.offers import offers_of
 from engine.compiler.project_context import ProjectContext
-from engine.compiler.walk import Walk
+from engine.compiler.walk import PathWalk
 from engine.language import syntax
 from engine.language.steps.code import Code
 from engine.language.steps.send import Send
@@ -60,7 +60,7 @@ def _note_worth(
             worth.setdefault(step.template.value, set()).update(pools)
         return pools
 
-    Walk(visit, lambda one, other: one | other).along(file.steps, frozenset())
+    PathWalk(visit, lambda one, other: one | other).along(file.steps, frozenset())
 
 
 def _percent(text: str) -> Decimal | None:

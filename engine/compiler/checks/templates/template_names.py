@@ -11,7 +11,7 @@ from engine.channel_kinds import kind_of
 from engine.compiler.catalogue.catalogue import CODE, paths
 from engine.compiler.check_input import ProjectCheckInput
 from engine.compiler.conditions.names import splits_of, trigger_fields
-from engine.compiler.templates.message import Comparison, CompiledTemplate, NameRead
+from engine.compiler.templates.message import CompiledTemplate, NameRead, TextComparison
 from engine.compiler.walk import every_step
 from engine.config import Shop
 from engine.language import syntax
@@ -62,7 +62,7 @@ def _of_template(
     return problems
 
 
-def _no_such_path(comparison: Comparison, uses: list[Use], checked: ProjectCheckInput) -> list[Problem]:
+def _no_such_path(comparison: TextComparison, uses: list[Use], checked: ProjectCheckInput) -> list[Problem]:
     """A text that `paths.x` never is."""
     split = comparison.name.removeprefix("paths.")
     files = [file for file, _ in uses] or checked.files
