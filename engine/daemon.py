@@ -23,6 +23,8 @@ from engine.channels.egress import Egress
 from engine.channels.mime import self_test
 from engine.clock import Clock, FastClock, SystemClock
 from engine.command_hints import command
+from engine.config import Config
+from engine.core.journeys import Journeys
 from engine.errors import CallerError, UsageError, WorldError
 from engine.garbage_collection import freeze_long_lived
 from engine.http.app import create_app, create_figures_app
@@ -244,15 +246,27 @@ class Daemon:
 
     async def _beat(self) -> float:
         assert self._membership is not None
-        led = self._standing().is_leader
+        led = self._leads()
         rest = await self._membership.tick()
-        if self._standing().is_leader and not led and self.started.is_set():
+        if self._leads() and not led and self.started.is_set():
             # starts that came while nobody led; in a task of its own, since no beat may wait for it
             self._catching_up = asyncio.create_task(self._scheduler.catch_up(), name="catch up")
         return rest
 
     def _standing(self) -> ClusterView:
         return ALONE if self._membership is None else self._membership.standing
+
+    def _leads(self) -> bool:
+        """It does what is to be done once for all processes on the store."""
+        return self._standing().is_leader
+
+    # What is published is replaced as a whole by the next deployment: every part asks for it anew
+
+    def _config(self) -> Config:
+        return self.live.project.config
+
+    def _journeys(self) -> Journeys:
+        return self.live.publication.journeys
 
     @property
     def _led_store(self) -> Store:
@@ -263,28 +277,20 @@ class Daemon:
 
     async def _prepare(self, project: Project) -> None:
         """Everything up to the moment in which the parts begin to move."""
-        advice = sqlite_advice() if self.store.engine.dialect.name == "sqlite" else None
-        if advice is not None:
+        if self.store.engine.dialect.name == "sqlite" and (advice := sqlite_advice()) is not None:
             log.warning("advice", what=advice)
         self._publisher = Publisher(self.store, self.folder, self.clock)
         self.live, opening = self._publisher.first(project, publishes=self.options.role is Role.ALL)
         self._started_with = self.live.project.config
         self._untested: Project | None = self.live.project
         self._advancer = Advancer(self.store, self.clock, self._standing)
-        # what is published is replaced as a whole by the next deployment: every part asks for it anew
         self._scheduler = Scheduler(
-            self._led_store,
-            self.clock,
-            lambda: self.live.publication.journeys,
-            self.wake,
-            self._health,
-            self._speed,
-            lambda: self._standing().is_leader,
+            self._led_store, self.clock, self._journeys, self.wake, self._health, self._speed, self._leads
         )
         self._volume = VolumeMonitor(self.store, self.clock, lambda: self.live.render_context.guards)
         self._scheduler.add("place", BEAT, self._hold_place)
         self._scheduler.add("volume", LOOK, self._look_at_volume)
-        keeping = self._housekeeping()
+        keeping = Housekeeping(self._led_store, self.clock, self._config, self._journeys, self._leads)
         self._scheduler.add("past figures", MINUTE, keeping.count_past)
         self._scheduler.add("retention", housekeeping.LOOK, keeping.look)
         self._scheduler.add("recommendations", NIGHTLY_LOOK, self._recommend, at_once=True)
@@ -293,17 +299,17 @@ class Daemon:
             self.clock,
             lambda: (self.live.project.catalogue, self.live.project.config),
             self.wake,
-            lambda: self._standing().is_leader,
+            self._leads,
             lambda: self.is_stopping,
         )
         self._scheduler.add("catalogue feed", MINUTE, self._feed.look, at_once=True)
         mailer = ReportMailer(
             self.store,
             self.clock,
-            lambda: self.live.project.config,
-            lambda: self.live.publication.journeys,
+            self._config,
+            self._journeys,
             self._email,
-            lambda: self._standing().is_leader and self._deliverer is not None,
+            lambda: self._leads() and self._deliverer is not None,
         )
         self._scheduler.add("report mail", report_mail.LOOK, mailer.look, at_once=True)
         self._volume.begin()
@@ -317,11 +323,7 @@ class Daemon:
         self._alerter = Alerter(self._alert_setup())
         self._alerting = SupervisedLoop("alerts", self._by_leader(self._alerter.tick), self._health)
         filler = Backfiller(
-            self._led_store,
-            self.clock,
-            lambda: self.live.publication,
-            lambda: self._standing().is_leader,
-            self.wake,
+            self._led_store, self.clock, lambda: self.live.publication, self._leads, self.wake
         )
         self._filling = SupervisedLoop("facts", filler.tick, self._health)
         if self.options.role is Role.HTTP:
@@ -336,28 +338,19 @@ class Daemon:
 
     async def _recommend(self) -> None:
         """In a thread of its own: it reads for long beside the writer."""
-        if not self._standing().is_leader:
+        if not self._leads():
             return
         project, now = self.live.project, self.clock.now()
         rules, config = project.recommendations.values(), project.config
         with contextlib.suppress(LeadLostError):  # whoever leads by now builds anew
             await asyncio.to_thread(build_nightly, self._led_store, rules, config.timezone, now)
 
-    def _housekeeping(self) -> Housekeeping:
-        return Housekeeping(
-            self._led_store,
-            self.clock,
-            lambda: self.live.project.config,
-            lambda: self.live.publication.journeys,
-            lambda: self._standing().is_leader,
-        )
-
     def _alert_setup(self) -> AlertSetup:
         path = sqlite_path(self.live.project.config.store, self.folder)
         return AlertSetup(
             self.store,
             self.clock,
-            config=lambda: self.live.project.config,
+            config=self._config,
             channel=self._email,
             owner_of=self._owner_of,
             parts=lambda: self._health.parts,
@@ -466,14 +459,14 @@ class Daemon:
 
     async def _look_at_volume(self) -> None:
         """By one of all processes."""
-        if self._standing().is_leader:
+        if self._leads():
             await self._volume.look()
 
     def _by_leader(self, tick: Callable[[], Awaitable[float]]) -> Callable[[], Awaitable[float]]:
         """By one of all processes: two would take the same mails, and tell the same alerts."""
 
         async def led() -> float:
-            return await tick() if self._standing().is_leader else BEAT_SECONDS
+            return await tick() if self._leads() else BEAT_SECONDS
 
         return led
 

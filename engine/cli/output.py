@@ -5,8 +5,9 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
+import typer
 from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
@@ -36,6 +37,10 @@ class Format(StrEnum):
 
     text = "text"
     json = "json"
+
+
+FormatOption = Annotated[Format, typer.Option("--format", help="text or json")]
+"""The option of every command that answers in either form."""
 
 
 class CheckFormat(StrEnum):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -85,90 +85,97 @@ def names_of(file: JourneyFile | SegmentFile) -> Iterator[UsedName]:
         yield from _names(part, (), starts)
 
 
+_NAMED: Mapping[type, Mapping[str, NameKind]] = {
+    syntax.Did: {"event": NameKind.event},
+    syntax.GivenDid: {"event": NameKind.event},
+    syntax.EventStart: {"event": NameKind.event},
+    syntax.SegmentStart: {"segment": NameKind.segment},
+    syntax.Goal: {"events": NameKind.event},
+    syntax.InSegment: {"names": NameKind.segment},
+    syntax.InsideJourney: {"journeys": NameKind.journey},
+    syntax.Can: {"channels": NameKind.channel},
+    syntax.Reacted: {"template": NameKind.template},
+    Awaited: {"events": NameKind.event, "template": NameKind.template},
+    Send: {"template": NameKind.template, "via": NameKind.channel, "policy": NameKind.policy},
+    Code: {"pool": NameKind.pool},
+    Webhook: {"name": NameKind.webhook},
+    syntax.Given: {
+        "segments": NameKind.segment, "inside": NameKind.journey, "unreachable": NameKind.channel,
+        "no_consent": NameKind.channel,
+    },
+}  # fmt: skip
+"""Which field of which piece of syntax holds a name, or several, that always stand for the same."""
+
+_OF_STORY_LINES = {
+    "event": NameKind.event,
+    "clicked": NameKind.template,
+    "opened": NameKind.template,
+    "bounced": NameKind.template,
+    "enters": NameKind.segment,
+    "leaves": NameKind.segment,
+}
+
+
 def _names(part: object, events: tuple[str, ...], starts: tuple[str, ...]) -> Iterator[UsedName]:
     """`events`: of a condition about their fields; `starts`: the events that start the journey."""
-    inner = events
+    if isinstance(part, tuple):
+        for each in part:
+            yield from _names(each, events, starts)
+        return
+    here = [
+        _used(kind, text)
+        for field, kind in _NAMED.get(type(part), {}).items()
+        for text in _texts(getattr(part, field))
+    ]
+    yield from here
+    yield from _names_in_context(part, events, starts)
+    # What a line of `expect` is made of are words of the trace, and no names
+    if dataclasses.is_dataclass(part) and not isinstance(part, syntax.Expected):
+        inner = tuple(used.name for used in here if used.kind is NameKind.event) or events
+        for field in dataclasses.fields(part):
+            below = getattr(part, field.name)
+            if isinstance(below, tuple) or dataclasses.is_dataclass(below):
+                yield from _names(below, inner if field.name == "where" else events, starts)
+
+
+def _names_in_context(part: object, events: tuple[str, ...], starts: tuple[str, ...]) -> Iterator[UsedName]:
+    """Names whose kind depends on how they are written, or on what stands beside them."""
     match part:
-        case tuple():
-            for each in part:
-                yield from _names(each, events, starts)
-            return
         case syntax.Test(name=name) | Choose(subject=name) | ChosenValue(subject=name):
             yield from _dotted(name, events, starts)
-        case syntax.Did(event=event) | syntax.GivenDid(event=event):
-            yield _used(NameKind.event, event)
-            inner = (event.value,)
-        case syntax.EventStart(event=event):
-            yield _used(NameKind.event, event)
-            if part.per is not None:
-                yield _used(NameKind.event_field, part.per, (event.value,))
-            inner = (event.value,)
-        case syntax.SegmentStart(segment=name):
-            yield _used(NameKind.segment, name)
+        case syntax.EventStart(event=event, per=syntax.Text() as per):
+            yield _used(NameKind.event_field, per, (event.value,))
         case syntax.DateStart(date=name, day=None):
             yield _used(NameKind.attribute, name)
-        case syntax.Goal(events=named):
-            yield from (_used(NameKind.event, event) for event in named)
-            inner = tuple(event.value for event in named)
-        case syntax.InSegment(names=named):
-            yield from (_used(NameKind.segment, name) for name in named)
-        case syntax.InsideJourney(journeys=named):
-            yield from (_used(NameKind.journey, name) for name in named)
-        case syntax.Can(channels=named):
-            yield from (_used(NameKind.channel, name) for name in named)
-        case syntax.Reacted(template=name):
-            yield _used(NameKind.template, name)
-        case Awaited(events=named, template=name):
-            yield from (_used(NameKind.event, event) for event in named)
-            if name is not None:
-                yield _used(NameKind.template, name)
-            inner = tuple(event.value for event in named)
         case Wait():
             yield UsedName(NameKind.wait, part.words(), part.value.span, wait=part)
             yield UsedName(NameKind.wait, part.words(), part.span, wait=part)
             if part.until is not None and part.until.name is not None:
                 yield from _dotted(part.until.name, (), starts)
-        case Send():
-            yield _used(NameKind.template, part.template)
-            yield from (_used(NameKind.channel, name) for name in part.via)
-            if part.policy is not None:
-                yield _used(NameKind.policy, part.policy)
-            if part.until is not None and part.until.value not in ("clicked", "opened"):
-                yield _used(NameKind.event, part.until)
-            yield from _values(part.values, starts)
-        case Code(pool=name):
-            yield _used(NameKind.pool, name)
-        case Webhook(name=name):
-            yield _used(NameKind.webhook, name)
-            yield from _values(part.values, starts)
-        case Change(values=pairs):
+        case Send(until=until, values=pairs):
+            if until is not None and until.value not in ("clicked", "opened"):
+                yield _used(NameKind.event, until)
+            yield from _values(pairs, starts)
+        case Webhook(values=pairs):
+            yield from _values(pairs, starts)
+        case Change(values=pairs) | syntax.Given(values=pairs):
             yield from (_used(NameKind.attribute, pair.name) for pair in pairs)
-        case syntax.Given():
-            yield from (_used(NameKind.attribute, pair.name) for pair in part.values)
-            yield from (_used(NameKind.segment, name) for name in part.segments)
-            yield from (_used(NameKind.journey, name) for name in part.inside)
-            yield from (_used(NameKind.channel, name) for name in (*part.unreachable, *part.no_consent))
-        case syntax.StoryLine(kind="event", word=word):
-            yield _used(NameKind.event, word)
-            yield from (_used(NameKind.event_field, field.name, (word.value,)) for field in part.fields)
-        case syntax.StoryLine(kind="clicked" | "opened" | "bounced", word=word):
-            yield _used(NameKind.template, word)
-        case syntax.StoryLine(kind="enters" | "leaves", word=word):
-            yield _used(NameKind.segment, word)
+        case syntax.StoryLine(kind=kind, word=word, fields=fields) if kind in _OF_STORY_LINES:
+            yield _used(_OF_STORY_LINES[kind], word)
+            if kind == "event":
+                yield from (_used(NameKind.event_field, field.name, (word.value,)) for field in fields)
         case syntax.Expected(words=words):
             if found := re.match(r"(?:send|skip) (?P<template>[a-z]\w*)", words.value):
                 begin, length = found.start("template"), len(found["template"])
                 yield _used(NameKind.template, nodes.part(words, begin, length))
-            return
         case _:
             pass
     if isinstance(part, syntax.Step) and part.was is not None:
         yield UsedName(NameKind.former, part.was.value, part.was.span, now=part.resting_id)
-    if dataclasses.is_dataclass(part):
-        for field in dataclasses.fields(part):
-            below = getattr(part, field.name)
-            if isinstance(below, tuple) or dataclasses.is_dataclass(below):
-                yield from _names(below, inner if field.name == "where" else events, starts)
+
+
+def _texts(value: Text | tuple[Text, ...] | None) -> tuple[Text, ...]:
+    return value if isinstance(value, tuple) else () if value is None else (value,)
 
 
 def _used(kind: NameKind, text: Text, events: tuple[str, ...] = ()) -> UsedName:

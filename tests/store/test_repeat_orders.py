@@ -17,6 +17,7 @@ from engine.store.counting import attribution, daily_counts
 from engine.store.counting.daily_counts import Count, CountKey, ShopFacts, TakingBack
 from engine.store.customers import events
 from engine.store.database import Store
+from engine.store.id_move import IdMove
 from engine.values import HOUR, Instant, Money
 from tools.simulation import counted_anew
 
@@ -65,7 +66,7 @@ class Orders:
 
     def join(self, previous: str, customer: str) -> None:
         if previous != customer:
-            attribution.move(self.conn, 0, previous, 0, customer)
+            attribution.move(self.conn, IdMove((0, previous), (0, customer)))
             # what they did is applied once more, under the id that they have now
             again = events.of_customer(self.conn, 0, previous)
             self.conn.exec_driver_sql(f"DELETE FROM event WHERE customer = '{previous}'")

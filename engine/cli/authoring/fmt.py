@@ -12,7 +12,7 @@ import typer
 
 from engine.cli.app import PROBLEMS, WRITE, Session, app
 from engine.cli.authoring.selection import chosen
-from engine.cli.output import Format, complain, say_json, say_plain
+from engine.cli.output import Format, FormatOption, complain, say_json, say_plain
 from engine.command_hints import command
 from engine.errors import UsageError
 
@@ -38,7 +38,7 @@ def fmt(
     check: Annotated[
         bool, typer.Option("--check", help="change nothing; exit with 1 if a file would change")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Write journeys, segments and facts in their canonical form: order of keys, ids for waits, comments
     kept."""

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import PROBLEMS, TRY, Session, app
-from engine.cli.output import Format, asides, complain, remark, say_json, say_plain
+from engine.cli.output import Format, FormatOption, asides, complain, remark, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
@@ -36,7 +36,7 @@ def preview(
         str | None, typer.Option("--send", help="send it to this address of your own, marked as a test")
     ] = None,
     via: Annotated[str | None, typer.Option("--via", help="with --send: the channel")] = None,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Show a message as it will look: desktop and phone width, plain text, headers. Nothing is sent, unless
     --send says where to."""

@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import PROBLEMS, WRITE, Session, app
-from engine.cli.output import Format, say_json, say_plain
+from engine.cli.output import Format, FormatOption, say_json, say_plain
 from engine.command_hints import command
 
 
@@ -17,7 +17,7 @@ def schema(
     check: Annotated[
         bool, typer.Option("--check", help="write nothing; exit with 1 if a file is not as it should be")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Write schemas/*.schema.json with the names of this project, so that editors know them. Commit these
     files."""

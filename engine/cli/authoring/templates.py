@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import WRITE, Session, app
-from engine.cli.output import Format, counted, say, say_json, say_rows
+from engine.cli.output import Format, FormatOption, counted, say, say_json, say_rows
 
 if TYPE_CHECKING:
     from engine.project import Project
@@ -32,7 +32,7 @@ def templates(
     missing: Annotated[
         bool, typer.Option("--missing", help="Only those that lack a language, or that no journey sends.")
     ] = False,
-    output: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    output: FormatOption = Format.text,
 ) -> None:
     """List the messages: in which channels and languages they are written, what is missing, which journeys
     send them."""

@@ -11,7 +11,7 @@ import typer
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.changes.plan import GONE_HELP
-from engine.cli.output import Format, complain, counted, remark, say, say_json
+from engine.cli.output import Format, FormatOption, complain, counted, remark, say, say_json
 from engine.command_hints import command
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ machine takes its time for that."""
 @app.command(rich_help_panel=RUN)
 def deploy(
     context: typer.Context,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
     planned: Annotated[
         Path | None,

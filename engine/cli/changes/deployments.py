@@ -8,7 +8,7 @@ import typer
 
 from engine.cli.app import LOOK, Session, app
 from engine.cli.changes.plan import MOVED
-from engine.cli.output import Format, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, say_head, say_json, say_plain, say_rows
 
 if TYPE_CHECKING:
     from engine.cli.reports.deployments import DeploymentChange
@@ -20,7 +20,7 @@ _SHOWN = 6
 def deployments(
     context: typer.Context,
     last: Annotated[int, typer.Option("--last", min=1, max=1000, help="so many of them")] = 20,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """What was published: when, by whom, from which commit, which files each changed, and what became of the
     people inside beside what was planned. Newest first."""

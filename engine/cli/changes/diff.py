@@ -9,7 +9,18 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import TRY, Session, app
-from engine.cli.output import Format, asides, counted, remark, say, say_head, say_json, say_plain, say_rows
+from engine.cli.output import (
+    Format,
+    FormatOption,
+    asides,
+    counted,
+    remark,
+    say,
+    say_head,
+    say_json,
+    say_plain,
+    say_rows,
+)
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -33,7 +44,7 @@ def diff(
             "--pictures", metavar="DIR", help="what customers see and the journeys, before and after"
         ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Say in words what differs between the files here and those of an earlier version, and what that does to
     people. Layout, comments and the order of keys are no difference."""

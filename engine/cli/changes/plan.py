@@ -10,7 +10,17 @@ import typer
 from rich.markup import escape
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
-from engine.cli.output import Format, counted, remark, say, say_head, say_json, say_plain, say_rows
+from engine.cli.output import (
+    Format,
+    FormatOption,
+    counted,
+    remark,
+    say,
+    say_head,
+    say_json,
+    say_plain,
+    say_rows,
+)
 from engine.command_hints import command
 from engine.errors import UsageError
 from engine.printable import printable
@@ -72,7 +82,7 @@ PENDING = 4
 @app.command(rich_help_panel=RUN)
 def plan(
     context: typer.Context,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
     exit_code: Annotated[
         bool, typer.Option("--exit-code", help="leave with 4 where deploy would change something")
     ] = False,

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, counted, remark, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, counted, remark, say_json, say_plain, say_rows
 from engine.command_hints import command
 from engine.errors import UsageError
 
@@ -87,7 +87,7 @@ def erase(
         bool, typer.Option("--again", help="whom a backup that was put back has brought with it")
     ] = False,
     yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Forget people: everything that is kept of them. Works while the daemon runs; cannot be undone."""
     from engine.cli.stores import project_store

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import LOOK, Session, app
-from engine.cli.output import Format, counted, remark, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, counted, remark, say_json, say_plain, say_rows
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
@@ -30,7 +30,7 @@ def recommend(
     trigger: Annotated[
         str, typer.Option("--trigger", help="ids of products that the run begins with, with commas between")
     ] = "",
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Show which products a customer would be shown, where each is from, and why the others fell out. With
     build: find out anew what goes together."""

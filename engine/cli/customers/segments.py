@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import LOOK, Session, app
-from engine.cli.output import Format, counted, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, counted, say_head, say_json, say_plain, say_rows
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def segments(
     out: Annotated[
         Path | None, typer.Option("--out", help="write the members to this .csv or .jsonl file")
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Segments: their words, how many are in each, who came and went in 7 days, who uses it."""
     from engine.cli.reports.segments import report

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import LOOK, Session, app
-from engine.cli.output import Format, say, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, say, say_head, say_json, say_plain, say_rows
 from engine.printable import printable
 
 if TYPE_CHECKING:
@@ -25,7 +25,7 @@ def show(
     last: Annotated[
         int, typer.Option("--last", min=0, help="so many entries of the history; 0 shows all")
     ] = 0,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """One customer: attributes, facts, reach, where their runs rest, and the history with every decision."""
     from engine.cli.reports import customer_history, unknown_messages

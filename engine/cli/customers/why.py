@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import LOOK, Session, app
-from engine.cli.output import Format, say, say_json, say_plain
+from engine.cli.output import Format, FormatOption, say, say_json, say_plain
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
@@ -17,7 +17,7 @@ def why(
     context: typer.Context,
     customer: Annotated[str, typer.Argument(help="an id, an e-mail address or a telephone number")],
     template: Annotated[str, typer.Argument(help="the message, such as cart_reminder")],
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Say why a customer got a message, or did not: never entered, holdout, capped, too late, paused, handed
     over."""

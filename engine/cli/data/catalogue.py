@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import LOOK, PROBLEMS, Session, app
-from engine.cli.output import Format, complain, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, complain, say_head, say_json, say_plain, say_rows
 from engine.errors import UsageError
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ def catalogue(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="with fetch: also where half of the products would go")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Products, the feed that they come from, and what was wrong with it; or the prices of one product."""
     from engine.cli.reports.catalogue import look

@@ -10,6 +10,7 @@ import typer
 from engine.cli.app import PROBLEMS, RUN, Session, app
 from engine.cli.output import (
     Format,
+    FormatOption,
     complain,
     counted,
     progress,
@@ -41,7 +42,7 @@ def codes(
             show_default=False,
         ),
     ] = None,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Pools of promo codes: free, reserved, used, given back, expired, and what was bought with them."""
     session = Session.of(context)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, NoReturn
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, progress, remark, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, progress, remark, say_head, say_json, say_plain, say_rows
 from engine.command_hints import command
 from engine.errors import UsageError
 
@@ -34,7 +34,7 @@ def facts(
         bool,
         typer.Option("--from-kept", help="rebuild also where events are no longer kept: they count no more"),
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Facts: their words, since when everybody has them, how far a changed one is; or count them anew."""
     session = Session.of(context)

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from engine.cli.app import INTERRUPTED, PROBLEMS, RUN, Session, app
-from engine.cli.output import Format, remark, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, remark, say_json, say_plain, say_rows
 from engine.command_hints import command
 from engine.errors import UsageError
 
@@ -69,7 +69,7 @@ def import_file(
     anyway: Annotated[
         bool, typer.Option("--anyway", help="with --full: also where half of the products would go")
     ] = False,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Take customers, events or products from a file. As history, unless --live: facts and segments learn of
     it, no journey starts. Interrupted, the same command goes on where it stopped."""

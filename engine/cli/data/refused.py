@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import PROBLEMS, RUN, Session, app
-from engine.cli.output import Format, counted, progress, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, counted, progress, say_head, say_json, say_plain, say_rows
 from engine.command_hints import command
 from engine.errors import UsageError
 
@@ -33,7 +33,7 @@ def refused(
     ] = "",
     event: Annotated[str, typer.Option("--event", help="only this event, as the sender calls it")] = "",
     limit: Annotated[int, typer.Option("--limit", min=1, max=20_000, help="so many are listed")] = 20,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """What senders got wrong: counted, and the items themselves, which are kept until they are taken."""
     from engine.cli.stores import project_store

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, say_json, say_plain
+from engine.cli.output import Format, FormatOption, say_json, say_plain
 from engine.command_hints import command
 
 
@@ -16,7 +16,7 @@ from engine.command_hints import command
 def backup(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="a file that is not there yet")],
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Copy the store to one file while the daemon runs. On PostgreSQL: says how pg_dump does it."""
     from engine.store.copies.backup import back_up
@@ -35,7 +35,7 @@ def backup(
 def restore(
     context: typer.Context,
     file: Annotated[Path, typer.Argument(help="what backup has written")],
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Put a backup in the place of the store. Nothing is sent from it before `run --adopt`."""
     from engine.runtime.erasure import LOG, read_log

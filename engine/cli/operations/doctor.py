@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from engine.cli.app import LOOK, PROBLEMS, Session, app
-from engine.cli.output import Format, say, say_json
+from engine.cli.output import Format, FormatOption, say, say_json
 from engine.printable import printable
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _COLOURS = {"ok": "green", "warn": "yellow", "FAIL": "bold red", "skip": "dim"}
 @app.command(rich_help_panel=LOOK)
 def doctor(
     context: typer.Context,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Look at versions, mail headers, secrets, store, disk, clock, mail servers and DNS; say what to do.
     Sends nothing."""

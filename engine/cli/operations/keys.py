@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, say, say_json, say_plain
+from engine.cli.output import Format, FormatOption, say, say_json, say_plain
 from engine.command_hints import command
 from engine.errors import UsageError
 
@@ -57,7 +57,7 @@ def vapid() -> None:
 @keys.command("list")
 def every(
     context: typer.Context,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Every key, without its secret."""
     from engine.cli.stores import look_into_store

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, say_json, say_plain
+from engine.cli.output import Format, FormatOption, say_json, say_plain
 from engine.command_hints import command
 from engine.errors import UsageError
 from engine.problem import did_you_mean
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 What = Annotated[str, typer.Argument(help="a channel, a journey, all, or the word domain")]
 Name = Annotated[str, typer.Argument(help="after  domain: whose mail, like gmail.com")]
-Form = Annotated[Format, typer.Option("--format", help="text or json")]
+Form = FormatOption
 
 
 @app.command(rich_help_panel=RUN)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, counted, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, counted, say_json, say_plain, say_rows
 from engine.command_hints import command
 from engine.errors import UsageError
 
@@ -30,7 +30,7 @@ def resolve(
     failed: Annotated[bool, typer.Option("--failed", help="they never arrived: cascades go on")] = False,
     channel: Annotated[str, typer.Option("--channel", help="all of a channel instead of keys")] = "",
     before: Annotated[str, typer.Option("--before", help="only those handed over before (ISO 8601)")] = "",
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Settle messages that are unknown or held. Works while the daemon runs; what is settled stays as it
     is."""

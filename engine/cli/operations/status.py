@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING
 
 import typer
 
 from engine.cli.app import LOOK, Session, app
-from engine.cli.output import Format, counted, say_head, say_json, say_plain, say_rows
+from engine.cli.output import Format, FormatOption, counted, say_head, say_json, say_plain, say_rows
 from engine.command_hints import command
 
 if TYPE_CHECKING:
@@ -21,7 +21,7 @@ _SHOWN = 20
 @app.command(rich_help_panel=LOOK)
 def status(
     context: typer.Context,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Queues, pauses, unknown messages with what happens to them, stuck customers, people by step, alerts."""
     from engine.cli.reports.status import look

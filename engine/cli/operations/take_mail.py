@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from engine.cli.app import RUN, Session, app
-from engine.cli.output import Format, say, say_json, say_plain
+from engine.cli.output import Format, FormatOption, say, say_json, say_plain
 from engine.errors import UsageError, WorldError
 
 TEMPORARY = 75
@@ -24,7 +24,7 @@ Files = Annotated[
 def take_mail(
     context: typer.Context,
     files: Files = None,
-    form: Annotated[Format, typer.Option("--format", help="text or json")] = Format.text,
+    form: FormatOption = Format.text,
 ) -> None:
     """Take mail that came back: | ./run take-mail. Only what is about our own messages counts."""
     from sqlalchemy.exc import DatabaseError

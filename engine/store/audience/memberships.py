@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Count, CountKey
+from engine.store.id_move import IdMove
 from engine.store.serialization import load
 from engine.store.sql import change, change_many, rows
 from engine.values import DAY, Instant
@@ -101,12 +102,12 @@ def members(conn: Connection, segment: str) -> Iterator[SegmentMember]:
             return
 
 
-def rename(conn: Connection, old: int, previous: str, new: int, customer: str) -> None:
-    """`previous` is `customer` from now on, of whom nothing was known."""
+def rename(conn: Connection, move: IdMove) -> None:
+    """A customer takes over the rows of another id; of the customer nothing was known."""
     change(
         conn,
         "UPDATE membership SET bucket = ?, customer = ? WHERE bucket = ? AND customer = ?",
-        (new, customer, old, previous),
+        move.parameters,
     )
 
 

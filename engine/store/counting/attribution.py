@@ -20,6 +20,7 @@ from engine.store.amounts import stored
 from engine.store.counting import daily_counts, order_returns, repeat_orders
 from engine.store.counting.categories import of_orders
 from engine.store.counting.daily_counts import Count, CountKey
+from engine.store.id_move import IdMove
 from engine.store.sql import change, change_many, ids, rows
 from engine.values import Instant, Money
 
@@ -111,11 +112,11 @@ def complete(conn: Connection, bucket: int, events: Iterable[tuple[str, Event]])
     )
 
 
-def move(conn: Connection, old: int, previous: str, new: int, customer: str) -> None:
+def move(conn: Connection, ids: IdMove) -> None:
     """The orders of an id that turned out to be another customer's."""
     # Taken off while the rows still say whose each was, and counted at the end as those of one customer
-    repeat_orders.count_all_if_counted(conn, old, previous, -1)
-    repeat_orders.count_all_if_counted(conn, new, customer, -1)
+    repeat_orders.count_all_if_counted(conn, *ids.source, -1)
+    repeat_orders.count_all_if_counted(conn, *ids.target, -1)
     change(
         conn,
         "INSERT INTO credit (bucket, customer, occurred_at, event, amount, currency, send_key, journey,"
@@ -123,13 +124,14 @@ def move(conn: Connection, old: int, previous: str, new: int, customer: str) -> 
         " CAST(? AS TEXT), occurred_at, event, amount, currency, send_key, journey, step, channel,"
         " is_service, order_key, categories, taken, is_cancelled FROM credit"
         " WHERE bucket = ? AND customer = ? ON CONFLICT DO NOTHING",
-        (new, customer, old, previous),
+        ids.parameters,
     )
-    change(conn, "DELETE FROM credit WHERE bucket = ? AND customer = ?", (old, previous))
+    change(conn, "DELETE FROM credit WHERE bucket = ? AND customer = ?", ids.source)
     # what the two clicked and ordered is of one person now
-    settle(conn, new, [customer], Instant(0))
-    order_returns.move(conn, old, previous, new, customer, daily_counts.shop(conn))
-    repeat_orders.count_all_if_counted(conn, new, customer, 1)
+    bucket, customer = ids.target
+    settle(conn, bucket, [customer], Instant(0))
+    order_returns.move(conn, ids, daily_counts.shop(conn))
+    repeat_orders.count_all_if_counted(conn, *ids.target, 1)
 
 
 def _unknown_among(

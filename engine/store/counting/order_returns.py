@@ -20,6 +20,7 @@ from engine.core.happening import Event
 from engine.store.amounts import stored
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Count, CountKey, ShopFacts, TakingBack
+from engine.store.id_move import IdMove
 from engine.store.serialization import dump
 from engine.store.sql import change, change_many, rows
 from engine.values import Instant, Money, Value
@@ -125,18 +126,18 @@ def settle(conn: Connection, bucket: int, keys: Iterable[tuple[str, str]], shop:
     change_many(conn, _WRITE, written)
 
 
-def move(conn: Connection, old: int, previous: str, new: int, customer: str, shop: ShopFacts) -> None:
+def move(conn: Connection, ids: IdMove, shop: ShopFacts) -> None:
     """The returns of an id that turned out to be another customer's, whose orders have moved already."""
     change(
         conn,
         "INSERT INTO order_return (bucket, customer, order_key, event, occurred_at, amount, currency)"
         " SELECT CAST(? AS INTEGER), CAST(? AS TEXT), order_key, event, occurred_at, amount, currency"
         " FROM order_return WHERE bucket = ? AND customer = ? ON CONFLICT DO NOTHING",
-        (new, customer, old, previous),
+        ids.parameters,
     )
-    change(conn, "DELETE FROM order_return WHERE bucket = ? AND customer = ?", (old, previous))
+    change(conn, "DELETE FROM order_return WHERE bucket = ? AND customer = ?", ids.source)
     sql = "SELECT DISTINCT customer, order_key FROM order_return WHERE bucket = ? AND customer = ?"
-    settle(conn, new, [(name, key) for name, key in rows(conn, sql, (new, customer))], shop)
+    settle(conn, ids.target[0], [(name, key) for name, key in rows(conn, sql, ids.target)], shop)
 
 
 def _of(order: _Order, taken: _Taken) -> tuple[int, bool]:

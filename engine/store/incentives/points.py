@@ -11,6 +11,7 @@ from engine.core.decision.effects import EnterPoints
 from engine.core.happening import PointsSpent
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Count, CountKey
+from engine.store.id_move import IdMove
 from engine.store.inbox.inbox import Lane
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.sql import change, columns_of, ids, insert_many, rows
@@ -65,26 +66,24 @@ def of_customer(conn: Connection, bucket: int, customer: str, most: int = 1_000)
     return [PointsEntry(*row) for row in reversed(rows(conn, sql, (bucket, customer, most)))]
 
 
-def move(
-    conn: Connection, old: int, previous: str, new: int, customer: str, behind: Sequence[tuple[str, int]]
-) -> None:
-    """The entries of `previous` become those of `customer`; of a cause that both have those of `customer`
-    stay. `behind`: causes whose entries of both stay, with the number of those that `customer` has."""
-    move = (
+def move(conn: Connection, ids: IdMove, behind: Sequence[tuple[str, int]]) -> None:
+    """The entries of one id become those of the other one; of a cause that both have those of the other one
+    stay. `behind`: causes whose entries of both stay, with the number of those that the other one has."""
+    sql = (
         "UPDATE points_entry SET bucket = ?, customer = ?, part = part + ? WHERE bucket = ? AND customer = ?"
     )
     for cause, parts in behind:
-        change(conn, f"{move} AND cause = ?", (new, customer, parts, old, previous, cause))
+        change(conn, f"{sql} AND cause = ?", (*ids.target, parts, *ids.source, cause))
     twice = rows(
         conn,
         "DELETE FROM points_entry WHERE bucket = ? AND customer = ? AND EXISTS (SELECT 1 FROM points_entry o"
         " WHERE o.bucket = ? AND o.customer = ? AND o.cause = points_entry.cause)"
         " RETURNING at, kind, points",
-        (old, previous, new, customer),
+        (*ids.source, *ids.target),
     )
     for at, kind, counted in twice:
         _count(conn, at, kind, -counted)
-    change(conn, move, (new, customer, 0, old, previous))
+    change(conn, sql, (*ids.target, 0, *ids.source))
 
 
 def look_again(conn: Connection, bucket: int, customers: Sequence[str], now: Instant) -> None:

@@ -27,6 +27,7 @@ from engine.store.customers.customer_codec import (
     load_reach,
 )
 from engine.store.facts import new_ids
+from engine.store.id_move import IdMove
 from engine.store.inbox import due_queue
 from engine.store.inbox.inbox import append_one
 from engine.store.inbox.inbox_codec import from_row
@@ -69,16 +70,16 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
     if known is not None:
         return "this id belongs to another customer already"
     # A name leads to its customer in one step, so those of `previous` lead to the other one from here on
-    old = bucket_of(conn, previous)
     if rows(conn, "SELECT 1 FROM alias WHERE customer = ?", (previous,)):
         change(conn, "UPDATE alias SET customer = ? WHERE customer = ?", (customer, previous))
     change(conn, "INSERT INTO alias (alias, customer, at) VALUES (?, ?, ?)", (previous, customer, now))
-    new = bucket_of(conn, customer)
-    ours, theirs = _row(conn, new, customer), _row(conn, old, previous)
+    move = IdMove((bucket_of(conn, previous), previous), (bucket_of(conn, customer), customer))
+    (old, _), (new, _) = move.source, move.target
+    ours, theirs = _row(conn, *move.target), _row(conn, *move.source)
     last_number, shared = 0, set[Instant]()
     # Before the inbox is moved: what `previous` is told now moves with it.
-    watching.rename(conn, old, previous, new, customer, now)
-    change(conn, _MOVE_INBOX, (new, customer, old, previous))
+    watching.rename(conn, move, now)
+    change(conn, _MOVE_INBOX, move.parameters)
     if theirs is not None:
         # The index goes by addresses, and only this row still says which ones they were
         address_index.write(conn, old, [(previous, _addresses(theirs), address_index.NONE)])
@@ -86,23 +87,23 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
         # Nobody stands there yet: the rows change their id, and nothing is received a second time
         address_index.write(conn, new, [(customer, address_index.NONE, _addresses(theirs))])
         for statement in _TAKE_OVER:
-            change(conn, statement, (new, customer, old, previous))
-        memberships.rename(conn, old, previous, new, customer)
+            change(conn, statement, move.parameters)
+        memberships.rename(conn, move)
         new_ids.follow(conn, new, customer, journeys, now)
     elif theirs is not None and ours is not None:
         # Under the id that stays: what it did, and what waits of both and is received before all of this
-        shared = events.moments(conn, new, customer) | _waiting(conn, new, customer)
+        shared = events.moments(conn, *move.target) | _waiting(conn, *move.target)
         # What is said of somebody comes before what they did, as in whatever else is received
         _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)
         last_number = rows(conn, _LAST_EVENT, (new, customer))[0][0]
     again = {name: subscription.journey.again for name, subscription in journeys.index.subscriptions.items()}
     if theirs is not None and ours is not None:
-        _unite_points(conn, (old, previous), (new, customer), ours, theirs, journeys)
+        _unite_points(conn, move, ours, theirs, journeys)
     else:
-        points.move(conn, old, previous, new, customer, ())
+        points.move(conn, move, ())
     runs, cancelled = merge.move(
-        conn, old, previous, new, customer, again, zone((ours or theirs or _NOBODY).zone), now,
+        conn, move, again, zone((ours or theirs or _NOBODY).zone), now,
         last_number=last_number, shared=shared,
     )  # fmt: skip
     if theirs is not None and ours is not None:
@@ -112,7 +113,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
         joined = Joined(0, now, tuple(runs), *_halves(theirs, ours, journeys))
         append_one(conn, customer, _with_pending(conn, new, customer, joined), now)
     for statement in _FORGET:
-        change(conn, statement, (old, previous))
+        change(conn, statement, move.source)
     # The rows of the inbox have moved, and what said of them that somebody is due is gone with the old id
     due_queue.put(conn, new, [(now, customer)])
     return ""
@@ -188,33 +189,26 @@ def _computed(journeys: Journeys) -> set[str]:
     return {rule.name for rule in journeys.facts}.union(journeys.loyalty.facts if journeys.loyalty else ())
 
 
-def _unite_points(
-    conn: Connection,
-    previous: tuple[int, str],
-    customer: tuple[int, str],
-    ours: _Row,
-    theirs: _Row,
-    journeys: Journeys,
-) -> None:
+def _unite_points(conn: Connection, move: IdMove, ours: _Row, theirs: _Row, journeys: Journeys) -> None:
     """One ledger of both, in which a cause is once. What it comes to is asked when the join is decided."""
     memory, other = load_fact_state(ours.memory), load_fact_state(theirs.memory)
     rules = journeys.loyalty.points if journeys.loyalty is not None else None
     known = [
         ledger_of(Facts(name, values=dict(row.values), fact_state=state), rules)
-        for (_, name), row, state in ((customer, ours, memory), (previous, theirs, other))
+        for (_, name), row, state in ((move.target, ours, memory), (move.source, theirs, other))
     ]
     behind = [
         (cause, known[0].booked[cause].parts)
         for cause in known[1].booked
         if cause.startswith(EXPIRED) and cause in known[0].booked
     ]
-    points.move(conn, *previous, *customer, behind)
+    points.move(conn, move, behind)
     united = known[0].united(known[1], journeys.loyalty.tiers if journeys.loyalty is not None else None)
     if united != Ledger():
         change(
             conn,
             "UPDATE customer SET memory = ? WHERE bucket = ? AND id = ?",
-            (dump_fact_state({**memory, MEMORY: united}), *customer),
+            (dump_fact_state({**memory, MEMORY: united}), *move.target),
         )
 
 

@@ -11,6 +11,7 @@ from sqlalchemy import Connection
 from engine.core.happening import Event
 from engine.core.products.watched import BOUGHT, WATCH_EVENTS, TouchKind, touched_products, with_touch
 from engine.store import meta
+from engine.store.id_move import IdMove
 from engine.store.inbox.inbox import append_rows
 from engine.store.products.changes import PendingChange, is_anything_left, last_touches, pending_of
 from engine.store.sql import change, change_many, ids, rows
@@ -69,22 +70,22 @@ def record_touches(
     )
 
 
-def rename(conn: Connection, old: int, previous: str, new: int, customer: str, now: Instant) -> None:
-    """What `previous` touched was touched by `customer`. Both are told of pending changes first."""
+def rename(conn: Connection, move: IdMove, now: Instant) -> None:
+    """What one id touched was touched by the other one. Both are told of pending changes first."""
     found = rows(
         conn,
         "SELECT product, viewed_at, cart_at, wishlist_at, bought_at FROM watch"
         " WHERE bucket = ? AND customer = ?",
-        (old, previous),
+        move.source,
     )
     if not found:
         return
-    people = ((old, previous), (new, customer))
+    people = (move.source, move.target)
     told = _tell_first(conn, [(product, *person) for product, *_ in found for person in people], now)
     change_many(
-        conn, _UPSERT, [(product, new, customer, *last, told.get(product, 0)) for product, *last in found]
+        conn, _UPSERT, [(product, *move.target, *last, told.get(product, 0)) for product, *last in found]
     )
-    change(conn, "DELETE FROM watch WHERE bucket = ? AND customer = ?", (old, previous))
+    change(conn, "DELETE FROM watch WHERE bucket = ? AND customer = ?", move.source)
 
 
 def _tell_first(conn: Connection, watchers: Iterable[Watcher], now: Instant) -> dict[str, int]:
