@@ -102,6 +102,18 @@ class ComingQuestions:
             self.journeys, facts=tuple(rule for rule in self.journeys.facts if rule.name not in self.new)
         )
 
+    @property
+    def asked_segments(self) -> frozenset[str]:
+        """Those whose members the questions name."""
+        asked = (moved.new for name, moved in self.migrations.items() if self.asks(name))
+        return frozenset(segment for journey in asked for segment in _segments_of(journey))
+
+    @property
+    def asked_facts(self) -> frozenset[str]:
+        """The attributes and facts that the questions name."""
+        asked = (moved.new for name, moved in self.migrations.items() if self.asks(name))
+        return frozenset(fact for journey in asked for fact in _asked_by(journey))
+
     def asks(self, journey: str) -> bool:
         """Whether anything is asked of those inside, by the present name of their journey."""
         return journey in self.changed or journey in self.readers

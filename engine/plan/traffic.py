@@ -11,6 +11,7 @@ from engine.core.reasons import SkipReason
 from engine.simulate.replay.comparison import (
     ComparedCount,
     JourneyComparison,
+    PlayedInside,
     ReplayComparison,
     SegmentComparison,
 )
@@ -61,7 +62,8 @@ class Traffic:
     in `one_in` was played; to `changed` of them something happens differently. `journeys`: those for which
     anything differs, first those that the change is `about`; `messages` (by channel) and `cost`: of all
     journeys together. `competition`: of those that the change is about. `learned`: facts that go by what all
-    customers do, and here by those of the sample alone. `segments`: those that become other ones."""
+    customers do, and here by those of the sample alone. `segments`: those that become other ones; `inside`:
+    people who are inside at the end, where the store itself is not asked."""
 
     days: int
     first_at: str | None
@@ -76,6 +78,7 @@ class Traffic:
     competition: tuple[CapCompetition, ...]
     learned: tuple[str, ...] = ()
     segments: tuple[SegmentComparison, ...] = ()
+    inside: tuple[PlayedInside, ...] = ()
 
     @property
     def jumps(self) -> tuple[JourneyTraffic, ...]:
@@ -105,6 +108,7 @@ def traffic(comparison: ReplayComparison, about: Collection[str]) -> Traffic:
         competition=tuple(comparison.competition),
         learned=tuple(comparison.learned),
         segments=tuple(comparison.segments),
+        inside=tuple(comparison.inside),
     )  # fmt: skip
 
 

@@ -237,13 +237,36 @@ def test_whom_a_fact_that_is_counted_anew_moves_is_counted(shop: Shop) -> None:
     facts.write_text(text.replace("orders_count: count of order_placed", f"orders_count: {large}"))
     told = shop.run("plan", "--no-replay").out
     assert (
-        "12 of 12 people inside have another value of orders_count: "
+        "12 of 12 inside have another value of orders_count: "
         "12 come to a condition that answers otherwise by now\n"
     ) in told
     said = json.loads(shop.run("plan", "--no-replay", "--format", "json").out)
     assert [(each["journey"], each["other_answer"]) for each in said["people"]["recounts"]] == [
         ("thanks", 12)
     ]
+
+
+def test_a_snapshot_of_everything_says_who_leaves_as_the_store_does(shop: Shop) -> None:
+    assert shop.run("snapshot", "--out", "week.jsonl").code == 0
+    change(
+        shop,
+        ("tickets: at least 100", "tickets: at least 20"),
+        ("policy:", "exit_if: {orders_count: 1}\npolicy:"),
+    )
+    (journey,) = json.loads(shop.run("plan", "--format", "json").out)["people"]["journeys"]
+    leaving = {name: journey[name] for name in ("reaches_goal", "leaves_early")}
+    assert leaving == {"reaches_goal": 6, "leaves_early": 6}
+    told = shop.run("plan", "--snapshot", "week.jsonl").out
+    assert "     12  in thanks  of 12 who were played leave by the change\n" in told
+    assert (
+        "  thanks: 12 runs began within what was played and are inside at its end; 6 leave at once by the"
+        " changed goal and 6 leave at once by the changed exit_if; orders_count: only what is recorded"
+        " counts, so the real numbers are others\n"
+        "  Of those who came in before what was played only the store can say who leaves.\n"
+    ) in told
+    said = json.loads(shop.run("plan", "--snapshot", "week.jsonl", "--format", "json").out)
+    (inside,) = said["traffic"]["inside"]
+    assert {**inside, **leaving} == inside
 
 
 def test_every_rule_and_every_risk_has_its_words() -> None:

@@ -140,7 +140,7 @@ def test_what_only_the_store_can_say_of_segments_stands_in_the_comment(shop: Sho
     shop.write("journeys/segments/buyers.yaml", segment)
     git(shop.folder, "add", "journeys")
     said = shop.run("review", "--snapshot", str(shop.folder / "early.jsonl.gz")).out
-    only = "how segments change beyond the recorded events: ask `plan` beside it"
+    only = "how segments change: ask `plan` beside it"
     assert only in said.partition("<details>")[0]
 
 

@@ -12,9 +12,14 @@ import pytest
 
 from engine.core.enrollment import Enrollment
 from engine.plan.in_flight import RecountPlan, Risk
+from engine.project import load_published
 from engine.runtime.advance.backfilling import fill
 from engine.runtime.publish.planning import plan_deployment
+from engine.runtime.publish.recent_events import of_file, play_both
+from engine.simulate.replay.comparison import PlayedInside
 from engine.store.customers import batches, enrollments
+from engine.store.streams.recorded_stream import StreamBounds, in_chunks
+from engine.store.streams.snapshot import read_snapshot, snapshot_lines
 from engine.values import DAY, HOUR, Money, Value
 from tests.runtime.shop import FILES, Shop, write_project
 
@@ -148,6 +153,56 @@ def test_what_new_values_do_to_people_inside_is_what_the_plan_says(shop: Shop, s
         ("by_date", "leaves_early"), ("by_date", "other_moment"), ("ahead", "other_answer"),
     ):  # fmt: skip
         assert 0 < seen[name][kind] <= seen[name]["other_value"] < len(NAMES), name
+
+
+def inside_by_snapshot(
+    shop: Shop, coming: dict[str, str], one_in: int | None = None
+) -> dict[str, PlayedInside]:
+    """What a snapshot of the published shop tells."""
+    file = shop.folder / "snapshot.jsonl"
+    with shop.store.read() as conn, file.open("wb") as out:
+        for chunk in in_chunks(snapshot_lines(conn, StreamBounds(), shop.clock.now())):
+            out.write(chunk)
+    _, published = read_snapshot(file)
+    project = write_project(shop.folder / "reviewed", coming)
+    with of_file(file, one_in) as events:
+        found = play_both(load_published(published), project, events, ())
+    assert found is not None
+    return {each.journey: each for each in found.inside}
+
+
+def test_a_snapshot_of_everything_tells_of_people_inside_what_the_store_does(shop: Shop) -> None:
+    forty_with_orders(shop, 1)
+    exits = JOURNEYS["asks_nothing"].replace("steps:", "exit_if: {spent: at least 60 EUR}\nsteps:")
+    asked = {**JOURNEYS, "asks_nothing": exits}
+    project = write_project(shop.folder / "coming", files(RECOUNTED, asked))
+    with shop.store.read() as conn:
+        plan = plan_deployment(conn, project, shop.clock.now()).plan
+    by_snapshot = inside_by_snapshot(shop, files(RECOUNTED, asked))
+    assert len(plan.recounts) >= len(ASKED)
+    for each in plan.recounts:
+        told = by_snapshot[each.journey]
+        assert each == RecountPlan(
+            each.journey, tuple(told.facts), told.inside, told.other_value, reaches_goal=told.recounted_goal,
+            leaves_early=told.recounted_exit, other_moment=told.other_moment, other_answer=told.other_answer,
+        )  # fmt: skip
+    (changed,) = (each for each in plan.journeys if each.journey == "asks_nothing")
+    assert 0 < changed.leaves_early == by_snapshot["asks_nothing"].leaves_early
+    assert by_snapshot["by_exit"].limits == ["spent"]
+
+
+def test_of_a_sample_it_is_said_how_far_the_numbers_may_be_off(shop: Shop) -> None:
+    forty_with_orders(shop, 1)
+    whole, half = (inside_by_snapshot(shop, files(RECOUNTED), one_in) for one_in in (None, 2))
+    kinds = ("other_value", "recounted_goal", "recounted_exit", "other_moment", "other_answer")
+    for name, told in half.items():
+        assert whole[name].margin is None
+        assert told.margin is not None
+        assert told.inside % 2 == 0
+        for kind in kinds:
+            assert abs(getattr(told, kind) - getattr(whole[name], kind)) <= told.margin, (name, kind)
+    # nobody leaves it, and a half that shows nobody is no proof of that
+    assert (half["ahead"].recounted_exit, half["ahead"].margin) >= (0, 3)
 
 
 def test_who_leaves_by_facts_that_are_counted_anew_is_looked_at_first(shop: Shop) -> None:

@@ -37,7 +37,6 @@ if TYPE_CHECKING:
         JourneyPlan,
         PlaceInFlight,
         PolicyPlan,
-        RecountPlan,
         RiskyChange,
     )
     from engine.plan.traffic import Traffic
@@ -72,8 +71,8 @@ RISKS = {
 MOST_NAMES = 8
 """Journeys of a policy that are named."""
 ONLY_STORE = (
-    "only the store can say who leaves at once by a changed goal or exit_if, and how segments change"
-    " beyond the recorded events"
+    "beyond the recorded events only the store can say who leaves at once by a changed goal or exit_if,"
+    " and how segments change"
 )
 PENDING = 4
 """Exit code with `--exit-code` where a deployment would change something."""
@@ -188,14 +187,16 @@ def tell_deployment(coming: ComingDeployment, differences: ProjectDiff, sent: Tr
 
 def _tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None) -> None:
     """What becomes of people and segments. `zone`: of the moments."""
-    from engine.cli.changes.traffic import jump
+    from engine.cli.changes.traffic import jump, leaving_played, recount_words
     from engine.runtime.publish.planning import doubt_refusal, refusal
 
     jumps = sent.jumps if sent is not None else ()
-    if coming.risks or jumps:
+    leaving = [each for each in (sent.inside if sent is not None else ()) if each.leaving]
+    if coming.risks or jumps or leaving:
         say_head("To be looked at first")
         say_rows([
             *(_risk(each) for each in coming.risks),
+            *([f"{each.leaving:>7,}", f"in {each.journey}", leaving_played(each)] for each in leaving),
             *(["", f"in {each.journey}", jump(each)] for each in jumps),
         ])  # fmt: skip
     for journey in coming.journeys:
@@ -257,28 +258,6 @@ def asking_words(fact: FactPlan) -> str:
     readers = [f"segment {name}" for name in fact.segments] + [f"journey {name}" for name in fact.journeys]
     inside = f"; {_people(fact.people)} inside" if fact.people else ""
     return f"asked for by {', '.join(readers)}{inside}"
-
-
-def recount_words(recount: RecountPlan) -> str:
-    """What other values of facts do to people inside, by the events until now."""
-    have = "has" if recount.other_value == 1 else "have"
-    words = (
-        f"{recount.other_value:,} of {_people(recount.people)} inside {have} another value"
-        f" of {', '.join(recount.facts)}"
-    )
-    done = [
-        f"{people:,} {singular if people == 1 else plural}"
-        for people, singular, plural in (
-            (recount.reaches_goal, "reaches the goal", "reach the goal"),
-            (recount.leaves_early, "leaves", "leave"),
-            (recount.other_moment, "waits until another moment", "wait until another moment"),
-            (recount.other_answer, "comes to a condition that", "come to a condition that"),
-        )
-        if people
-    ]
-    if recount.other_answer:
-        done[-1] += " answers otherwise by now"
-    return f"{words}: {', '.join(done)}" if done else f"{words}; to nobody anything happens by it now"
 
 
 def policy_words(policy: PolicyPlan) -> str:

@@ -30,6 +30,7 @@ from engine.cli.changes.traffic import (
     jump,
     members,
     over,
+    people_inside,
 )
 from engine.cli.output import counted
 from engine.errors import PerennialError
@@ -376,6 +377,7 @@ def _told(answer: ReplayComparison, sent: Traffic) -> list[str]:
         *(f"{each.journey} {jump(each)}" for each in sent.jumps),
         *entries(sent),
         *members(sent),
+        *people_inside(sent),
         *competitions(sent),
     )
     # in parts: a long sentence of ours is not cut as one of an author

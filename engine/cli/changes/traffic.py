@@ -15,9 +15,11 @@ if TYPE_CHECKING:
     from sqlalchemy import Connection
 
     from engine.plan.difference import ProjectDiff
+    from engine.plan.in_flight import RecountPlan
     from engine.plan.traffic import DailyCount, JourneyTraffic, Traffic
     from engine.runtime.publish.planning import ComingDeployment
     from engine.runtime.publish.recent_events import RecentEvents
+    from engine.simulate.replay.comparison import PlayedInside
     from engine.simulate.replay.competition import CapCompetition
     from engine.values import Instant
 
@@ -82,7 +84,13 @@ def tell_traffic(traffic: Traffic, currency: str) -> None:
         say_rows(aligned([("", "before", "now", "difference"), *rows]))
     else:
         say_plain("  nothing starts, and nothing is sent, more or less often")
-    for sentence in (*entries(traffic), *members(traffic), *competitions(traffic), *cannot_know(traffic)):
+    for sentence in (
+        *entries(traffic),
+        *members(traffic),
+        *people_inside(traffic),
+        *competitions(traffic),
+        *cannot_know(traffic),
+    ):
         say_plain(f"  {sentence}")
 
 
@@ -131,6 +139,72 @@ def members(traffic: Traffic) -> Iterator[str]:
         yield f"segment {each.segment}: of those who were played {each.before:,} now, {then}{limits}"
 
 
+def people_inside(traffic: Traffic) -> Iterator[str]:
+    """Who is inside at the end of what was played, as the new version asks them, and of whom that is not
+    known."""
+    for each in traffic.inside:
+        told = []
+        if each.asks:
+            told.append(_leaving(each) or "nobody leaves at once by the changed goal or exit_if")
+        if each.facts:
+            told.append(f"as soon as everybody is counted anew, {_recounted(each)}")
+        margin = f" (each ± {each.margin:,})" if each.margin else ""
+        limits = (
+            f"; {_some(each.limits)}: only what is recorded counts, so the real numbers are others"
+            if each.limits
+            else ""
+        )
+        are = "is" if each.inside == 1 else "are"
+        yield (
+            f"{each.journey}: {counted(each.inside, 'run')} began within what was played and {are} inside at"
+            f" its end; {'; '.join(told)}{margin}{limits}"
+        )
+    if traffic.inside:
+        yield "Of those who came in before what was played only the store can say who leaves."
+
+
+def _leaving(each: PlayedInside) -> str:
+    by = ((each.reaches_goal, "goal"), (each.leaves_early, "exit_if"))
+    return " and ".join(
+        f"{runs:,} {'leaves' if runs == 1 else 'leave'} at once by the changed {what}"
+        for runs, what in by if runs
+    )  # fmt: skip
+
+
+def _recounted(each: PlayedInside) -> str:
+    from engine.plan.in_flight import RecountPlan
+
+    return recount_words(
+        RecountPlan(
+            each.journey, tuple(each.facts), each.inside, each.other_value,
+            reaches_goal=each.recounted_goal, leaves_early=each.recounted_exit,
+            other_moment=each.other_moment, other_answer=each.other_answer,
+        )
+    )  # fmt: skip
+
+
+def recount_words(recount: RecountPlan) -> str:
+    """What other values of facts do to people inside, by the events until now."""
+    have = "has" if recount.other_value == 1 else "have"
+    words = (
+        f"{recount.other_value:,} of {recount.people:,} inside {have} another value"
+        f" of {', '.join(recount.facts)}"
+    )
+    done = [
+        f"{people:,} {singular if people == 1 else plural}"
+        for people, singular, plural in (
+            (recount.reaches_goal, "reaches the goal", "reach the goal"),
+            (recount.leaves_early, "leaves", "leave"),
+            (recount.other_moment, "waits until another moment", "wait until another moment"),
+            (recount.other_answer, "comes to a condition that", "come to a condition that"),
+        )
+        if people
+    ]
+    if recount.other_answer:
+        done[-1] += " answers otherwise by now"
+    return f"{words}: {', '.join(done)}" if done else f"{words}; to nobody anything happens by it now"
+
+
 def competitions(traffic: Traffic) -> Iterator[str]:
     """One sentence for each journey that the change is about, and policy with caps by which it sends; one for
     all of a policy that meet no other journey. Who else goes by a policy is told once."""
@@ -166,6 +240,11 @@ def cannot_know(traffic: Traffic) -> Iterator[str]:
 def jump(journey: JourneyTraffic) -> str:
     """What a reviewer looks at first."""
     return f"sends {journey.sent.after:,.1f} a day instead of {journey.sent.before:,.1f}"
+
+
+def leaving_played(each: PlayedInside) -> str:
+    """Of whom the number of those who leave is, for the same place."""
+    return f"of {each.inside:,} who were played {'leaves' if each.leaving == 1 else 'leave'} by the change"
 
 
 def _competition(each: CapCompetition, traffic: Traffic, *, names_also: bool) -> str:

@@ -13,9 +13,11 @@ import msgspec
 from msgspec import structs
 from sqlalchemy import Connection
 
+from engine.core.journeys import Journeys
 from engine.project import Project
-from engine.runtime.publish.segment_meaning import changed_segments
-from engine.simulate.replay.comparison import ReplayComparison, compare_replays
+from engine.runtime.publish.planning import coming_questions
+from engine.runtime.publish.segment_meaning import beyond, changed_segments, looks_back
+from engine.simulate.replay.comparison import PlayedInside, ReplayComparison, compare_replays
 from engine.simulate.replay.needed import only_needed
 from engine.simulate.replay.replay import ReplayOptions
 from engine.simulate.replay.stream import raw_lines, share_of
@@ -41,12 +43,14 @@ MOST_CUSTOMERS = 4_000
 @dataclass(frozen=True, slots=True)
 class RecentEvents:
     """The last weeks as a stream in a file. `one_in`: of so many customers one is played, always the same;
-    `since`: what comes before is not counted. `is_whole`: nothing that happened before is missing."""
+    `since`: what comes before is not counted. `is_whole`: nothing that happened before is missing;
+    `has_store`: what happens to people inside is asked of the store itself."""
 
     file: Path
     one_in: int = 1
     since: Instant | None = None
     is_whole: bool = False
+    has_store: bool = False
 
 
 def play_both(
@@ -58,8 +62,12 @@ def play_both(
         return None
     versions = [(each.journeys, each.world) for each in (former, project)]
     changed = changed_segments(former.journeys, project.journeys)
+    coming = None
+    if not events.has_store:
+        everybody = former.journeys.by_name
+        coming = coming_questions(former.journeys, project.journeys, everybody)
     options = ReplayOptions(
-        strict=True, one_in=events.one_in, since=events.since, segments=frozenset(changed)
+        strict=True, one_in=events.one_in, since=events.since, segments=frozenset(changed), coming=coming
     )
     found, _ = compare_replays(versions[0], versions[1], [events.file], None, options, competing)
     if not events.is_whole:
@@ -67,12 +75,27 @@ def play_both(
             structs.replace(each, limits=changed[each.segment].limits(found.days * DAY))
             for each in found.segments
         ]
-        found = structs.replace(found, segments=limited)
+        inside = [
+            structs.replace(each, limits=_limits(each, project.journeys, found.days * DAY))
+            for each in found.inside
+        ]
+        found = structs.replace(found, segments=limited, inside=inside)
     if events.one_in > 1:
         asked = {rule.name: rule for journeys, _ in versions for rule in only_needed(journeys).facts}
         learned = sorted(name for name, rule in asked.items() if rule.how in ("rfm", "next"))
         found = structs.replace(found, learned=learned)
     return found if found.customers else None
+
+
+def _limits(inside: PlayedInside, journeys: Journeys, length: int) -> list[str]:
+    """Of the changed goal and `exit_if`, and of the facts that are counted anew."""
+    known, looks = journeys.index.rules, dict[str, int | None]()
+    if inside.asks:
+        journey = journeys.by_name[inside.journey]
+        for question in (journey.goal.when, journey.exit_if):
+            looks |= looks_back(question.condition, known) if question is not None else {}
+    looks |= {name: known[name].last for name in inside.facts}
+    return beyond(looks, length)
 
 
 @contextmanager
@@ -96,7 +119,7 @@ def of_store(conn: Connection, now: Instant, one_in: int | None = None) -> Itera
             lines = _write(conn, file, StreamBounds(Instant(now - COUNTED - LEAD_IN), None, customers))
         more = 1 if one_in is not None else _sample_of(lines)
         sampled = _sampled(file, share * more, folder)
-        yield RecentEvents(sampled, share * more, Instant(now - COUNTED), is_whole)
+        yield RecentEvents(sampled, share * more, Instant(now - COUNTED), is_whole, has_store=True)
 
 
 @contextmanager

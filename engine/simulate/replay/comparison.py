@@ -15,6 +15,7 @@ import msgspec
 import orjson
 
 from engine.compiler.project_context import ProjectContext
+from engine.core.coming_questions import AskedOutcome, ComingQuestions
 from engine.core.journeys import Journeys
 from engine.simulate.replay.competition import CapCompetition, competition
 from engine.simulate.replay.mapping import StreamMapping
@@ -43,6 +44,10 @@ MOST_TIMELINES = 20_000
 
 _CERTAIN = 1.96
 """Standard errors to either side within which the truth lies in 95 of 100 samples."""
+
+
+_RARE = 3
+"""Of what was met nobody in a sample, so many times its share are there at most, in 95 of 100 samples."""
 
 
 class ComparedCount(msgspec.Struct, frozen=True):
@@ -145,12 +150,41 @@ class SegmentComparison(msgspec.Struct, frozen=True):
     limits: list[str] = []
 
 
+class PlayedInside(msgspec.Struct, frozen=True):
+    """People who are inside of a journey at the end of what was played with the first version, as the second
+    asks them. `inside`: how many; by a changed goal or `exit_if` (`asks`) reach the goal and leave early at
+    once; of the others have another value of `facts` that are counted anew, and by it reach the goal, leave,
+    wait until another moment, or come to a condition that answers otherwise. `margin`: with a sample, how far
+    any of these numbers but `inside` may be off, in 95 of 100 samples; None: everybody was played. `limits`:
+    facts and events that the questions count from before the first recorded event, which nobody knows."""
+
+    journey: str
+    inside: int
+    asks: bool
+    reaches_goal: int
+    leaves_early: int
+    facts: list[str]
+    other_value: int
+    recounted_goal: int
+    recounted_exit: int
+    other_moment: int
+    other_answer: int
+    margin: int | None = None
+    limits: list[str] = []
+
+    @property
+    def leaving(self) -> int:
+        """At once, or when the facts are counted."""
+        return self.reaches_goal + self.leaves_early + self.recounted_goal + self.recounted_exit
+
+
 class ReplayComparison(msgspec.Struct, frozen=True):
     """The whole answer. `one_in`: only one of so many customers was played, and counts are multiplied by it.
     `changed`: customers to whom anything happens differently. `first_at`, `last_at`: the stretch that is
     counted, from the first event that may start something, ISO 8601 in UTC; None: there was no event.
     `competition`: of the journeys that were asked for. `learned`: facts that go by what all customers do, and
-    here by the customers of the sample alone."""
+    here by the customers of the sample alone. `inside`: of journeys in which the second version asks
+    something anew."""
 
     customers: int
     one_in: int
@@ -162,6 +196,7 @@ class ReplayComparison(msgspec.Struct, frozen=True):
     competition: list[CapCompetition]
     learned: list[str] = []
     segments: list[SegmentComparison] = []
+    inside: list[PlayedInside] = []
 
     @property
     def days(self) -> int:
@@ -185,8 +220,10 @@ def compare_replays(
     with TemporaryDirectory(prefix="perennial-replay-") as temporary:
         folders = [Path(options.out or temporary, name) for name in ("before", "after")]
         results = [
-            replay(journeys, context, streams, mapping, replace(options, out=folder))
-            for (journeys, context), folder in zip((before, after), folders, strict=True)
+            replay(journeys, context, streams, mapping, replace(options, out=folder, coming=coming))
+            for (journeys, context), folder, coming in zip(
+                (before, after), folders, (options.coming, None), strict=True
+            )
         ]
         sent = (row for _, row in _rows(folders[1], (MESSAGES,))) if competing else ()
         found = competition(after[0], competing, sent, options.one_in)
@@ -208,15 +245,11 @@ class _Timelines:
         return sorted(customer for customer, differs in self.differs.items() if differs)
 
     def margins(self, one_in: int) -> Mapping[_Kind, int]:
-        """Of each kind, how far a difference that was multiplied by `one_in` may be off: customers are drawn
-        independently, so its variance is the sum of their squares times (1 - 1 / one_in)."""
+        """Of each kind, how far a difference that was multiplied by `one_in` may be off."""
         squares: Counter[_Kind] = Counter()
         for (kind, _), difference in self.by_customer.items():
             squares[kind] += difference**2
-        return {
-            kind: round(_CERTAIN * one_in * math.sqrt((1 - 1 / one_in) * square))
-            for kind, square in squares.items()
-        }
+        return {kind: _margin(square, one_in) for kind, square in squares.items()}
 
 
 _Kind = tuple[str, str, str]
@@ -267,18 +300,45 @@ def _compared(
         timelines=_shown_timelines(folders, timelines.changed, one_in),
         competition=found,
         segments=[_segment(name, (first, second), one_in) for name in sorted(options.segments)],
+        inside=list(_inside(options.coming, first, one_in)) if options.coming is not None else [],
     )
+
+
+def _inside(coming: ComingQuestions, first: ReplayResult, one_in: int) -> Iterator[PlayedInside]:
+    for name, moved in sorted(coming.migrations.items()):
+        journey = moved.new.name
+        runs = {each: first.asked[journey, each] * one_in for each in AskedOutcome}
+        if not runs[AskedOutcome.INSIDE]:
+            continue
+        of_some = [each for each in AskedOutcome if each is not AskedOutcome.INSIDE]
+        squares = max(first.asked_squares[journey, each] for each in of_some)
+        # where nobody was met the sample still tells no more than that it is rare (the rule of three)
+        margin = max(_margin(squares, one_in), _RARE * (one_in - 1))
+        yield PlayedInside(
+            journey=journey, inside=runs[AskedOutcome.INSIDE], asks=name in coming.changed,
+            reaches_goal=runs[AskedOutcome.REACHES_GOAL], leaves_early=runs[AskedOutcome.LEAVES_EARLY],
+            facts=sorted(coming.readers.get(name, ())), other_value=runs[AskedOutcome.OTHER_VALUE],
+            recounted_goal=runs[AskedOutcome.RECOUNTED_GOAL],
+            recounted_exit=runs[AskedOutcome.RECOUNTED_EXIT],
+            other_moment=runs[AskedOutcome.OTHER_MOMENT], other_answer=runs[AskedOutcome.OTHER_ANSWER],
+            margin=margin if one_in > 1 else None,
+        )  # fmt: skip
 
 
 def _segment(name: str, results: tuple[ReplayResult, ReplayResult], one_in: int) -> SegmentComparison:
     before, after = (result.members[name] for result in results)
     enters, leaves = len(after - before), len(before - after)
-    spread = math.sqrt((1 - 1 / one_in) * max(enters, leaves))
     return SegmentComparison(
         segment=name, before=len(before) * one_in, after=len(after) * one_in,
         enters=enters * one_in, leaves=leaves * one_in,
-        margin=round(_CERTAIN * one_in * spread) if one_in > 1 else None,
+        margin=_margin(max(enters, leaves), one_in) if one_in > 1 else None,
     )  # fmt: skip
+
+
+def _margin(squares: int, one_in: int) -> int:
+    """How far a count that was multiplied by `one_in` may be off: customers are drawn independently, so its
+    variance is the sum of their squares times (1 - 1 / one_in)."""
+    return round(_CERTAIN * one_in * math.sqrt((1 - 1 / one_in) * squares))
 
 
 def _journey(

@@ -44,9 +44,9 @@ def fields_of(facts: Iterable[FactRule]) -> frozenset[str]:
     return frozenset(field.partition(".")[0] for rule in facts for _, field in rule.reads())
 
 
-def only_needed(journeys: Journeys, segments: Collection[str] = ()) -> Journeys:
+def only_needed(journeys: Journeys, segments: Collection[str] = (), facts: Collection[str] = ()) -> Journeys:
     """The same journeys without the segments and computed facts that neither one of them nor points and tiers
-    ask for, but for these `segments`."""
+    ask for, but for these `segments` and `facts`."""
     compiled = (tuple(journeys.by_name.values()), journeys.loyalty)
     names = {start.segment for start in nested_values(compiled, SegmentTrigger)} | {*segments}
     open_names = names | {name for form in nested_values(compiled, InSegment) for name in form.names}
@@ -60,8 +60,8 @@ def only_needed(journeys: Journeys, segments: Collection[str] = ()) -> Journeys:
     kept = {name: rule for name, rule in journeys.segments.items() if name in needed}
     asked = {ref.name for ref in nested_values((compiled, tuple(kept.values())), Ref)}
     asked |= {tiers.fact for tiers in nested_values(journeys.loyalty, TierRules) if tiers.fact is not None}
-    facts = tuple(rule for rule in journeys.facts if rule.name in asked)
-    return dataclasses.replace(journeys, segments=kept, facts=facts)
+    left = tuple(rule for rule in journeys.facts if rule.name in asked or rule.name in facts)
+    return dataclasses.replace(journeys, segments=kept, facts=left)
 
 
 def remembered(journeys: Journeys) -> frozenset[str]:

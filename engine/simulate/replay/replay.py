@@ -11,6 +11,8 @@ from functools import partial
 from pathlib import Path
 
 from engine.compiler.project_context import ProjectContext
+from engine.core.coming_questions import ComingQuestions
+from engine.core.conditions.dependencies import farthest
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.garbage_collection import without_garbage_collection
@@ -35,7 +37,8 @@ class ReplayOptions:
     """`strict`: nobody is taken to be reachable. `out`: the folder for every start, message and end. `jobs`:
     how many processes share the customers; None: as many as there are processors, if the stream is long.
     `one_in`: only one of so many customers, always the same. `since`: what comes before is played and not
-    counted; None: all counts. `segments`: of which is told who is a member at the end."""
+    counted; None: all counts. `segments`: of which is told who is a member at the end. `coming`: what another
+    version asks of everybody who is inside at the end."""
 
     strict: bool = False
     out: Path | None = None
@@ -44,6 +47,7 @@ class ReplayOptions:
     one_in: int = 1
     since: Instant | None = None
     segments: frozenset[str] = frozenset()
+    coming: ComingQuestions | None = None
 
 
 def replay(
@@ -60,7 +64,13 @@ def replay(
     and what is made over all customers (the catalogue, the groups of `rfm`) every process makes for itself.
     """
     rules = with_own_products(mapping or StreamMapping(), project.catalogue)
-    needed = only_needed(replace(journeys, explain=False), options.segments)
+    coming = options.coming
+    needed = replace(journeys, explain=False)
+    if coming is None:
+        needed = only_needed(needed, options.segments)
+    else:
+        needed = only_needed(needed, options.segments | coming.asked_segments, coming.asked_facts)
+        needed = replace(needed, needs=farthest(needed.needs, coming.journeys.needs))
     shares = _shares(streams, options.jobs)
     reactions = read_reactions(streams, rules.form)
     if options.out is not None:
@@ -69,7 +79,7 @@ def replay(
     def play(share: int, progress: Callable[[int], None] | None) -> ReplayResult:
         runner = ReplayRunner(
             needed, project, rules, strict=options.strict, share=share * options.one_in,
-            shares=shares * options.one_in, reactions=reactions,
+            shares=shares * options.one_in, reactions=reactions, coming=coming,
         )  # fmt: skip
         runner.figures.since = options.since or Instant(0)
         if options.one_in > 1:

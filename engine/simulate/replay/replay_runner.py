@@ -9,6 +9,7 @@ import msgspec
 
 from engine.compiler.catalogue.catalogue import CUSTOMER_CHANGED
 from engine.compiler.project_context import ProjectContext
+from engine.core.coming_questions import ComingQuestions
 from engine.core.decision.effects import Decision, Send
 from engine.core.facts.customer import CustomerState
 from engine.core.happening import Event, ProfileChanged, Reaction
@@ -44,7 +45,8 @@ ADDRESSES: Mapping[str, str] = {"email": "email", "phone": "sms"}
 class ReplayRunner:
     """One replay from the first line to the last, for the customers whose share it is: no decision about one
     customer looks at another. `share` of `shares`: the first also answers for what belongs to nobody. What is
-    made over all customers (a rank, what is usual, the catalogue) hears the lines of the other shares too."""
+    made over all customers (a rank, what is usual, the catalogue) hears the lines of the other shares too.
+    `coming`: what another version asks of everybody who is inside at the end."""
 
     def __init__(
         self,
@@ -56,6 +58,7 @@ class ReplayRunner:
         share: int = 0,
         shares: int = 1,
         reactions: RecordedReactions | None = None,
+        coming: ComingQuestions | None = None,
     ) -> None:
         config = project.config
         self.share, self.shares = share, shares
@@ -66,6 +69,9 @@ class ReplayRunner:
         codes = shared_codes(config.codes)
         watched = (*LIST_NAMES, *ID_NAMES) if journeys.index.product_starts else ()
         needed = needed_fields(journeys, frozenset((CODE, PRODUCT, *watched)))
+        self.coming = coming
+        if coming is not None:
+            needed |= needed_fields(coming.journeys, frozenset())
         self.translator = Translator(project.catalogue, mapping, needed, self.currency, codes)
         self.decider = Decider(journeys, self._record)
         self.customers = ReplayCustomers(journeys, self.decider, strict)
@@ -124,8 +130,18 @@ class ReplayRunner:
         customers.run_before(Instant(now + 1))
         result.lines, result.customers = count, len(customers.states)
         result.last_at = now if result.first_at is not None else None
+        if self.coming is not None:
+            self._ask(self.coming, now)
         result.unknown, result.misfits = self.translator.unknown, self.translator.misfits
         return result
+
+    def _ask(self, coming: ComingQuestions, now: Instant) -> None:
+        """What another version asks of everybody inside."""
+        coming = coming.knowing(self.customers.journeys.learned)
+        for state in self.customers.states.values():
+            for which, runs in coming.outcomes(state, now).items() if state.enrollments else ():
+                self.result.asked[which] += runs
+                self.result.asked_squares[which] += runs**2
 
     def _may_start(self, record: StreamRecord) -> bool:
         return (

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 import orjson
 
 from engine.config import Config
+from engine.core.coming_questions import AskedOutcomes
 from engine.core.decision.effects import Decision, EnterPoints, TakeCode
 from engine.simulate.replay.stream import BadLine
 from engine.values import MINUTE, Instant, iso, to_datetime
@@ -206,7 +207,8 @@ def cost(messages: Counter[tuple[str, str, str]], price: Mapping[str, Decimal]) 
 class ReplayResult:
     """What became of the stream. `events` of ours, by name; `unknown` foreign names; `late`: lines earlier
     than one before them, taken as events that arrived late; `doubles`: equal within a second, dropped.
-    `members`: of the segments that were asked for, at the end.
+    `members`: of the segments that were asked for, at the end. `asked`: what another version asks of the runs
+    that are open then; `asked_squares`: the squares of the same by customer, summed.
     `starting_at`: when the first event came that may start something; imported history may not."""
 
     figures: ReplayFigures
@@ -226,6 +228,8 @@ class ReplayResult:
     starting_at: Instant | None = None
     last_at: Instant | None = None
     members: dict[str, set[str]] = field(default_factory=dict)
+    asked: AskedOutcomes = field(default_factory=Counter)
+    asked_squares: AskedOutcomes = field(default_factory=Counter)
 
 
 def united(parts: Sequence[ReplayResult]) -> ReplayResult:
@@ -244,6 +248,8 @@ def united(parts: Sequence[ReplayResult]) -> ReplayResult:
         first.doubles += part.doubles
         for name, members in part.members.items():
             first.members[name] |= members
+        first.asked += part.asked
+        first.asked_squares += part.asked_squares
         lates = [line for line in (first.first_late, part.first_late) if line is not None]
         first.first_late = min(lates, default=None)
     first.bad_lines.sort(key=lambda bad: (bad.file, bad.number))
