@@ -10,6 +10,7 @@ import re
 from collections import Counter, defaultdict
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
 
@@ -34,27 +35,63 @@ PEOPLE = [
 
 @dataclass(frozen=True)
 class Played:
-    """One version over the events: messages by journey, template and channel, and what happened to whom."""
+    """One version over the events: messages by journey, template and channel, and what happened to whom, as
+    they know it: what a step is called is none of that."""
 
-    messages: Counter[tuple[str, str, str]]
+    messages: Counter[MessageKey]
     customers: dict[str, list[str]]
 
 
-def played(shop: Shop, events: Path, out: Path) -> Played | None:
+class MessageKey(NamedTuple):
+    journey: str
+    template: str
+    channel: str
+
+
+@dataclass(frozen=True)
+class Row:
+    file: str
+    customer: str
+    fields: dict[str, str]
+
+
+@dataclass(frozen=True)
+class Version:
+    """The rows of one version that was played, and of each journey its former name, or None."""
+
+    rows: list[Row]
+    was: dict[str, str | None]
+
+    def as_in(self, later: Version) -> Played:
+        """With the names that journeys have in a later version, which may be those of before again."""
+        names = {}
+        for name, was in self.was.items():
+            given = [new for new, former in later.was.items() if former == name]
+            back = [was] if was is not None and was in later.was and was not in self.was else []
+            names[name] = next(iter([*([name] if name in later.was else []), *given, *back]), name)
+        messages: Counter[MessageKey] = Counter()
+        customers = defaultdict(list)
+        for row in self.rows:
+            fields = {**row.fields, "journey": names[row.fields["journey"]]}
+            fields.pop("step", None)
+            customers[row.customer].append(f"{row.file} {json.dumps(fields, sort_keys=True)}")
+            if row.file == "messages.jsonl":
+                messages[MessageKey(fields["journey"], fields["template"], fields["channel"])] += 1
+        return Played(messages, {name: sorted(rows) for name, rows in customers.items()})
+
+
+def played(shop: Shop, events: Path, out: Path) -> Version | None:
     """The files as they lie there, played for themselves; None where they cannot be."""
     project = load(shop.folder)
     if project.has_errors:
         return None
     replay(project.journeys, project.world, [events], None, ReplayOptions(strict=True, out=out, jobs=1))
-    messages: Counter[tuple[str, str, str]] = Counter()
-    customers = defaultdict(list)
+    rows = []
     for file in sorted(out.glob("*.jsonl")):
         for line in file.read_text(encoding="utf-8").splitlines():
-            row = json.loads(line)
-            customers[row["customer"]].append(f"{file.name} {json.dumps(row, sort_keys=True)}")
-            if file.name == "messages.jsonl":
-                messages[row["journey"], row["template"], row["channel"]] += 1
-    return Played(messages, {name: sorted(rows) for name, rows in customers.items()})
+            fields = json.loads(line)
+            rows.append(Row(file.name, fields["customer"], fields))
+    return Version(rows, {name: journey.was for name, journey in project.journeys.by_name.items()})
 
 
 def events_of(names: tuple[str, ...]) -> dict[int, list[str]]:
@@ -91,7 +128,7 @@ def look(
     what: str,
     answer: Answer,
     commit: Commit,
-    versions: tuple[Played | None, Played | None],
+    versions: tuple[Version | None, Version | None],
     *,
     is_whole: bool,
 ) -> Counter[str]:
@@ -119,7 +156,7 @@ def look(
     assert "### What would be sent" not in text or now is not None, what
     changed = 0
     if before is not None and now is not None:
-        changed = compare(what, text, before, now)
+        changed = compare(what, text, before.as_in(now), now.as_in(now))
     return Counter({commit.meaning: 1, "passes": said["passes"], "played": is_played, "differs": changed > 0})
 
 
@@ -131,7 +168,7 @@ def compare(what: str, text: str, before: Played, now: Played) -> int:
     changed = sum(before.customers.get(name) != now.customers.get(name) for name in everybody)
     assert int(told[1].replace(",", "")) == changed, what
     rows = {
-        (journey, template, channel): (int(first.replace(",", "")), int(second.replace(",", "")))
+        MessageKey(journey, template, channel): (int(first.replace(",", "")), int(second.replace(",", "")))
         for journey, template, channel, first, second in _ROW.findall(text.replace("\\", ""))
     }
     differing = {

@@ -59,11 +59,12 @@ Compare = Callable[..., ReplayComparison]
 
 
 def journeys(shop: Project, text: str) -> Journeys:
-    file, _ = parse_journey(text, "journeys/sample.yaml")
+    name = text.partition("journey: ")[2].partition("\n")[0]
+    file, _ = parse_journey(text, f"journeys/{name}.yaml")
     assert file is not None
     compiled = compile_journey(file, shop.world)
     assert compiled.journey is not None, compiled.problems
-    return replace(shop.journeys, by_name={"sample": compiled.journey}, global_holdout=0)
+    return replace(shop.journeys, by_name={name: compiled.journey}, global_holdout=0)
 
 
 def stream_of(path: Path, lines: list[Line]) -> Path:
@@ -165,6 +166,42 @@ def test_each_way_in_which_a_story_changes_has_one_customer_and_says_how_many_ar
     assert any(event.words == "sample sends welcome_hello via email" for event in first.before)
     assert not any(event.kind == "message" for event in first.after)
     assert compare(HELLO, HELLO, lines).timelines == []
+
+
+TWO_LETTERS = """
+steps:
+  - wait: 1 hour
+    id: pause
+  - send: welcome_hello
+    id: first
+  - wait: 1 day
+    id: more
+  - send: SECOND
+    id: second
+"""
+
+
+def test_two_messages_that_change_places_change_the_story_of_everybody(compare: Compare) -> None:
+    lines: list[Line] = [("subscribed", f"c{n}", _moment(n), {}) for n in range(400)]
+    lines.append(("site_visited", "nobody", "2026-03-05T00:00:00", {}))
+    one = TWO_LETTERS.replace("SECOND", "welcome_our_story")
+    other = one.replace("hello", "HELLO").replace("our_story", "hello").replace("HELLO", "our_story")
+    answer = compare(one, other, lines)
+    assert answer.changed == 400
+    assert sum(timeline.like for timeline in answer.timelines) == 400
+
+
+def test_what_steps_and_journeys_are_called_changes_nothing_for_customers(compare: Compare) -> None:
+    lines = signups(40, seed=5)
+    once = HEAD + TWO_LETTERS.replace("SECOND", "welcome_hello")
+    steps = once.replace("id: first", "id: third").replace("id: second", "id: first")
+    called = once.replace("journey: sample", "journey: other\nwas: sample")
+    for before, after in ((once, steps), (once, called), (called, once)):
+        answer = compare(before, after, lines)
+        assert answer.changed == 0
+        assert answer.timelines == []
+        assert only(answer).is_same
+        assert only(answer).starts.before == only(answer).starts.after == 40
 
 
 def test_the_difference_of_a_sample_is_within_its_margin_about_as_often_as_it_says(compare: Compare) -> None:

@@ -228,6 +228,20 @@ def _rename_key(by_step: dict[str, Entry], old: str, new: str) -> None:
         by_step[new] = by_step.pop(old)
 
 
+def names_now(old: Journeys, new: Journeys) -> dict[str, str]:
+    """Name of a journey -> its name in the new files, for those that are in them: by `was`, or back to what
+    it was."""
+    given = {journey.was: name for name, journey in new.by_name.items() if journey.was is not None}
+    back = {
+        name: journey.was for name, journey in old.by_name.items()
+        if journey.was in new.by_name and journey.was not in old.by_name
+    }  # fmt: skip
+    return {
+        **{name: was for name, was in back.items() if was is not None}, **given,
+        **{name: name for name in new.by_name},
+    }  # fmt: skip
+
+
 def migration(old: Journey, new: Journey) -> Migration:
     """What becomes of everybody inside `old` when `new` is published in its place."""
     ids = {step.id: step for step in new.steps}

@@ -16,7 +16,7 @@ from engine.core.decision.effects import Cancel, Decision
 from engine.core.enrollment import Enrollment, awaited_keys
 from engine.core.facts.customer import CustomerState
 from engine.core.facts.rule import FactRule
-from engine.core.handlers.migrate import Migration, MoveRule, migration
+from engine.core.handlers.migrate import Migration, MoveRule, migration, names_now
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.errors import UsageError
@@ -29,7 +29,6 @@ from engine.runtime.publish.last_published import deployable, note_review
 from engine.runtime.publish.planning import (
     ComingDeployment,
     doubt_refusal,
-    names_now,
     plan_deployable,
     refusal,
 )

@@ -12,7 +12,7 @@ from sqlalchemy import Connection
 from engine.core.coming_questions import AskedOutcome, AskedOutcomes, ComingQuestions
 from engine.core.conditions.dependencies import refs
 from engine.core.definition import definition
-from engine.core.handlers.migrate import Migration, MoveRule, migration
+from engine.core.handlers.migrate import Migration, MoveRule, migration, names_now
 from engine.core.journey import Journey, Question, SendStep
 from engine.core.journeys import Journeys
 from engine.core.policy import Policy
@@ -197,20 +197,6 @@ def _seems(coming: ComingDeployment, before: Journey, after: Journey) -> dict[st
     found = lookalikes(former, present, with_changed_words(former, present, kept(former, present)))
     return {
         former[was].id: present[came].id for was, came in found.items() if isinstance(former[was].step, Wait)
-    }  # fmt: skip
-
-
-def names_now(old: Journeys, new: Journeys) -> dict[str, str]:
-    """Name of a journey -> its name in the new files, for those that are in them: by `was`, or back to what
-    it was."""
-    given = {journey.was: name for name, journey in new.by_name.items() if journey.was is not None}
-    back = {
-        name: journey.was for name, journey in old.by_name.items()
-        if journey.was in new.by_name and journey.was not in old.by_name
-    }  # fmt: skip
-    return {
-        **{name: was for name, was in back.items() if was is not None}, **given,
-        **{name: name for name in new.by_name},
     }  # fmt: skip
 
 

@@ -16,6 +16,7 @@ import orjson
 
 from engine.compiler.project_context import ProjectContext
 from engine.core.coming_questions import AskedOutcome, ComingQuestions
+from engine.core.handlers.migrate import names_now
 from engine.core.journeys import Journeys
 from engine.simulate.replay.competition import CapCompetition, competition
 from engine.simulate.replay.mapping import StreamMapping
@@ -214,9 +215,9 @@ def compare_replays(
     competing: Collection[str] = (),
 ) -> tuple[ReplayComparison, ReplayResult]:
     """Plays both versions; the comparison, and the result of the second, whose remarks about the stream hold
-    for both. `competing`: journeys of which is counted who else takes their places under caps. With
-    `options.out` the rows of both are kept there, in `before/` and `after/`. Raises UsageError when a file
-    cannot be read."""
+    for both. Journeys that the second version renames are told by its names. `competing`: journeys of which
+    is counted who else takes their places under caps. With `options.out` the rows of both are kept there, in
+    `before/` and `after/`. Raises UsageError when a file cannot be read."""
     with TemporaryDirectory(prefix="perennial-replay-") as temporary:
         folders = [Path(options.out or temporary, name) for name in ("before", "after")]
         results = [
@@ -225,9 +226,12 @@ def compare_replays(
                 (before, after), folders, (options.coming, None), strict=True
             )
         ]
-        sent = (row for _, row in _rows(folders[1], (MESSAGES,))) if competing else ()
+        sent = (row for _, row in _rows_of(folders[1], (MESSAGES,))) if competing else ()
         found = competition(after[0], competing, sent, options.one_in)
-        return _compared(results[0], results[1], folders, options, found), results[1]
+        names = {was: name for was, name in names_now(before[0], after[0]).items() if was != name}
+        results[0].figures.rename(names)
+        rows = _Rows(folders, names)
+        return _compared(results[0], results[1], rows, options, found), results[1]
 
 
 @dataclass(slots=True)
@@ -260,17 +264,17 @@ empty."""
 def _compared(
     first: ReplayResult,
     second: ReplayResult,
-    folders: Sequence[Path],
+    rows: _Rows,
     options: ReplayOptions,
     found: list[CapCompetition],
 ) -> ReplayComparison:
     timelines, one_in = _Timelines(), options.one_in
     begins = [second.first_at if second.starting_at is None else second.starting_at]
-    for version, folder in enumerate(folders):
-        for file, row in _rows(folder):
+    for version, sign in enumerate((-1, 1)):
+        for file, row in rows.of(version):
             customer, journey = row["customer"], row["journey"]
-            sign = (-1, 1)[version]
-            timelines.differs[customer] += sign * hash((file, *sorted(row.items())))
+            # of the bytes: sums of the hashes of tuples that differ in two places often come out equal
+            timelines.differs[customer] += sign * hash(orjson.dumps((file, row)))
             if file == STARTS:
                 begins.append(parse_instant(row["at"]))
                 timelines.enters.setdefault(journey, (set(), set()))[version].add(customer)
@@ -297,7 +301,7 @@ def _compared(
             _journey(name, (first, second), (inside[0][name], inside[1][name]), timelines, one_in, margins)
             for name in names
         ],
-        timelines=_shown_timelines(folders, timelines.changed, one_in),
+        timelines=_shown_timelines(rows, timelines.changed, one_in),
         competition=found,
         segments=[_segment(name, (first, second), one_in) for name in sorted(options.segments)],
         inside=list(_inside(options.coming, first, one_in)) if options.coming is not None else [],
@@ -414,8 +418,24 @@ def _total(days: Iterable[ReplayDay]) -> ReplayDay:
     return total
 
 
-def _rows(folder: Path, files: Iterable[str] = FILES) -> Iterator[tuple[str, dict[str, Any]]]:
-    """The file and the fields of every row."""
+@dataclass(frozen=True, slots=True)
+class _Rows:
+    """What two versions did, as customers know it: what a step is called is none of that. `names`: of
+    journeys that the second version calls otherwise."""
+
+    folders: Sequence[Path]
+    names: Mapping[str, str]
+
+    def of(self, version: int) -> Iterator[tuple[str, dict[str, Any]]]:
+        """The file and the fields of every row."""
+        for file, row in _rows_of(self.folders[version]):
+            row.pop("step", None)
+            if version == 0:
+                row["journey"] = self.names.get(row["journey"], row["journey"])
+            yield file, row
+
+
+def _rows_of(folder: Path, files: Iterable[str] = FILES) -> Iterator[tuple[str, dict[str, Any]]]:
     for file in files:
         with (folder / file).open("rb") as lines:
             for line in lines:
@@ -442,12 +462,12 @@ def _timeline_event(file: str, row: Mapping[str, str]) -> TimelineEvent:
     return TimelineEvent(at, "restart" if outcome == "restart" else "end", f"{journey} ends: {outcome}")
 
 
-def _shown_timelines(folders: Sequence[Path], changed: Sequence[str], one_in: int) -> list[ChangedTimeline]:
+def _shown_timelines(rows: _Rows, changed: Sequence[str], one_in: int) -> list[ChangedTimeline]:
     """One customer for each of the most frequent ways in which a story changes."""
     wanted = frozenset(changed[:MOST_TIMELINES])
     stories: dict[str, tuple[list[_OfJourney], list[_OfJourney]]] = {name: ([], []) for name in wanted}
-    for version, folder in enumerate(folders):
-        for file, row in _rows(folder):
+    for version in (0, 1):
+        for file, row in rows.of(version):
             if row["customer"] in wanted:
                 stories[row["customer"]][version].append((row["journey"], _timeline_event(file, row)))
     alike: defaultdict[tuple[frozenset[tuple[str, int]], bool], list[str]] = defaultdict(list)

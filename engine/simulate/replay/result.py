@@ -98,6 +98,18 @@ class ReplayFigures:
             day = days[date] = ReplayDay()
         return day
 
+    def rename(self, names: Mapping[str, str]) -> None:
+        """Calls journeys by other names: name -> the other one; whatever is not in it keeps its own."""
+        former, self.days = self.days, defaultdict(dict)
+        for name, days in former.items():
+            for date, day in days.items():
+                self.days[names.get(name, name)].setdefault(date, ReplayDay()).add(day)
+        self.open = {run: names.get(name, name) for run, name in self.open.items()}
+        if self.of_customers is not None:
+            counted, self.of_customers = self.of_customers, Counter()
+            for (kind, name, what, customer), count in counted.items():
+                self.of_customers[kind, names.get(name, name), what, customer] += count
+
     def absorb(self, other: ReplayFigures) -> None:
         """Adds the figures of another share."""
         self.open |= other.open
