@@ -20,7 +20,9 @@ def fill_history(store: Store, now: Instant, days: int, journeys: int) -> None:
     """Of the last so many days, as evenly as whole numbers let it be; needs customers called `c0000001`."""
     store.write(lambda conn: conn.exec_driver_sql(_numbered(store.engine.dialect.name)))
     for statement in _statements(store.engine.dialect.name, now, days, journeys):
-        store.write(lambda conn, sql=statement: conn.exec_driver_sql(sql))  # type: ignore[misc]
+        # psycopg takes a single % for a parameter
+        sql = statement if store.engine.dialect.name == "sqlite" else statement.replace("%", "%%")
+        store.write(lambda conn, sql=sql: conn.exec_driver_sql(sql))  # type: ignore[misc]
     store.write(lambda conn: conn.exec_driver_sql("DROP TABLE numbered"))
 
 

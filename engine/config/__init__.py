@@ -191,12 +191,13 @@ class Attribution:
 
 @dataclass(frozen=True, slots=True)
 class ReportsConfig:
-    """Who gets reports by mail, on which day (0: Monday; None: every day), and after how many days without an
-    order a customer is lost."""
+    """Who gets reports by mail, on which day (0: Monday; None: every day), after how many days without an
+    order a customer is lost, and which domains of recipients are named beside mailbox providers."""
 
     mail: tuple[str, ...] = ()
     weekday: int | None = None
     lost: int = 365
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

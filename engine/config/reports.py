@@ -1,4 +1,5 @@
-"""`reports:` in config.yaml: who gets figures by mail, and when a customer is lost."""
+"""`reports:` in config.yaml: who gets figures by mail, when a customer is lost, and which domains of
+recipients are named."""
 
 from __future__ import annotations
 
@@ -24,8 +25,13 @@ REPORTS = Construct(
             pattern=TextPattern("after [1-9][0-9]{0,3} days?", "does not say when a customer is lost",
                                 "churn and retention count who has not ordered for so many days",
                                 "write  after 180 days", code="E134")),
+        Key("domains", "texts", "domains of recipients that report channels names beside mailbox providers",
+            example="[firm.example]",
+            pattern=TextPattern(r"([a-z0-9]([a-z0-9-]*[a-z0-9])?\.)+[a-z][a-z0-9-]*[a-z0-9]",
+                                "is no domain", "messages to its addresses are counted under it",
+                                "write  firm.example, in small letters, without @", code="E141")),
     ),
-    "Figures of the shop: who gets them by mail, and when a customer is lost",
+    "Figures of the shop: who gets them by mail, when a customer is lost, which domains are named",
 )  # fmt: skip
 
 
@@ -46,4 +52,5 @@ def read_reports(reader: MapReader | None, channels: tuple[str, ...]) -> Reports
         tuple(address.value for address in mail),
         _WEEKDAYS.index(every.value) if every is not None and every.value in _WEEKDAYS else None,
         int(lost.value.split()[1]) if lost is not None else usual.lost,
+        tuple(sorted({domain.value for domain in reader.texts("domains")})),
     )

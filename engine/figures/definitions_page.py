@@ -40,6 +40,21 @@ _ROWS = """\
 | figure | formula | counts | on which day | share of |
 |---|---|---|---|---|
 """
+_DOMAINS = """
+## Domains
+
+`report channels` has the same figures by the domain of the recipients too, where bounces and complaints of
+one mailbox provider show before they show in the whole. They are counted in the same transaction. An address
+counts under the domain of its mailbox provider, all of which are named in the engine (`googlemail.com` counts
+as `gmail.com`, `hotmail.fr` and `live.com` as `outlook.com`), a telephone number under the code of its
+country (`+49`). A domain at which a firm or a family has its mail would name the people behind it: it counts
+among `all others`, unless `reports: {domains: [firm.example]}` of config.yaml names it. The twelve domains
+with the most messages of the period have a line, the others are among `all others`.
+
+A message stays under the domain that it left for, also when config.yaml names others later. What left before
+the version that counts by domain is counted afterwards, at the prices of that day; by which message somebody
+left is not known of it.
+"""
 _CUSTOMERS = """
 ## The shop and its customers
 
@@ -165,7 +180,8 @@ def page() -> str:
         (_EXPERIMENTS, (*EXPERIMENT, *SIZE)),
         (_FORECAST, FORECAST_METRICS),
     )
-    return "".join(words + _ROWS + "".join(map(_line, metrics)) for words, metrics in parts) + FORECASTS
+    tables = [words + _ROWS + "".join(map(_line, metrics)) for words, metrics in parts]
+    return "".join((tables[0], _DOMAINS, *tables[1:], FORECASTS))
 
 
 def _line(metric: Metric) -> str:

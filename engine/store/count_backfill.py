@@ -18,7 +18,7 @@ from sqlalchemy import Connection
 
 from engine.core.decision.effects import Trace
 from engine.core.reasons import IgnoredReason
-from engine.store import meta
+from engine.store import domain_backfill, meta
 from engine.store.counting import attribution, daily_counts, repeat_orders
 from engine.store.counting.daily_counts import Count, CountKey, ShopFacts
 from engine.store.counting.decision_counts import count_line
@@ -36,17 +36,20 @@ _MOMENT = 15 * MINUTE
 
 class _Filling(msgspec.Struct):
     """How far it is: the last row of the history that is counted, the last one that is to be, whether
-    messages and ends of runs are, and the last customer whose orders are (None: those of everybody)."""
+    messages and ends of runs are, the last customer whose orders are (None: those of everybody), and the last
+    message that is counted by the domain of its recipient, of those that are to be."""
 
     trace: int
     until: int
     states: bool
     orders: tuple[int, str] | None = None
+    messages: int = 0
+    messages_until: int = 0
 
 
 @dataclass(frozen=True, slots=True)
 class FillingProgress:
-    """How many rows of the history are behind, of how many."""
+    """How many rows of the history, and messages, are behind, of how many."""
 
     done: int
     all: int
@@ -60,7 +63,10 @@ class FillingProgress:
 def progress(conn: Connection) -> FillingProgress | None:
     """How far it is; None: all is counted."""
     filling = _load(conn)
-    return FillingProgress(filling.trace, filling.until) if filling is not None else None
+    if filling is None:
+        return None
+    done = min(filling.trace, filling.until) + min(filling.messages, filling.messages_until)
+    return FillingProgress(done, filling.until + filling.messages_until)
 
 
 def count_page(conn: Connection, page: int = PAGE) -> bool:
@@ -79,8 +85,14 @@ def count_page(conn: Connection, page: int = PAGE) -> bool:
         filling.trace = _count_history(conn, shop, filling, page, counts)
     elif filling.orders is not None:
         filling.orders = _count_orders(conn, shop, filling.orders, page)
+    elif filling.messages < filling.messages_until:
+        # last: which message an order belongs to is known by then
+        filling.messages = domain_backfill.count_page(
+            conn, shop, filling.messages, filling.messages_until, page
+        )
     daily_counts.write(conn, ((day, counted, n, costs[day, counted]) for (day, counted), n in counts.items()))
-    if filling.trace >= filling.until and filling.states and filling.orders is None:
+    is_history_counted = filling.trace >= filling.until and filling.states and filling.orders is None
+    if is_history_counted and filling.messages >= filling.messages_until:
         meta.remove(conn, daily_counts.FILLING)
         return False
     meta.put(conn, daily_counts.FILLING, msgspec.json.encode(filling).decode())

@@ -15,6 +15,7 @@ from sqlalchemy import Connection
 
 from engine.figures.period import Period
 from tests.figures.customers_anew import Bought
+from tests.runtime.test_counting import DOMAINS
 from tools.simulation import counted_anew
 from tools.simulation.counted_anew import Line
 
@@ -31,10 +32,12 @@ def day_of(at: int) -> dt.date:
 @dataclass
 class Rows:
     """What a look at every row gives. `lines`: as of the table of daily counts; `money`: of orders, by the
-    message that they belong to, and of what was taken back; `sent`: messages that cost something."""
+    message that they belong to, and of what was taken back; `domains`: as
+    `lines`, of messages, with the domain of the recipient for the step."""
 
     lines: Counter[Line] = field(default_factory=Counter)
     money: Counter[Line] = field(default_factory=Counter)
+    domains: Counter[Line] = field(default_factory=Counter)
     bought: list[Bought] = field(default_factory=list)
 
     def n(self, period: Period, fits: Callable[[Line], bool]) -> int:
@@ -42,6 +45,12 @@ class Rows:
 
     def amount(self, period: Period, fits: Callable[[Line], bool]) -> Decimal:
         return Decimal(sum(n for line, n in self.money.items() if _is_in(line, period) and fits(line)))
+
+    def domain(self, period: Period, domain: str, what: str) -> int:
+        """How many messages (or orders that belong to them) to a domain."""
+        return sum(
+            n for line, n in self.domains.items() if _is_in(line, period) and line[2::2] == (domain, what)
+        )
 
     def of_messages(self, period: Period, fits: Callable[[Line], bool]) -> dict[str, int | Decimal]:
         """The figures that journeys, steps and channels share."""
@@ -80,7 +89,7 @@ def look(conn: Connection) -> Rows:
         day = day_of(at).toordinal() - _EPOCH
         money[day, "", "", "", "order", ""] += total
         if click is not None:
-            is_marketing, _, _, journey, step, channel = click
+            is_marketing, _, _, journey, step, channel, *_ = click
             money[day, journey, step, channel, "attributed" if is_marketing else "after service", ""] += total
     for (day, what, _), amount in counted_anew.money_anew(conn, ZONE).items():
         if what == "taken back":
@@ -90,4 +99,4 @@ def look(conn: Connection) -> Rows:
         Bought(customer, day_of(at), Decimal(json.loads(fields)["total"]["amount"]))
         for customer, at, fields in conn.exec_driver_sql(sql)
     ]
-    return Rows(lines, money, bought)
+    return Rows(lines, money, counted_anew.domains_anew(conn, ZONE, DOMAINS), bought)

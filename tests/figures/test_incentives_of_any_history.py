@@ -36,7 +36,7 @@ from tests.figures.incentives_anew import (
 from tests.figures.reports_anew import day_of
 from tests.figures.test_any_history import CHANGED, MINE, mine
 from tests.figures.test_reports_of_any_history import Living, agree, figures, one, periods
-from tests.runtime.test_counting import PEOPLE, clicks
+from tests.runtime.test_counting import LETTER, PEOPLE, clicks
 
 INCENTIVES = """
 codes:
@@ -87,8 +87,8 @@ def with_incentives(files: Mapping[str, str]) -> dict[str, str]:
             ORDER_FIELDS, f"{ORDER_FIELDS}, code: text, product_id: list of text"
         ) + "  points_redeemed: {fields: {points: number}}\n",
         "journeys/giving.yaml": GIVING,
-        "templates/gift.push.txt": "A code for you",
-        "templates/paper.push.txt": "Another one",
+        "templates/gift.email.txt": LETTER,
+        "templates/paper.email.txt": LETTER,
         "codes/paper.csv": "P-1\n",
     }  # fmt: skip
 

@@ -57,6 +57,7 @@ class Living(Experimenting):
                 after = self.look()
                 self.gone.lines.update(before.lines - after.lines)
                 self.gone.money.update(before.money - after.money)
+                self.gone.domains.update(before.domains - after.domains)
                 self.count += 1
                 left = [each for each in before.bought if each not in after.bought]
                 # whoever comes under this id later is somebody else
@@ -78,9 +79,11 @@ class Living(Experimenting):
     def whole(self) -> Rows:
         """What is there and what is gone."""
         now = self.look()
+        gone = self.gone
         return Rows(
-            now.lines + self.gone.lines, now.money + self.gone.money, [*now.bought, *self.gone.bought]
-        )
+            now.lines + gone.lines, now.money + gone.money, now.domains + gone.domains,
+            [*now.bought, *gone.bought],
+        )  # fmt: skip
 
     def report(self, name: str, period: Period, of: str = "") -> FiguresReport:
         wanted = ReportRequest(name, period, of, lost_after=LOST)
@@ -154,8 +157,33 @@ def check_shop(life: Living, rows: Rows, period: Period, today: dt.date) -> None
     everything.pop("orders")
     agree(life.report("overview", period).tables[0], "the shop", expected | everything | trigger)
     agree(life.report("customers", period).tables[0], "customers", expected)
-    agree(life.report("channels", period).tables[0], "push",
-          rows.of_messages(period, lambda line: line[3] == "push"))  # fmt: skip
+    agree(life.report("channels", period).tables[0], "email",
+          rows.of_messages(period, lambda line: line[3] == "email"))  # fmt: skip
+
+
+def check_domains(life: Living, rows: Rows, period: Period) -> None:
+    """Each domain as its messages say, and all of them together the line of the channel."""
+    channels, *rest = life.report("channels", period).tables
+    table = next((each for each in rest if each.name == "domains"), None)
+    labels = {
+        "email: gmail.com": "gmail.com", "email: firm.example": "firm.example", "email: all others": "other",
+        "email: no address known": "",
+    }  # fmt: skip
+    names = ("sent", "delivered", "bounced", "complained", "failed", "opened", "clicked")
+    expected = {
+        label: {name: rows.domain(period, domain, name) for name in names}
+        | {"orders": rows.domain(period, domain, "attributed")}
+        for label, domain in labels.items()
+    }
+    if table is None:
+        assert not any(each["sent"] or each["orders"] for each in expected.values())
+        return
+    assert {row.label for row in table.rows} <= set(labels)
+    for label, figures_ in expected.items():
+        agree(table, label, figures_)
+    whole = figures(channels, channels.row("email"))
+    for name in (*names, "orders", "revenue", "cost", "unsubscribed"):
+        assert sum(figures(table, row)[name] for row in table.rows) == whole[name], name
 
 
 def check_segments(life: Living, rows: Rows, period: Period) -> None:
@@ -262,6 +290,7 @@ def lived(history: list[tuple[str, Any, Any]]) -> None:
             for period in periods(today):
                 check_journeys(life, rows, period)
                 check_shop(life, rows, period, today)
+                check_domains(life, rows, period)
                 check_segments(life, rows, period)
                 check_deployments(life, rows, period, today)
                 check_people(life, period)

@@ -154,13 +154,13 @@ class Shop:
         self.send_all()
         return self.run()
 
-    def send_all(self) -> list[tuple[str, str]]:
+    def send_all(self, channel: str = "push") -> list[tuple[str, str]]:
         """Hands over and accepts everything that is planned: (customer, template)."""
         sent = []
         while True:
             self.run()
             now = self.clock.now()
-            taken = self.store.write(lambda conn: queue.claim(conn, "push", "test", now, MINUTE, 500))  # noqa: B023
+            taken = self.store.write(lambda conn: queue.claim(conn, channel, "test", now, MINUTE, 500))  # noqa: B023
             handed = [message for message in taken if self.hand_over(message)]
             sent += [(message.customer, message.template) for message in handed]
             if not taken:

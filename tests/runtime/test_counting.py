@@ -11,6 +11,7 @@ from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import HealthCheck, example, given, note, settings
 from hypothesis import strategies as st
@@ -25,6 +26,7 @@ from engine.runtime.feedback.reports import take_reports
 from engine.store import count_backfill
 from engine.store.counting import daily_counts
 from engine.store.messages import outcomes, queue, reactions
+from engine.store.messages.records import OutboxMessage
 from engine.store.messages.states import MessageState
 from engine.store.persons import aliases
 from engine.values import DAY, HOUR, MINUTE, SECOND, Instant, Money, Value
@@ -44,9 +46,17 @@ RETURNS = """\
   order_cancelled:
     fields: {order_id: text}
 """
-FILES = SHOP_FILES | {
+LETTER = "---\nsubject: Hello\n---\n{{ shop.address }} {{ links.unsubscribe }}"
+FILES = {
+    name.replace(".push.", ".email."): LETTER if ".push." in name else text
+    for name, text in SHOP_FILES.items()
+} | {
     "config.yaml": SHOP_FILES["config.yaml"]
-    .replace("0 EUR", "0.0079 EUR")
+    .replace(
+        "push: {via: outbox, price: 0 EUR}",
+        "email: {via: outbox, from: shop@shop.example, price: 0.0079 EUR}\n"
+        "reports: {domains: [firm.example]}",
+    )
     .replace("marketing: {consent: none}", "marketing: {quiet: none, caps: none}"),
     "journeys/welcome.yaml": SHOP_FILES["journeys/welcome.yaml"].replace("service", "marketing"),
     "journeys/asking.yaml": SHOP_FILES["journeys/asking.yaml"].replace("policy", "holdout: 30%\npolicy"),
@@ -60,6 +70,9 @@ CHANGED = FILES | {
     ),
 }
 PEOPLE = ("a", "b", "c")
+ADDRESSES = {"a": "a@googlemail.com", "b": "b@firm.example", "c": "c@their-own.example"}
+DOMAINS = {"a@googlemail.com": "gmail.com", "b@firm.example": "firm.example", "c@their-own.example": "other"}
+"""A mailbox provider, a domain that the shop names, and one that would name the person."""
 
 happens = st.tuples(
     st.just("event"),
@@ -104,10 +117,10 @@ class Life:
         self.shop = Shop(folder, FILES)
         for name in PEOPLE:
             self.shop.change(name)
-            agreed = {("push", "marketing"): "given"}
-            self.shop.happen(name, ProfileChanged(0, self.shop.clock.now(), {}, {}, agreed), None)
+            agreed, mail = {("email", "marketing"): "given"}, {"email": ADDRESSES[name]}
+            self.shop.happen(name, ProfileChanged(0, self.shop.clock.now(), {}, mail, agreed), None)
             self.shop.event(name, "subscribed")
-        self.shop.send_all()
+        self.shop.send_all("email")
         self.count = 0
 
     def do(self, kind: str, what: Any, name: Any) -> None:
@@ -144,7 +157,7 @@ class Life:
                 shop.run()
             case "report":
                 self.about(what, lambda conn, message: take_reports(
-                    conn, "push", [Report(name, f"r{self.count}", message.send_key)], now,
+                    conn, "email", [Report(name, f"r{self.count}", message.send_key)], now,
                 ))  # fmt: skip
             case "click":
                 self.about(
@@ -187,8 +200,16 @@ class Life:
             message = left[number % len(left)]
             self.shop.store.write(lambda conn: job(conn, message))
 
+    def claim(self, conn: Connection, now: Instant, most: int) -> list[OutboxMessage]:
+        """Messages as they are just before they leave."""
+        claimed = queue.claim(conn, "email", "test", now, MINUTE, most)
+        queue.note_bodies(conn, [
+            queue.Body(one, "{}", "hash", ADDRESSES[one.customer]) for one in claimed if one.address is None
+        ])  # fmt: skip
+        return claimed
+
     def hand_over(self, conn: Connection, how: str, now: Instant) -> None:
-        for message in queue.claim(conn, "push", "test", now, MINUTE, 2):
+        for message in self.claim(conn, now, 2):
             if queue.hand_over(conn, message, "hash", now) != "handed":
                 continue
             if how:
@@ -199,7 +220,7 @@ class Life:
 
     def refuse(self, conn: Connection, state: MessageState, now: Instant) -> None:
         """The server of the recipient refuses a message before it is handed over."""
-        for message in queue.claim(conn, "push", "test", now, MINUTE, 1):
+        for message in self.claim(conn, now, 1):
             outcomes.settle(conn, message.send_key, message.customer, state, now, fence=message.fence)
 
     def fail(self, conn: Connection) -> None:
@@ -246,9 +267,11 @@ def lived(history: list[tuple[str, Any, str]]) -> None:
             assert {line: n for line, n in counted.items() if line[4] == "reached"} == reached
         assert revenue(a_life.shop) == revenue_anew(a_life.shop)
         assert_money(a_life.shop)
+        assert_domains(a_life.shop)
         count_again(a_life.shop)
         assert revenue(a_life.shop) == revenue_anew(a_life.shop)
         assert_money(a_life.shop)
+        assert_domains(a_life.shop)
         again, _, cost_again = table(a_life.shop)
         assert without_steps(again) == anew
         assert sum(cost_again.values()) == sum(cost.values())
@@ -259,6 +282,24 @@ def refused_at_once(shop: Shop) -> int:
     sql = "SELECT count(*) FROM outbox WHERE handed_at IS NULL AND state IN ('bounced', 'failed')"
     with shop.store.read() as conn:
         return int(conn.exec_driver_sql(sql).scalar_one())
+
+
+def assert_domains(shop: Shop) -> None:
+    """What messages to each domain came to is what a look at each of them says, and all of them are the
+    whole, in money too."""
+    columns = "day, channel, what, why, sum(n), sum(money)"
+    with shop.store.read() as conn:
+        by_domain = counted_anew.counted_by_domain(conn)
+        anew = counted_anew.domains_anew(conn, "Europe/Berlin", DOMAINS)
+        whole, parts = (
+            {tuple(row) for row in conn.exec_driver_sql(
+                f"SELECT {columns} FROM {name} WHERE channel <> '' AND what <> 'unsubscribed'"
+                " GROUP BY 1, 2, 3, 4 HAVING sum(n) <> 0"
+            )}
+            for name in ("daily", "daily_domain")
+        )  # fmt: skip
+    assert by_domain == anew, f"{by_domain - anew} too often, {anew - by_domain} too seldom"
+    assert parts == whole
 
 
 def assert_money(shop: Shop) -> None:
@@ -289,6 +330,18 @@ def revenue_anew(shop: Shop) -> dict[str, int]:
     return {journey: money for journey, money in found.items() if money}
 
 
+def filling(conn: Connection) -> str:
+    """That all of it is still to be counted, as the migrations say it."""
+    history, messages = (
+        conn.exec_driver_sql(f"SELECT coalesce(max(number), 0) FROM {table}").scalar_one()
+        for table in ("trace", "outbox")
+    )
+    return msgspec.json.encode({
+        "trace": 0, "until": history, "states": False, "orders": [-1, ""], "messages": 0,
+        "messages_until": messages,
+    }).decode()  # fmt: skip
+
+
 def count_again(shop: Shop) -> None:
     """As if all of it had happened before there was the table."""
 
@@ -296,9 +349,9 @@ def count_again(shop: Shop) -> None:
         conn.exec_driver_sql("DELETE FROM daily")
         conn.exec_driver_sql("DELETE FROM credit")
         conn.exec_driver_sql("DELETE FROM order_return")
-        conn.exec_driver_sql("UPDATE outbox SET was = NULL")
-        until = conn.exec_driver_sql("SELECT coalesce(max(number), 0) FROM trace").scalar_one()
-        value = f'{{"trace":0,"until":{until},"states":false,"orders":[-1,""]}}'
+        conn.exec_driver_sql("DELETE FROM daily_domain")
+        conn.exec_driver_sql("UPDATE outbox SET was = NULL, domain = NULL")
+        value = filling(conn)
         conn.exec_driver_sql(f"INSERT INTO meta (name, value) VALUES ('figures_filling', '{value}')")
 
     shop.store.write(forget)
@@ -337,11 +390,11 @@ def test_somebody_who_leaves_by_a_message_counts_for_it_once() -> None:
         proof = ConsentProof(shop.clock.now(), "link", "no more")
         for _ in range(2):
             shop.store.write(
-                lambda conn: withdraw(conn, "a", [("push", "marketing")], proof, message.send_key)
+                lambda conn: withdraw(conn, "a", [("email", "marketing")], proof, message.send_key)
             )
         with shop.store.read() as conn:
             sql = "SELECT journey, step, channel, n FROM daily WHERE what = 'unsubscribed'"
-            assert conn.exec_driver_sql(sql).fetchall() == [("welcome", message.step, "push", 1)]
+            assert conn.exec_driver_sql(sql).fetchall() == [("welcome", message.step, "email", 1)]
 
 
 def test_what_happens_while_the_past_is_counted_counts_once() -> None:
@@ -351,9 +404,10 @@ def test_what_happens_while_the_past_is_counted_counts_once() -> None:
 
         def forget(conn: Connection) -> None:
             conn.exec_driver_sql("DELETE FROM daily")
+            conn.exec_driver_sql("DELETE FROM daily_domain")
             conn.exec_driver_sql("DELETE FROM credit")
-            until = conn.exec_driver_sql("SELECT max(number) FROM trace").scalar_one()
-            value = f'{{"trace":0,"until":{until},"states":false,"orders":[-1,""]}}'
+            conn.exec_driver_sql("UPDATE outbox SET domain = NULL")
+            value = filling(conn)
             conn.exec_driver_sql(f"INSERT INTO meta (name, value) VALUES ('figures_filling', '{value}')")
 
         shop.store.write(forget)
@@ -366,5 +420,7 @@ def test_what_happens_while_the_past_is_counted_counts_once() -> None:
             a_life.do("report", 1, "clicked")
             shop.event("b", "cart_updated")
             shop.later(30 * MINUTE)
+            a_life.do("hand over", "accepted", "")
         counted, anew, _ = table(shop)
         assert without_steps(counted) == anew
+        assert_domains(shop)

@@ -6,7 +6,7 @@ from __future__ import annotations
 import datetime as dt
 import json
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -34,6 +34,33 @@ def counted(conn: Connection) -> Counter[Line]:
     return Counter({tuple(row[:6]): int(row[6]) for row in conn.exec_driver_sql(sql)})
 
 
+def counted_by_domain(conn: Connection) -> Counter[Line]:
+    """What the table of domains says: day, "", domain, channel, what, why. Without leavings."""
+    sql = (
+        "SELECT day, '', domain, channel, what, why, sum(n) FROM daily_domain WHERE what <> 'unsubscribed'"
+        " GROUP BY 1, 2, 3, 4, 5, 6 HAVING sum(n) <> 0"
+    )
+    return Counter({tuple(row[:6]): int(row[6]) for row in conn.exec_driver_sql(sql)})
+
+
+def domains_anew(conn: Connection, timezone: str, domain_of: Mapping[str, str]) -> Counter[Line]:
+    """What it must say. `domain_of`: what each address counts as."""
+    zone = ZoneInfo(timezone)
+    of = {
+        (bucket, key): domain_of[address] if address is not None else ""
+        for bucket, key, address in conn.exec_driver_sql("SELECT bucket, send_key, address FROM outbox")
+    }
+    found: Counter[Line] = Counter()
+    for bucket, key, (day, _, _, channel, what, why) in _of_messages(conn, zone):
+        found[day, "", of[bucket, key], channel, what, why] += 1
+    for at, _, _, click in orders(conn):
+        if click is not None:
+            is_marketing, *_, channel, bucket, key = click
+            what = "attributed" if is_marketing else "after service"
+            found[_day(at, zone), "", of[bucket, key], channel, what, ""] += 1
+    return found
+
+
 def cost(conn: Connection) -> dict[str, int]:
     """What the table says that sending cost, by channel, in millionths."""
     sql = "SELECT channel, sum(money) FROM daily WHERE what = 'sent' GROUP BY 1"
@@ -45,7 +72,7 @@ def counted_anew(conn: Connection, timezone: str) -> Counter[Line]:
     zone = ZoneInfo(timezone)
     found: Counter[Line] = Counter()
     found.update(_of_traces(conn, zone))
-    found.update(_of_messages(conn, zone))
+    found.update(line for _, _, line in _of_messages(conn, zone))
     found.update(_of_orders(conn, zone))
     found.update(_of_customers(conn, zone))
     found.update(line for line, _, is_whole in _taken_back(conn, zone) if is_whole)
@@ -98,7 +125,8 @@ def reached_anew(conn: Connection, timezone: str) -> Counter[Line]:
     return Counter(first.values())
 
 
-def _of_messages(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
+def _of_messages(conn: Connection, zone: ZoneInfo) -> Iterator[tuple[int, str, Line]]:
+    """Bucket and send key of each message, with what it counts as."""
     kinds: dict[tuple[int, str], set[str]] = {}
     people = "SELECT bucket, send_key, kind FROM reaction WHERE who = 'human'"
     for bucket, key, kind in conn.exec_driver_sql(people):
@@ -110,16 +138,16 @@ def _of_messages(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
         if at is None:
             continue
         day = _day(at, zone)
-        yield day, journey, step, channel, "sent", ""
+        yield bucket, key, (day, journey, step, channel, "sent", "")
         for what, states in _STATES.items():
             if state in states:
-                yield day, journey, step, channel, what, ""
+                yield bucket, key, (day, journey, step, channel, what, "")
         did = kinds.get((bucket, key), set())
         if did:
-            yield day, journey, step, channel, "opened", ""
+            yield bucket, key, (day, journey, step, channel, "opened", "")
         for what, kind in (("clicked", "clicked"), ("replied", "replied")):
             if kind in did:
-                yield day, journey, step, channel, what, ""
+                yield bucket, key, (day, journey, step, channel, what, "")
 
 
 def credited(conn: Connection) -> Iterator[tuple[str, int]]:
@@ -133,7 +161,7 @@ def _of_orders(conn: Connection, zone: ZoneInfo) -> Iterator[Line]:
         day = _day(at, zone)
         yield day, "", "", "", "order", ""
         if click is not None:
-            is_marketing, _, _, *place = click
+            is_marketing, _, _, *place, _, _ = click
             yield day, *place, "attributed" if is_marketing else "after service", ""
 
 
@@ -230,7 +258,8 @@ def orders(conn: Connection) -> Iterator[tuple[int, str, int, Any]]:
     where there is no other."""
     clicks: dict[tuple[int, str], list[Any]] = {}
     sql = (
-        "SELECT r.bucket, r.customer, o.purpose IS NOT NULL, r.at, r.number, o.journey, o.step, o.channel"
+        "SELECT r.bucket, r.customer, o.purpose IS NOT NULL, r.at, r.number, o.journey, o.step, o.channel,"
+        " o.bucket, o.send_key"
         " FROM reaction r JOIN outbox o ON o.bucket = r.bucket AND o.send_key = r.send_key"
         " WHERE r.kind = 'clicked' AND r.who = 'human'"
     )

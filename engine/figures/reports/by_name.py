@@ -23,6 +23,7 @@ from engine.figures.reports.codes import codes
 from engine.figures.reports.cohorts import cohorts
 from engine.figures.reports.cohorts import usual_period as cohorts_until
 from engine.figures.reports.deployments import deployments
+from engine.figures.reports.domains import domains
 from engine.figures.reports.forecasts import forecast
 from engine.figures.reports.forecasts import usual_period as forecasts_until
 from engine.figures.reports.forecasts_section import forecasts_beside
@@ -129,7 +130,8 @@ def _journey(scope: ReportScope) -> ReportContent:
 
 def _channels(scope: ReportScope) -> ReportContent:
     whole, *parts = channels(scope.conn, scope.wanted.period, scope.before, scope.wanted.by)
-    return ReportContent((whole, *other_currencies(scope, Count.ATTRIBUTED), *parts))
+    apart = other_currencies(scope, Count.ATTRIBUTED)
+    return ReportContent((whole, *domains(scope), *apart, *parts))
 
 
 def _points(scope: ReportScope) -> ReportContent:
@@ -181,7 +183,8 @@ KINDS: Mapping[str, ReportKind] = {
         counts=_EVERYTHING,
     ),
     "channels": ReportKind(
-        "what became of the messages on each channel", "Channels", _channels, _OF_MESSAGES,
+        "what became of the messages on each channel, and by the domain of the recipients", "Channels",
+        _channels, _OF_MESSAGES,
         counts=frozenset((Count.SENT, Count.ATTRIBUTED, Count.SERVICE_ORDER)),
     ),
     "points": ReportKind(

@@ -149,6 +149,7 @@ def _shop_facts(config: Config, facts: Iterable[FactRule]) -> ShopFacts:
         config.timezone, config.currency, prices,
         attribution.order, attribution.total, attribution.click, attribution.open,
         tuple(TakingBack(each.event, each.field, each.key) for each in found.less) if found else (),
+        config.reports.domains,
     )  # fmt: skip
 
 

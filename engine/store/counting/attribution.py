@@ -38,6 +38,7 @@ class _Order(NamedTuple):
     step: str
     channel: str
     is_service: bool
+    domain: str | None
 
 
 class _Reaction(NamedTuple):
@@ -51,6 +52,7 @@ class _Reaction(NamedTuple):
     step: str
     channel: str
     is_service: bool
+    domain: str | None
 
 
 _COLUMNS = ", ".join(f"c.{name}" for name in _Order._fields)
@@ -60,7 +62,7 @@ _KEEP = (
     " ON CONFLICT DO NOTHING"
 )
 _MOVE = (
-    "UPDATE credit SET send_key = ?, journey = ?, step = ?, channel = ?, is_service = ?"
+    "UPDATE credit SET send_key = ?, journey = ?, step = ?, channel = ?, is_service = ?, domain = ?"
     " WHERE bucket = ? AND customer = ? AND occurred_at = ? AND event = ?"
 )
 
@@ -120,9 +122,9 @@ def move(conn: Connection, ids: IdMove) -> None:
     change(
         conn,
         "INSERT INTO credit (bucket, customer, occurred_at, event, amount, currency, send_key, journey,"
-        " step, channel, is_service, order_key, categories, taken, is_cancelled) SELECT CAST(? AS INTEGER),"
-        " CAST(? AS TEXT), occurred_at, event, amount, currency, send_key, journey, step, channel,"
-        " is_service, order_key, categories, taken, is_cancelled FROM credit"
+        " step, channel, is_service, order_key, categories, taken, is_cancelled, domain)"
+        " SELECT CAST(? AS INTEGER), CAST(? AS TEXT), occurred_at, event, amount, currency, send_key,"
+        " journey, step, channel, is_service, order_key, categories, taken, is_cancelled, domain FROM credit"
         " WHERE bucket = ? AND customer = ? ON CONFLICT DO NOTHING",
         ids.parameters,
     )
@@ -187,6 +189,7 @@ def settle(conn: Connection, bucket: int, customers: Iterable[str], since: Insta
             step=reaction.step if reaction is not None else "",
             channel=reaction.channel if reaction is not None else "",
             is_service=reaction is not None and reaction.is_service,
+            domain=reaction.domain if reaction is not None else None,
         )
         _count(conn, new, shop.currency, 1)
         moved.append((*new[5:], bucket, order.customer, order.occurred_at, order.event))
@@ -197,7 +200,7 @@ def _reactions(conn: Connection, bucket: int, people: str, first: int) -> Mappin
     reacted: defaultdict[str, list[_Reaction]] = defaultdict(list)
     sql = (
         "SELECT r.customer, r.at, r.number, r.kind, o.send_key, o.journey, o.step, o.channel,"
-        " o.purpose IS NULL"
+        " o.purpose IS NULL, o.domain"
         " FROM {ids} CROSS JOIN reaction r JOIN outbox o ON o.bucket = r.bucket AND o.send_key = r.send_key"
         " WHERE r.bucket = ? AND r.customer = j.value AND r.at >= ? AND r.who = 'human'"
         " AND r.kind IN ('clicked', 'opened')"
@@ -225,7 +228,7 @@ def _count(conn: Connection, order: _Order, currency: str, n: int) -> None:
     if order.send_key:
         what = Count.SERVICE_ORDER if order.is_service else Count.ATTRIBUTED
         why = order.currency if order.currency != currency else ""
-        counted = CountKey(order.journey, order.step, order.channel, what, why)
+        counted = CountKey(order.journey, order.step, order.channel, what, why, order.domain)
         daily_counts.add(conn, order.occurred_at, counted, n, n * order.amount)
 
 

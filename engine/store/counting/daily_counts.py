@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import datetime as dt
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
@@ -85,13 +85,15 @@ class GoalKind(StrEnum):
 
 
 class CountKey(NamedTuple):
-    """What one count is about; "" where there is none."""
+    """Count one count is about; "" where there is none. `domain`: of the recipient of a message
+    (`engine.recipient_domains`), "" where its address is not known; None: it counts by no domain."""
 
     journey: str
     step: str
     channel: str
     what: str
     why: str = ""
+    domain: str | None = None
 
 
 class TakingBack(msgspec.Struct, frozen=True):
@@ -106,7 +108,8 @@ class ShopFacts(msgspec.Struct, frozen=True):
     """What counting has to know of the shop, from its config.yaml: the calendar, what one part of a message
     costs on each channel in millionths of `currency`, which event is an order and which of its fields the
     amount, and for how many milliseconds before it a click (or an opening) makes it belong to a message.
-    `less`: what takes orders back, as the sum of them in schemas/customer.yaml says."""
+    `less`: what takes orders back, as the sum of them in schemas/customer.yaml says. `domains`: those of
+    recipients that are named beside mailbox providers."""
 
     zone: str = "UTC"
     currency: str = ""
@@ -116,6 +119,7 @@ class ShopFacts(msgspec.Struct, frozen=True):
     click: int = 5 * DAY
     open: int = 0
     less: tuple[TakingBack, ...] = ()
+    domains: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -182,50 +186,92 @@ def flush(conn: Connection) -> None:
 
 
 def write(conn: Connection, counts: Iterable[tuple[int, CountKey, int, int]]) -> None:
-    """Adds to the table: (day, what, how many, money), in one statement."""
-    lines = sorted((day, *counted, n, money) for day, counted, n, money in counts if n or money)
-    if lines:
-        shard = 0 if conn.dialect.name == "sqlite" else os.getpid() % SHARDS
-        change(conn, _ADD, (shard, dump(lines)))
+    """Adds to the tables: (day, what, how many, money), in one statement each."""
+    by_table: dict[CountTable, list[tuple[object, ...]]] = {DAILY: [], DAILY_DOMAIN: []}
+    for day, counted, n, money in counts:
+        if n or money:
+            journey, step, channel, what, why, domain = counted
+            by_table[DAILY].append((day, journey, step, channel, what, why, n, money))
+            if domain is not None:
+                by_table[DAILY_DOMAIN].append((day, channel, domain, what, why, n, money))
+    shard = 0 if conn.dialect.name == "sqlite" else os.getpid() % SHARDS
+    for table, lines in by_table.items():
+        table.add(conn, lines, shard)
 
 
-_ADD = (
-    "INSERT INTO daily (day, journey, step, channel, what, why, shard, n, money)"
-    " SELECT CAST({cell0} AS BIGINT), {cell1}, {cell2}, {cell3}, {cell4}, {cell5}, CAST(? AS INTEGER),"
-    " CAST({cell6} AS BIGINT), CAST({cell7} AS BIGINT) FROM {lines} WHERE 1 = 1"
-    " ON CONFLICT (day, journey, step, channel, what, why, shard)"
-    " DO UPDATE SET n = daily.n + excluded.n, money = daily.money + excluded.money"
-)
+def write_domains(conn: Connection, counts: Iterable[tuple[int, CountKey, int, int]]) -> None:
+    """As `write`, for what is counted already, but not by domain."""
+    lines = [
+        (day, counted.channel, counted.domain, counted.what, counted.why, n, money)
+        for day, counted, n, money in counts
+    ]
+    DAILY_DOMAIN.add(conn, lines, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class CountTable:
+    """One of the tables of counts: its name, and the columns beside the day that it counts by."""
+
+    name: str
+    columns: tuple[str, ...]
+
+    def add(self, conn: Connection, lines: Iterable[Sequence[object]], shard: int) -> None:
+        """Adds sums: the day, the columns, how many, money. Several for one row become one."""
+        sums: dict[tuple[object, ...], _Sum] = {}
+        for *key, n, money in lines:
+            found = sums.setdefault(tuple(key), _Sum())
+            found.n += n  # type: ignore[operator]
+            found.money += money  # type: ignore[operator]
+        told = sorted([*key, found.n, found.money] for key, found in sums.items() if found.n or found.money)
+        if not told:
+            return
+        width = len(self.columns) + 1
+        cells = ", ".join(f"{{cell{place}}}" for place in range(1, width))
+        key_columns = ", ".join(("day", *self.columns, "shard"))
+        change(
+            conn,
+            f"INSERT INTO {self.name} ({key_columns}, n, money)"  # noqa: S608 - words of our own
+            f" SELECT CAST({{cell0}} AS BIGINT), {cells}, CAST(? AS INTEGER),"
+            f" CAST({{cell{width}}} AS BIGINT), CAST({{cell{width + 1}}} AS BIGINT) FROM {{lines}}"
+            f" WHERE 1 = 1 ON CONFLICT ({key_columns})"
+            f" DO UPDATE SET n = {self.name}.n + excluded.n, money = {self.name}.money + excluded.money",
+            (shard, dump(told)),
+        )
+
+    def bring_together(self, conn: Connection, day: int, most: int) -> int:
+        """Sums the shards of some rows of days before this one into one row each. How many rows went."""
+        key_columns = ", ".join(("day", *self.columns))
+        found = rows(
+            conn,
+            f"SELECT {key_columns}, n, money, shard FROM {self.name} WHERE shard > 0 AND day < ?"  # noqa: S608
+            " ORDER BY day LIMIT ?",
+            (day, most),
+        )
+        if not found:
+            return 0
+        width = len(self.columns) + 1
+        cells = ", ".join(f"{{cell{place}}}" for place in range(1, width))
+        change(
+            conn,
+            f"DELETE FROM {self.name} WHERE ({key_columns}, shard) IN (SELECT"  # noqa: S608
+            f" CAST({{cell0}} AS BIGINT), {cells}, CAST({{cell{width}}} AS INTEGER) FROM {{lines}})",
+            (dump([[*row[:width], row[-1]] for row in found]),),
+        )
+        self.add(conn, [row[:-1] for row in found], 0)
+        return len(found)
+
+
+DAILY = CountTable("daily", ("journey", "step", "channel", "what", "why"))
+DAILY_DOMAIN = CountTable("daily_domain", ("channel", "domain", "what", "why"))
+"""What became of messages by the domain of their recipients, beside `DAILY`, where domains would make many
+rows of each: of a day as many rows as there are channels and domains, whatever the journeys."""
 
 
 def bring_together(conn: Connection, before: Instant, most: int = 5_000) -> int:
     """Sums the shards of some rows of days before that of `before` into one row each. How many rows went.
     Alone among the writers."""
     day = day_of(conn, before)
-    found = rows(
-        conn,
-        "SELECT day, journey, step, channel, what, why, n, money, shard FROM daily"
-        " WHERE shard > 0 AND day < ?"
-        " ORDER BY day LIMIT ?",
-        (day, most),
-    )
-    if not found:
-        return 0
-    gone = [[*row[:6], row[8]] for row in found]
-    change(
-        conn,
-        "DELETE FROM daily WHERE (day, journey, step, channel, what, why, shard) IN (SELECT"
-        " CAST({cell0} AS BIGINT), {cell1}, {cell2}, {cell3}, {cell4}, {cell5}, CAST({cell6} AS INTEGER)"
-        " FROM {lines})",
-        (dump(gone),),
-    )
-    sums: dict[tuple[object, ...], list[int]] = {}
-    for *key, n, money, _ in found:
-        line = sums.setdefault(tuple(key), [0, 0])
-        line[0] += n
-        line[1] += money
-    change(conn, _ADD, (0, dump(sorted([*key, *line] for key, line in sums.items()))))
-    return len(found)
+    return sum(table.bring_together(conn, day, most) for table in (DAILY, DAILY_DOMAIN))
 
 
 # --- the shop ------------------------------------------------------------------------------------

@@ -66,6 +66,30 @@ def sums(
     return {tuple(row[:-2]): PeriodSum(int(row[-2]), int(row[-1])) for row in found}
 
 
+class DomainSum(NamedTuple):
+    """Count was counted of messages of one channel to one domain."""
+
+    channel: str
+    domain: str
+    what: str
+    why: str
+    total: PeriodSum
+
+
+def domain_sums(conn: Connection, first: dt.date, last: dt.date) -> list[DomainSum]:
+    """Count became of messages from a day to another one, both included, by channel and domain."""
+    found = rows(
+        conn,
+        "SELECT channel, domain, what, why, sum(n), sum(money) FROM daily_domain WHERE day >= ? AND day <= ?"
+        " GROUP BY channel, domain, what, why",
+        (first.toordinal() - EPOCH, last.toordinal() - EPOCH),
+    )
+    return [
+        DomainSum(channel, domain, what, why, PeriodSum(int(n), int(money)))
+        for channel, domain, what, why, n, money in found
+    ]
+
+
 def cohort_sums(
     conn: Connection, first: str, last: str, until: dt.date
 ) -> dict[tuple[str, str, Count], PeriodSum]:

@@ -42,40 +42,41 @@ Nothing leads out of them."""
 KEEPS = "was = CASE WHEN o.handed_at IS NULL THEN '' ELSE o.state END"
 """What a move sets, so that its own answer can say what it changed."""
 
-COLUMNS = "handed_at, was, journey, step, channel, parts"
+COLUMNS = "handed_at, was, journey, step, channel, domain, parts"
 """What a move answers for `count_moves`."""
 
-WIDTH = 6
+WIDTH = 7
 
 
 def count_moves(conn: Connection, state: str, moved: Iterable[Sequence[Any]], now: Instant) -> None:
     """Counts messages that are in `state` since `now`, from their `COLUMNS`."""
-    sums: Counter[tuple[Instant, str, str, str, str, int]] = Counter()
-    for handed_at, was, journey, step, channel, parts in moved:
+    sums: Counter[tuple[Instant, str, str, str, str, str | None, int]] = Counter()
+    for handed_at, was, *place, parts in moved:
         if handed_at is not None:
-            sums[handed_at, was or "", journey, step, channel, parts] += 1
+            sums[handed_at, was or "", *place, parts] += 1
         elif state in REFUSED:  # nobody charges for what was not taken
-            sums[now, "", journey, step, channel, 0] += 1
+            sums[now, "", *place, 0] += 1
         # all else that has not left is counted by its journey
     now_is = CLASSES.get(state, ())
-    for (handed_at, was, journey, step, channel, parts), n in sums.items():
+    for (handed_at, was, journey, step, channel, domain, parts), n in sums.items():
+        message = CountKey(journey, step, channel, Count.SENT, domain=domain)
         if not was:
-            sent = CountKey(journey, step, channel, Count.SENT)
-            daily_counts.add(conn, handed_at, sent, n, n * parts)
+            daily_counts.add(conn, handed_at, message, n, n * parts)
         was_one = CLASSES.get(was, ())
         for what in was_one:
             if what not in now_is:
-                daily_counts.add(conn, handed_at, CountKey(journey, step, channel, what), -n)
+                daily_counts.add(conn, handed_at, message._replace(what=what), -n)
         for what in now_is:
             if what not in was_one:
-                daily_counts.add(conn, handed_at, CountKey(journey, step, channel, what), n)
+                daily_counts.add(conn, handed_at, message._replace(what=what), n)
 
 
 def count_reactions(conn: Connection, bucket: int, new: Mapping[str, Counter[str]]) -> None:
     """Counts reactions of people that were written a moment ago in this transaction: send key -> how many of
     each kind. Each message counts once: as opened with its first reaction, as clicked or answered with the
     first of that kind."""
-    for key, handed_at, journey, step, channel, *numbers in rows(conn, _REACTIONS, (ids(new), bucket)):
+    found = rows(conn, _REACTIONS, (ids(new), bucket))
+    for key, handed_at, journey, step, channel, domain, *numbers in found:
         before = {kind: number - new[key][kind] for kind, number in zip(_KINDS, numbers, strict=True)}
         first = [
             _COUNTED[kind] for kind in _KINDS if new[key][kind] and not before[kind] and kind in _COUNTED
@@ -83,7 +84,7 @@ def count_reactions(conn: Connection, bucket: int, new: Mapping[str, Counter[str
         if not any(before.values()):
             first.append(Count.OPENED)
         for what in first:
-            daily_counts.add(conn, handed_at, CountKey(journey, step, channel, what))
+            daily_counts.add(conn, handed_at, CountKey(journey, step, channel, what, domain=domain))
 
 
 def count_reaction(conn: Connection, customer: str, send_key: str, kind: str) -> None:
@@ -93,16 +94,17 @@ def count_reaction(conn: Connection, customer: str, send_key: str, kind: str) ->
 
 def count_leaving(conn: Connection, customer: str, send_key: str) -> None:
     """Somebody left by a message: its link, or an answer to it."""
-    sql = "SELECT handed_at, journey, step, channel FROM outbox WHERE bucket = ? AND send_key = ?"
-    for handed_at, journey, step, channel in rows(conn, sql, (bucket_of(conn, customer), send_key)):
+    sql = "SELECT handed_at, journey, step, channel, domain FROM outbox WHERE bucket = ? AND send_key = ?"
+    for handed_at, journey, step, channel, domain in rows(conn, sql, (bucket_of(conn, customer), send_key)):
         if handed_at is not None:
-            daily_counts.add(conn, handed_at, CountKey(journey, step, channel, Count.UNSUBSCRIBED))
+            left = CountKey(journey, step, channel, Count.UNSUBSCRIBED, domain=domain)
+            daily_counts.add(conn, handed_at, left)
 
 
 _KINDS = ("clicked", "opened", "replied")
 _COUNTED = {"clicked": Count.CLICKED, "replied": Count.REPLIED}
 _REACTIONS = (
-    "SELECT o.send_key, o.handed_at, o.journey, o.step, o.channel,"  # noqa: S608 - words of our own
+    "SELECT o.send_key, o.handed_at, o.journey, o.step, o.channel, o.domain,"  # noqa: S608 - words of our own
     + ", ".join(
         " (SELECT count(*) FROM reaction r WHERE r.bucket = o.bucket AND r.send_key = o.send_key"  # noqa: S608
         f" AND r.who = 'human' AND r.kind = '{kind}')"

@@ -19,6 +19,8 @@ from sqlalchemy import Connection
 
 from engine.core.happening import MessageOutcome, MessageReturned, MessageSent
 from engine.core.reasons import ReturnReason
+from engine.recipient_domains import recipient_domain
+from engine.store.counting import daily_counts
 from engine.store.customers.suppressions import ANY_PURPOSE
 from engine.store.inbox.inbox import append_each, append_one
 from engine.store.messages import daily_limits, destinations
@@ -95,9 +97,12 @@ def note_bodies(conn: Connection, bodies: Sequence[Body]) -> set[int]:
     selected = Selection.by_claim([body.message for body in bodies])
     sql = f"SELECT o.number FROM outbox o WHERE {selected.clause} AND o.state = '{MessageState.CLAIMED}'"  # noqa: S608
     claimed = {number for (number,) in rows(conn, sql, selected.values)}
+    named = daily_counts.shop(conn).domains
     change_many(
         conn,
-        f"UPDATE outbox SET body = ?, body_hash = ?, address = ?, ref = ?, parts = ? WHERE {_CLAIMED}",  # noqa: S608
+        "UPDATE outbox SET body = ?, body_hash = ?, address = ?, ref = ?, parts = ?,"  # noqa: S608
+        # what has left counts under the domain that it left for
+        f" domain = CASE WHEN handed_at IS NULL THEN ? ELSE domain END WHERE {_CLAIMED}",
         [
             (
                 body.text,
@@ -105,6 +110,7 @@ def note_bodies(conn: Connection, bodies: Sequence[Body]) -> set[int]:
                 body.address,
                 body.ref,
                 body.parts,
+                recipient_domain(body.message.channel, body.address, named),
                 body.message.number,
                 body.message.fence,
             )

@@ -135,7 +135,7 @@ _PLAN_AGAIN = (
 _PLAN = (
     "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel, policy, "  # noqa: S608
     "purpose, planned_at, due_at, valid_until, ready_at, counts, names, state, why, fence, attempts, resent, "
-    f"detail) VALUES ({', '.join('?' * 16)}, 'planned', '', 0, 0, 0, '') {_PLAN_AGAIN}"
+    f"detail, domain) VALUES ({', '.join('?' * 16)}, 'planned', '', 0, 0, 0, '', '') {_PLAN_AGAIN}"
 )
 
 

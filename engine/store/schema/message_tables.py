@@ -33,7 +33,8 @@ class OutboxRow(SQLModel, table=True):
     """One message, from the decision to what became of it. `fence` grows with every claim; `body` is what was
     rendered, kept until the outcome is settled, then only its hash. `parts`: how many the provider charges
     for. `ref`: the token in Message-ID and return path by which a bounce finds the message. `was`: the state
-    before the last move that is counted, "" while it had not left."""
+    before the last move that is counted, "" while it had not left. `domain`: of its recipient, as it counts
+    (`engine.recipient_domains`); None: not counted by domain yet, since it is from before that was."""
 
     __tablename__ = "outbox"
     __table_args__ = (
@@ -91,6 +92,7 @@ class OutboxRow(SQLModel, table=True):
     ref: str | None = None
     detail: str = ""
     was: str | None = None
+    domain: str | None = None
 
 
 class ReactionRow(SQLModel, table=True):
@@ -237,10 +239,27 @@ class DailyRow(SQLModel, table=True):
     money: int = Field(sa_type=INSTANT)
 
 
+class DailyDomainRow(SQLModel, table=True):
+    """As `DailyRow`, what became of messages by the domain of their recipients, of all journeys together."""
+
+    __tablename__ = "daily_domain"
+    __table_args__ = ({"sqlite_with_rowid": False},)
+
+    day: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    channel: str = Field(primary_key=True)
+    domain: str = Field(primary_key=True)
+    what: str = Field(primary_key=True)
+    why: str = Field(primary_key=True)
+    shard: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    n: int = Field(sa_type=INSTANT)
+    money: int = Field(sa_type=INSTANT)
+
+
 class CreditRow(SQLModel, table=True):
     """An order, and the message that it belongs to ("": to none). `event`: its id. `amount`: in
     millionths of its currency; `taken`: so much of it was taken back. `is_service`: the message needs no
-    consent. `order_key`: by which other events take it back. `categories`: of its products, one a line."""
+    consent. `order_key`: by which other events take it back. `categories`: of its products, one a line.
+    `domain`: as it is counted of the message."""
 
     __tablename__ = "credit"
     __table_args__ = ({"sqlite_with_rowid": False},)
@@ -260,6 +279,7 @@ class CreditRow(SQLModel, table=True):
     categories: str = Field(default="", sa_column_kwargs={"server_default": ""})
     taken: int = Field(default=0, sa_type=INSTANT, sa_column_kwargs={"server_default": text("0")})
     is_cancelled: bool = Field(default=False, sa_column_kwargs={"server_default": text("false")})
+    domain: str | None = None
 
 
 class OrderReturnRow(SQLModel, table=True):
