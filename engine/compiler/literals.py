@@ -12,8 +12,8 @@ from zoneinfo import ZoneInfo
 from engine.core.conditions.condition import Constant
 from engine.language.foreign_words import in_our_words
 from engine.language.nodes import part
-from engine.language.quantities import parse_clock, parse_date
-from engine.language.spelling import ambiguous_thousands, spell_amount, spell_form, spell_length, spell_money
+from engine.language.quantities import length_meant, parse_clock, parse_date
+from engine.language.spelling import ambiguous_thousands, spell_amount, spell_form, spell_money
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span, did_you_mean
@@ -178,6 +178,13 @@ _COMPARED = re.compile(
 )
 """The forms for amounts, as they are written."""
 
+_FROM = re.compile(
+    r"(?:from|starting (?:at|from|with)|ab|vanaf|od|desde|a partir de|à partir de|от|від) +(\S.*)",
+    re.IGNORECASE,
+)
+_TWO_COMPARISONS = re.compile(
+    r" (?:and|but|,) *(?:less|more|at most|at least|under|over|below|above|up to)\b"
+)
 _EITHER = re.compile(r"(-?\d[\d.,]*) or (-?\d[\d.,]*)(?P<rest> *\S*)")
 _ONE_NUMBER = re.compile(r"[$€£¥₴₽]? *(-?\d[\d., ']*?)(?: *(?:times|x|[^\W\d]{2,20}))?[.]?")
 _DOLLARS = ("$", "usd", "dollars", "us$")
@@ -199,8 +206,12 @@ def _amount_meant(written: str, how: str, currency: str) -> str:
         return f"write  {f'{how} {ours}'.strip()}"
     if match := _TWO_LIMITS.fullmatch(f"{how} {written}".strip()):
         return f"write  between {amount(match[1])} and {amount(match[2])}"
+    if _TWO_COMPARISONS.search(written):
+        return "write each of the two comparisons on a line of its own under  all:"
     if not how and (match := _RANGE.fullmatch(written)):
         return f"write  between {amount(match[1])} and {amount(match[2])}"
+    if not how and (match := _FROM.fullmatch(written)):
+        return _amount_meant(match[1], "at least", currency)
     if not how and (match := _EITHER.fullmatch(written)):
         return f"write  [{amount(match[1])}, {amount(match[2])}]"
     match = _ONE_NUMBER.fullmatch(written)
@@ -233,7 +244,7 @@ def age_meant(written: str) -> str:
     words = in_our_words(written) or " ".join(written.casefold().split())
     is_older, is_newer = bool(_OLDER.search(words)), bool(_NEWER.search(words))
     left = _NEWER.sub(" ", _OLDER.sub(" ", words)).removesuffix(" ago").replace(" ago ", " ")
-    length = spell_length(" ".join(left.split()))
+    length = length_meant(" ".join(left.split()))
     if is_older == is_newer or not _AN_AGE.fullmatch(length):
         return ""
     return f"{'more' if is_older else 'less'} than {length} ago"
@@ -267,15 +278,20 @@ def _choice(text: Text, kind: Type) -> str | Problem:
     )
 
 
+_BUT = re.compile(
+    r"(?:no|without|never|nicht|не|except|other than"
+    r"|(?:anything|everything|all|any)(?: but| except(?: for)?)) (\S+)",
+    re.IGNORECASE,
+)
+
+
 def _denied(written: str, choices: tuple[str, ...]) -> str:
     """`no gold`."""
-    first, _, word = written.partition(" ")
-    return (
-        f"write  not {word}" if first in ("no", "without", "never", "nicht", "не") and word in choices else ""
-    )
+    match = _BUT.fullmatch(written[:200])
+    return f"write  not {match[1]}" if match and match[1] in choices else ""
 
 
 def _several(written: str, choices: tuple[str, ...]) -> str:
     """`gold, silver` and `gold or silver` are a list."""
-    words = [word.strip() for word in re.split(r",| or ", written[:200])]
+    words = [word.strip() for word in re.split(r"[,/|&]| or ", written[:200])]
     return f"write  [{', '.join(words)}]" if len(words) > 1 and set(words) <= set(choices) else ""

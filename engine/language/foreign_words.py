@@ -18,54 +18,88 @@ _SAME = (
 _OURS = {
     "at least": (
         "mindestens", "wenigstens", "au moins", "al menos", "por lo menos", "como mínimo", "не менее",
-        "не меньше", "не менше", "минимум", "как минимум", "щонайменше", "поне", "най-малко",
+        "не меньше", "не менше", "минимум", "как минимум", "щонайменше", "поне", "най-малко", "minstens",
+        "minimaal", "ten minste", "tenminste", "op zijn minst", "co najmniej", "przynajmniej", "almeno",
+        "pelo menos", "no mínimo",
     ),
     "at most": (
-        "höchstens", "maximal", "au plus", "au maximum", "como máximo", "a lo sumo", "не более", "не больше",
-        "не більше", "максимум", "щонайбільше", "най-много",
+        "höchstens", "maximal", "au plus", "au maximum", "como máximo", "a lo sumo", "не более",
+        "не больше", "не більше", "максимум", "щонайбільше", "най-много", "hoogstens", "maximaal",
+        "ten hoogste", "co najwyżej", "maksymalnie", "najwyżej", "al massimo", "no máximo",
     ),
     "more than": (
         "mehr als", "über", "plus de", "plus que", "más de", "más que", "больше", "более", "больше чем",
-        "более чем", "більше", "більше ніж", "понад", "повече от", "над",
+        "более чем", "більше", "більше ніж", "понад", "повече от", "над", "meer dan", "więcej niż", "ponad",
+        "powyżej", "più di", "mais de",
     ),
     "less than": (
         "weniger als", "unter", "moins de", "moins que", "menos de", "menos que", "меньше", "менее",
-        "меньше чем", "менее чем", "менше", "менше ніж", "по-малко от", "под",
+        "меньше чем", "менее чем", "менше", "менше ніж", "по-малко от", "под", "minder dan", "mniej niż",
+        "poniżej", "meno di",
     ),
-    "or more": ("oder mehr", "ou plus", "o más", "или больше", "или более", "або більше", "или повече"),
+    "or more": (
+        "oder mehr", "ou plus", "o más", "или больше", "или более", "або більше", "или повече", "of meer",
+        "lub więcej", "o più", "ou mais",
+    ),
     "or less": (
         "oder weniger", "ou moins", "o menos", "или меньше", "или менее", "або менше", "или по-малко",
+        "of minder", "lub mniej", "o meno", "ou menos",
     ),
-    "between": ("zwischen", "entre", "между", "між"),
-    "and": ("und", "et", "y", "и", "і", "та"),
-    "not": ("nicht", "не"),
-    "ago": ("назад", "тому"),
+    "between": ("zwischen", "entre", "между", "між", "tussen", "między", "pomiędzy", "tra"),
+    "and": ("und", "et", "y", "и", "і", "та", "en", "e"),
+    "not": ("nicht", "не", "niet", "nie", "non", "não"),
+    "ago": ("назад", "тому", "geleden", "temu", "fa", "atrás"),
     "before": ("vor dem", "vor", "avant", "avant le", "antes de", "antes del", "преди"),
-    "after": ("nach dem", "nach", "après", "après le", "después de", "después del", "после", "після", "след"),
-    "minutes": ("minute", "minuten", "minuto", "minutos", "минут", "минуты", "минута", "минути", "хвилин",
-                "хвилини", "хвилина"),
-    "hours": ("stunde", "stunden", "heure", "heures", "hora", "horas", "час", "часа", "часов"),
-    "days": ("tag", "tage", "tagen", "jour", "jours", "día", "días", "dia", "dias", "день", "дня", "дней",
-             "дні", "днів", "ден", "дни"),
-    "weeks": ("woche", "wochen", "semaine", "semaines", "semana", "semanas", "неделя", "недели", "недель",
-              "неделю", "тиждень", "тижні", "тижнів", "седмица", "седмици"),
-    "months": ("monat", "monate", "monaten", "mois", "mes", "meses", "месяц", "месяца", "месяцев", "місяць",
-               "місяці", "місяців", "месец", "месеца", "месеци"),
-    "years": ("jahr", "jahre", "jahren", "an", "ans", "année", "années", "año", "años", "год", "года", "лет",
-              "рік", "роки", "років"),
-    "1": ("ein", "eine", "einen", "einem", "einer", "un", "une", "uno", "una", "один", "одна", "одно", "един",
-          "една", "едно"),
-    "2": ("zwei", "deux", "dos", "два", "две", "дві"),
-    "3": ("drei", "trois", "tres", "три"),
-    "4": ("vier", "quatre", "cuatro", "четыре", "чотири", "четири"),
-    "5": ("fünf", "cinq", "cinco", "пять", "п'ять", "п’ять", "пет"),
-    "6": ("sechs", "six", "seis", "шесть", "шість", "шест"),
-    "7": ("sieben", "sept", "siete", "семь", "сім", "седем"),
-    "8": ("acht", "huit", "ocho", "восемь", "вісім", "осем"),
-    "9": ("neun", "neuf", "nueve", "девять", "дев'ять", "дев’ять", "девет"),
-    "10": ("zehn", "dix", "diez", "десять", "десет"),
-    "14": ("vierzehn", "quatorze", "catorce", "четырнадцать", "чотирнадцять", "четиринадесет"),
-    "30": ("dreißig", "dreissig", "trente", "treinta", "тридцать", "тридцять", "тридесет"),
+    "after": (
+        "nach dem", "nach", "après", "après le", "después de", "después del", "после", "після", "след",
+    ),
+    "minutes": (
+        "minute", "minuten", "minuto", "minutos", "минут", "минуты", "минута", "минути", "хвилин",
+        "хвилини", "хвилина", "minuut", "minut", "minuty", "minuta", "minuti",
+    ),
+    "hours": (
+        "stunde", "stunden", "heure", "heures", "hora", "horas", "час", "часа", "часов", "uur", "uren",
+        "godzina", "godziny", "godzin", "ora", "ore",
+    ),
+    "days": (
+        "tag", "tage", "tagen", "jour", "jours", "día", "días", "dia", "dias", "день", "дня", "дней", "дні",
+        "днів", "ден", "дни", "dag", "dagen", "dzień", "dni", "giorno", "giorni",
+    ),
+    "weeks": (
+        "woche", "wochen", "semaine", "semaines", "semana", "semanas", "неделя", "недели", "недель",
+        "неделю", "тиждень", "тижні", "тижнів", "седмица", "седмици", "week", "weken", "tydzień",
+        "tygodnie", "tygodni", "settimana", "settimane",
+    ),
+    "months": (
+        "monat", "monate", "monaten", "mois", "mes", "meses", "месяц", "месяца", "месяцев", "місяць",
+        "місяці", "місяців", "месец", "месеца", "месеци", "maand", "maanden", "miesiąc", "miesiące",
+        "miesięcy", "mese", "mesi",
+    ),
+    "years": (
+        "jahr", "jahre", "jahren", "an", "ans", "année", "années", "año", "años", "год", "года", "лет",
+        "рік", "роки", "років", "jaar", "jaren", "rok", "lata", "lat", "anno", "anni",
+    ),
+    "1": (
+        "ein", "eine", "einen", "einem", "einer", "un", "une", "uno", "una", "один", "одна", "одно", "един",
+        "една", "едно", "een", "één", "jeden", "jedna", "jedno",
+    ),
+    "2": ("zwei", "deux", "dos", "два", "две", "дві", "twee", "dwa", "dwie", "due"),
+    "3": ("drei", "trois", "tres", "три", "trzy", "tre"),
+    "4": ("vier", "quatre", "cuatro", "четыре", "чотири", "четири", "cztery", "quattro"),
+    "5": ("fünf", "cinq", "cinco", "пять", "п'ять", "п’ять", "пет", "vijf", "pięć"),
+    "6": ("sechs", "six", "seis", "шесть", "шість", "шест", "zes", "sześć", "sei"),
+    "7": ("sieben", "sept", "siete", "семь", "сім", "седем", "zeven", "siedem", "sette"),
+    "8": ("acht", "huit", "ocho", "восемь", "вісім", "осем", "osiem", "otto"),
+    "9": ("neun", "neuf", "nueve", "девять", "дев'ять", "дев’ять", "девет", "negen", "dziewięć", "nove"),
+    "10": ("zehn", "dix", "diez", "десять", "десет", "tien", "dziesięć", "dieci"),
+    "14": (
+        "vierzehn", "quatorze", "catorce", "четырнадцать", "чотирнадцять", "четиринадесет", "veertien",
+        "czternaście", "quattordici",
+    ),
+    "30": (
+        "dreißig", "dreissig", "trente", "treinta", "тридцать", "тридцять", "тридесет", "dertig",
+        "trzydzieści", "trenta",
+    ),
     "January": ("januar", "jänner", "janvier", "enero", "января", "січня", "януари"),
     "February": ("februar", "février", "febrero", "февраля", "лютого", "февруари"),
     "March": ("märz", "mars", "marzo", "марта", "березня", "март"),
@@ -84,7 +118,7 @@ _AGO = ("vor ", "il y a ", "hace ", "преди ")
 """In front of a length: `vor mehr als 30 Tagen`."""
 
 _ANY = "|".join(sorted(map(re.escape, _WORDS), key=len, reverse=True))
-_TOKEN = re.compile(rf"(?P<word>{_ANY})(?![\w'’])|(?P<other>-?\d[\d.,:-]*|[€£%₴]|eur|euros?)(?!\w)")
+_TOKEN = re.compile(rf"(?P<word>{_ANY})(?![\w'’])|(?P<other>-?\d[\d.,:-]*|[€£%₴]|zł|eur|euros?)(?!\w)")
 _LENGTH_ENDS = re.compile(r"\d (?:minutes|hours|days|weeks|months|years)$")
 
 

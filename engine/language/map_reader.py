@@ -20,8 +20,8 @@ from engine.language.spelling import Respelling, Spelling, spell_length, spell_s
 from engine.language.syntax import Clock, Length, Pair, Step, Text
 from engine.language.wait_ids import missing_wait_ids
 from engine.language.weekdays import parse_weekday, spell_weekday, spell_weekdays
-from engine.language.wording import as_list, quoted, shown
-from engine.problem import Problem, Span, Topic, did_you_mean, nearest
+from engine.language.wording import as_list, quoted, shown, use_one_of
+from engine.problem import Level, Problem, Span, Topic, did_you_mean, nearest
 
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 """What ids and names of our own look like."""
@@ -85,6 +85,11 @@ class ReadContext:
         """Ids for the waits that have none, by the place of the verb."""
         return missing_wait_ids(self.root) if self.root else {}
 
+    @property
+    def errors(self) -> int:
+        """How many errors were reported so far; warnings are none."""
+        return sum(problem.is_error for problem in self.problems)
+
     def report(
         self,
         span: Span,
@@ -94,9 +99,10 @@ class ReadContext:
         fix: str = "",
         topic: Topic = "form",
         subject: str = "",
+        level: Level = "error",
     ) -> None:
         """One more mistake of the author."""
-        self.problems.append(Problem(span, code, what, why, fix, topic=topic, subject=subject))
+        self.problems.append(Problem(span, code, what, why, fix, level, topic=topic, subject=subject))
 
     def refuse(self, span: Span, what: str, why: str = "", fix: str = "") -> None:
         """One more value that cannot stand where it does."""
@@ -236,9 +242,7 @@ class ReadContext:
             text,
             "is not one of its values",
             f"it can be: {as_list(choices)}",
-            f'did you mean "{known}"?'
-            if known
-            else did_you_mean(text.value, choices, f"write  {'  or  '.join(choices)}"),
+            f'did you mean "{known}"?' if known else did_you_mean(text.value, choices, use_one_of(choices)),
         )
         return None
 
@@ -435,8 +439,9 @@ class MapReader:
         return None if node is None else self.context.steps(node, self.at_key(key), key)
 
     def missing(self, key: str) -> None:
-        """Reports a key that is needed here though not everywhere."""
-        self._missing(self.construct.key(key))
+        """Reports a key that is needed here though not everywhere; a word that stands for it was told."""
+        if key not in self._meant:
+            self._missing(self.construct.key(key))
 
     def apart(self, key: str, why: str, fix: str) -> None:
         """Reports a key that does not go with the others."""
@@ -482,6 +487,20 @@ class MapReader:
                 said = loose_name(before.key.text, before.value.text, word)
                 self.context.report(entry.key.span, self.context.rules.unknown_key, *said)
                 continue
+            if guess is None and before is not None and _is_outdented(before, entry, names):
+                above = before.key.text
+                self.context.report(
+                    entry.key.span,
+                    self.context.rules.unknown_key,
+                    f"{quoted(word)} is not a part of {noun}",
+                    f"there is nothing under  {above}:  above it, so it belongs there",
+                    "put two more spaces in front of this line, and of those that belong to it, so that "
+                    f"they stand under  {above}:",
+                )
+                # neither empty nor missing
+                self._entries.pop(above, None)
+                meant.add(above)
+                continue
             fix = self.construct.stray
             # the right key stands there as well: to be told "did you mean" about it would be of no help
             if guess in written:
@@ -514,6 +533,19 @@ class MapReader:
             key.why or f"it is needed: {key.about}",
             f"{verb}  {line}" if not line.startswith("\n") else f"{verb}{line}",
         )
+
+
+def _is_outdented(before: Entry, entry: Entry, names: list[str]) -> bool:
+    """Does an unknown key stand in the column of a key with nothing under it, which it must belong to?"""
+    key, word = before.key, entry.key
+    return (
+        key.text in names
+        and is_empty(before.value)
+        and word.plain
+        and not is_empty(entry.value)
+        and key.span.line < word.span.line
+        and key.span.column == word.span.column
+    )
 
 
 def _is_loose(before: Entry, entry: Entry) -> bool:

@@ -20,6 +20,10 @@ from engine.values import HOUR, MINUTE, Birthday, Duration
 
 UNITS = ("minutes", "hours", "days", "weeks", "months", "years")
 _WHY_LENGTH = f"a length is a number and a word: {', '.join(UNITS)}"
+_WHY_WORKING_DAYS = (
+    "days are those of the calendar; where a wait ends on a day off,  weekdays: workdays  under it moves its "
+    "end to the next workday"
+)
 _WHY_CLOCK = "times are written 00:00 to 23:59, in the customer's own time zone"
 _WHY_DATE = "dates are written year-month-day"
 
@@ -43,6 +47,11 @@ _HALF = re.compile(r"(\d{1,4})[.,]5 *(hours?|h|days?|d)")
 _ISO_LENGTH = re.compile(r"P(?:(\d+)Y)?(?:(\d+)M)?(?:(\d+)W)?(?:(\d+)D)?(?:T(?:(\d+)H)?(?:(\d+)M)?)?")
 _HOURS_MINUTES = re.compile(r"(\d{1,4}):(\d{2})(?::00)?")
 
+_HOURS_AND = re.compile(r"(\d{1,3}) ?(?:hours?|hrs?)(?: and)? (\d{1,2})", re.IGNORECASE)
+_FORTNIGHTS = re.compile(r"(\w+) fortnights?", re.IGNORECASE)
+_AROUND = re.compile(r"^(?:in|for|after|another|wait) +(?=\S* *[a-z])| +(?:later|long)$", re.IGNORECASE)
+"""Words around a length that change nothing."""
+
 _CLOCK = re.compile(r"(\d{1,2}):(\d{2})", re.ASCII)
 _AM_PM = re.compile(r"(\d{1,2})(?:[:.](\d{2}))? *([ap])\.?m\.?", re.IGNORECASE)
 _HOUR = re.compile(
@@ -62,7 +71,7 @@ def parse_length(text: Text) -> Length | Problem:
             text.span,
             "E30",
             f"{quoted(text.value)} is not a length of time",
-            _WHY_LENGTH,
+            _WHY_WORKING_DAYS if _WORKING_DAYS.search(text.value[:_LONGEST_WRITTEN]) else _WHY_LENGTH,
             f"write  {meant}"
             if (meant := length_meant(text.value))
             else f"write a number and one of: {as_list(UNITS)}",
@@ -97,12 +106,17 @@ def parse_length(text: Text) -> Length | Problem:
     return Length(duration, Text(words, text.span))
 
 
+_WORKING_DAYS = re.compile(
+    r"(?:work(?:ing)?|business|week) ?days?$|werktage?n?$|arbeitstage?n?$", re.IGNORECASE
+)
+
+
 def parse_clock(text: Text) -> Clock | Problem:
     """`10:00`, `9:30`."""
     match = _CLOCK.fullmatch(text.value)
     if match and int(match[1]) < 24 and int(match[2]) < 60:
         return Clock(dt.time(int(match[1]), int(match[2])), text)
-    meant = _clock_meant(text.value)
+    meant = clock_meant(text.value)
     return Problem(
         text.span,
         "E30",
@@ -127,7 +141,7 @@ def parse_date(text: Text) -> dt.date | Problem:
             "there is no such day between 1900 and 2199",
             "write a day that exists",
         )
-    meant = "  or  ".join(day.isoformat() for day in _dates_meant(text.value))
+    meant = "  or  ".join(day.isoformat() for day in dates_meant(text.value))
     return Problem(
         text.span,
         "E30",
@@ -152,9 +166,16 @@ def counted(number: int, unit: str) -> str:
 def length_meant(written: str) -> str:
     """What was probably meant by a length that is none; several joined by `or`. It keeps every number of the
     author: a unit that means two things (`1 година`) is not guessed, and "" comes back."""
+    written = _AROUND.sub("", written) if len(written) < _LONGEST_WRITTEN else written
     words = spell_length(written)
     if _LENGTH.fullmatch(words):
         return words
+    if match := _FORTNIGHTS.fullmatch(written):
+        # `2 fortnights` in weeks has another number than its author wrote
+        number = _NUMBERS.get(match[1].casefold())
+        return counted(number * 2, "weeks") if number else ""
+    if match := _HOURS_AND.fullmatch(written):
+        return f"{counted(int(match[1]), 'hours')} {counted(int(match[2]), 'minutes')}"
     if _LENGTH.fullmatch(ours := in_our_words(written)):
         return re.sub(r"\b1 (\w+)s\b", r"1 \1", ours)
     meant = _length_meant(written) if len(written) < _LONGEST_WRITTEN else ""
@@ -213,7 +234,8 @@ def _part_meant(part: str) -> list[str]:
     return [counted(int(match[1]), unit) for unit in units]
 
 
-def _clock_meant(written: str) -> str:
+def clock_meant(written: str) -> str:
+    """The time of day that was probably meant: `21:00` for `9pm`, `21h`, `9 p.m.`; "" where none was."""
     if len(written) > 40:
         return ""
     # digits and colons of another keyboard look the same
@@ -233,8 +255,11 @@ def _clock_text(hour: int, minute: int) -> str:
     return f"{hour:02}:{minute:02}" if hour < 24 and minute < 60 else ""
 
 
-def _dates_meant(written: str) -> list[dt.date]:
-    """`27.11.2026` and `11/27/26`; both readings of `11/12/26`."""
+def dates_meant(written: str) -> list[dt.date]:
+    """`2026-11-27`, `27.11.2026` and `11/27/26`; both readings of `11/12/26`."""
+    if match := _DATE.fullmatch(written):
+        day = _day(int(match[1]), int(match[2]), int(match[3]))
+        return [] if day is None else [day]
     match = _OTHER_DATE.fullmatch(written)
     if not match:
         day = _day_and_year_meant((in_our_words(written) or written).casefold())
@@ -305,8 +330,20 @@ def parse_calendar_day(text: Text) -> Birthday | dt.date | Problem:
                        f"write  {meant.day} {MONTHS[meant.month - 1]}")  # fmt: skip
     if text.value[:1].isdigit() and re.match(r"\d+[-./]\d+[-./]\d", text.value):
         return parse_date(text)
+    days = dates_meant(text.value) or _day_and_month_meant(text.value)
+    meant_days = "  or  ".join(calendar_day(day) for day in days)
     return Problem(text.span, "E30", f"{quoted(text.value)} is not a date", _WHY_DAY,
-                   "write it in one of these two forms")  # fmt: skip
+                   f"write  {meant_days}" if days else "use one of these two forms")  # fmt: skip
+
+
+def _day_and_month_meant(written: str) -> list[Birthday]:
+    """Both readings of `12/5`, the only one of `12/24`."""
+    match = re.fullmatch(r"(\d{1,2})/(\d{1,2})", written, re.ASCII)
+    if match is None:
+        return []
+    first, second = int(match[1]), int(match[2])
+    readings = (_day_of_year(second, first), _day_of_year(first, second))
+    return list(dict.fromkeys(day for day in readings if day is not None))
 
 
 def calendar_day(day: Birthday | dt.date) -> str:
@@ -384,7 +421,7 @@ def parse_until(text: Text, here: Text) -> Until | Problem:
     # before a plain length, which is only its beginning
     if words[:1].isdigit() and (beside := _BESIDE.fullmatch(words)):
         return _offset(text, here, beside)
-    length = length_meant(words) if words[:1].isdigit() and not _clock_meant(words) else ""
+    length = length_meant(words) if words[:1].isdigit() and not clock_meant(words) else ""
     if length and "  or  " not in length:
         return Problem(
             here.span,
@@ -441,12 +478,10 @@ def _moment_fix(words: str) -> str:
         return f"write  until {_NAMED_TIMES[word]}"
     if word.startswith("tomorrow"):
         at = (
-            f"\n         at: {clock}"
-            if (clock := _clock_meant(word.removeprefix("tomorrow").strip()))
-            else ""
+            f"\n         at: {clock}" if (clock := clock_meant(word.removeprefix("tomorrow").strip())) else ""
         )
         return f"write\n         wait: 1 day{at}" if at else "write  wait: 1 day  and the time of day as  at:"
-    clock = _clock_meant(words.removeprefix("at "))
+    clock = clock_meant(words.removeprefix("at "))
     return f"write  until {clock}" if clock else ""
 
 
@@ -491,7 +526,7 @@ def _weekday_and_time(text: Text, here: Text, first: str, rest: str) -> Until | 
     if not isinstance(time, Problem):
         return Until(text, weekday=days[0], time=time)
     # the fix names the day as well, so that it can be typed as it stands
-    clock = _clock_meant(rest.strip(", ").removeprefix("at ").strip())
+    clock = clock_meant(rest.strip(", ").removeprefix("at ").strip())
     return replace(time, fix=f"write  until {WEEKDAYS[days[0]]} {clock}") if clock else time
 
 

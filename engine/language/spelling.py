@@ -226,6 +226,11 @@ def spell_form(words: str) -> FormSpelling:
         return FormSpelling(f"{words[:begin]}{how} {spell_length(match[2])} ago")
     if match := _BETWEEN.fullmatch(rest):
         low, high = (spell_amount(value) for value in match.groups())
+        # `between 20 and 500 EUR`: one currency for both
+        if (money := _CANONICAL_MONEY.fullmatch(high)) and _PLAIN_NUMBER.fullmatch(low):
+            low = f"{low} {money[0][-3:]}"
+        elif (money := _CANONICAL_MONEY.fullmatch(low)) and _PLAIN_NUMBER.fullmatch(high):
+            high = f"{high} {money[0][-3:]}"
         return FormSpelling(f"{words[:begin]}between {low} and {high}")
     for forms, certain in ((_ALWAYS_WORDS, True), (_MAYBE_WORDS, False)):
         for pattern, how in forms:

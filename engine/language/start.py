@@ -24,10 +24,12 @@ from engine.language.syntax import (
     Text,
 )
 from engine.language.weekdays import WEEKDAYS
-from engine.language.wording import as_list, quoted, shown
+from engine.language.wording import as_list, quoted, shown, use_one_of
 from engine.problem import Problem, Span, nearest
 from engine.values import Birthday
 
+_LONGEST_LIST = 200  # characters in which several events are looked for
+_EVENT = re.compile(r"[A-Za-z][\w-]*")
 _KINDS: dict[str, Construct] = {construct.keys[0].name: construct for construct in STARTS}
 _OTHER = {
     "on": "event", "events": "event", "trigger": "event", "audience": "segment", "list": "segment",
@@ -104,19 +106,52 @@ def _no_kind(context: ReadContext, node: Mapping) -> None:
     else:
         what, fix = (
             f"{quoted(word)} is not a kind of start",
-            f'did you mean "{meant}"?' if meant else "write  event: subscribed",
+            f'did you mean "{meant}"?' if meant else _LEAVING if word in _LEFT else use_one_of(list(_KINDS)),
         )
     context.report(entry.key.span, "E06", what, f"a start is one of: {as_list(list(_KINDS))}", fix)
 
 
 def _event(reader: MapReader) -> EventStart | None:
+    node = reader.node("event")
+    names = (
+        [item.text for item in node.items if isinstance(item, Scalar)] if isinstance(node, Sequence) else []
+    )
+    if isinstance(node, Scalar) and len(node.text) < _LONGEST_LIST:
+        names = re.split(r" or | and |, *|\|", node.text)
+    if node is not None and len(names) > 1 and all(_EVENT.fullmatch(name) for name in names):
+        reader.context.report(
+            node.span,
+            "E07",
+            '"event" needs one event here',
+            "a list of starts means any of them, each with what belongs to it",
+            "write\n         start:" + "".join(f"\n           - event: {name}" for name in names),
+        )
+        return None
     event, per, fresh = reader.text("event"), reader.text("per"), reader.length("fresh")
     where = read_condition(reader, "where")
     return None if event is None else EventStart(event, where, per, fresh, reader.at)
 
 
+_LEFT = ("left", "leave", "leaves", "leaving", "exit", "exits", "exited", "removed", "lost", "out", "former")
+_LEAVING = "make a segment of those who left, and start from that one: docs/segments.md shows how"
+_MEMBERS = {
+    "existing": "all", "current": "all", "everybody": "all", "everyone": "all", "today": "all",
+    "enter": "new", "enters": "new", "entered": "new", "joined": "new", "join": "new",
+}  # fmt: skip
+
+
 def _segment(reader: MapReader) -> SegmentStart | None:
-    segment, members = reader.text("segment"), reader.choice("members")
+    segment, words = reader.text("segment"), reader.node("members")
+    if isinstance(words, Scalar) and words.text.casefold() in _LEFT:
+        reader.context.report(
+            words.span,
+            "E24",
+            f"{quoted(words.text)} is not one of its values",
+            "a journey starts when somebody becomes a member, not when they leave",
+            _LEAVING,
+        )
+        return None
+    members = reader.choice("members", _MEMBERS)
     if segment is None:
         return None
     who: Literal["new", "all"] = "all" if members and members.value == "all" else "new"
@@ -179,6 +214,15 @@ def _clock(reader: MapReader) -> ClockStart | None:
             "write  date: 27 November  (the day that you mean) instead of  every: year",
         )
         return None
+    if isinstance(words, Scalar) and (rhythm := _rhythm_meant(said)):
+        reader.context.report(
+            words.span,
+            "E24",
+            f"{quoted(words.text)} is not one of its values",
+            "every: is day, week or month; again: says how long it is until somebody may start anew",
+            rhythm,
+        )
+        return None
     days = [day for day in WEEKDAYS if day.casefold() == said.removesuffix("s")]
     if isinstance(words, Scalar) and days:
         reader.context.report(
@@ -212,6 +256,29 @@ def _clock(reader: MapReader) -> ClockStart | None:
     return ClockStart(cast("Literal['day', 'week', 'month']", every.value), day, weekdays, at, reader.at)
 
 
+_RHYTHM = re.compile(r"(?P<number>\d{1,3}|two|three|four|six|other|second) (?P<unit>day|week|month)s?")
+_NUMBERS = {"two": 2, "other": 2, "second": 2, "three": 3, "four": 4, "six": 6}
+_RHYTHMS = {
+    "fortnight": "2 weeks", "biweekly": "2 weeks", "fortnightly": "2 weeks", "quarter": "3 months",
+    "quarterly": "3 months", "half year": "6 months", "bimonthly": "2 months",
+}  # fmt: skip
+
+
+def _rhythm_meant(said: str) -> str:
+    """`2 weeks`, `quarter`: every week or month, and who had it lately does not start. `workdays`."""
+    days = said if said in ("weekend", "workdays") else "workdays"
+    if said in ("weekend", "weekday", "weekdays", "workday", "workdays", "working day", "business day"):
+        return f"write  every: week  and under it  weekdays: {days}"
+    match = _RHYTHM.fullmatch(_RHYTHMS.get(said, said))
+    if match is None:
+        return ""
+    number, unit = _NUMBERS.get(match["number"]) or int(match["number"]), match["unit"]
+    if number < 2:
+        return ""
+    after = f"{number * 7} days" if unit == "week" else f"{number} {unit}s"
+    return f"put  every: {unit}  here, and  again: after {after}  into the journey"
+
+
 def _day(reader: MapReader) -> int | None:
     """1 to 28; 0 is the last day of the month."""
     text = reader.text("day")
@@ -230,7 +297,7 @@ def _day(reader: MapReader) -> int | None:
         "E30",
         f"{quoted(text.value)} is not a day that every month has",
         "it can be 1 to 28, or last",
-        f"write  day: {day}" if day else "write one of these",
+        f"write  day: {day}" if day else "use a number from 1 to 28, or last",
     )
     return None
 

@@ -65,7 +65,10 @@ DOWN = re.compile(
     r"|up to",
     IGNORE,
 )
-NOT = re.compile(r"\b(?:not|never|none|no|isn't|doesn't|null|empty|unset|once|missed)\b|!=|<>|≠", IGNORE)
+# by letters: in `not_inside` the word ends at an underscore
+NOT = re.compile(
+    r"(?<![a-z])(?:not|never|none|no|isn't|doesn't|null|empty|unset|once|missed)(?![a-z])|!=|<>|≠", IGNORE
+)
 SLIP = re.compile(r"at ?l|at ?m|le?s+ t|mo?re? t|fewer", IGNORE)  # a comparison that is misspelt itself
 
 
@@ -269,6 +272,42 @@ def test_words_of_other_tools_keep_their_comparison(written: str, proposed: str)
         ("did: {order_placed: last 30 days}", "order_placed: in last 30 days"),
         ("did not: {order_placed: ever}", "did: {order_placed: never}"),
         ("didn't: {order_placed: in last 30 days}", "did: {order_placed: not in last 30 days}"),
+        ("not_did: {order_placed: ever}", "did: {order_placed: never}"),
+        ("has_done: {order_placed: in last 30 days}", "did: {order_placed: in last 30 days}"),
+        ("event: order_placed", "did: {order_placed: ever}"),
+        (
+            "did: {order_placed: at least 3 times within 2 weeks}",
+            "order_placed: at least 3 times in last 2 weeks",
+        ),
+        ("did: {order_placed: 3 times in 30 days}", "order_placed: exactly 3 times in last 30 days"),
+        ("orders_count: from 2", "at least 2"),
+        ("orders_count: ab 2", "at least 2"),
+        ("orders_count: from 2 to 5", "between 2 and 5"),
+        ("orders_count: minstens 2", "at least 2"),
+        ("orders_count: co najmniej 2", "at least 2"),
+        ("total_spent: from 30 EUR", "at least 30 EUR"),
+        ("total_spent: minimaal 50 EUR", "at least 50 EUR"),
+        ("total_spent: between 20-500 EUR", "between 20 EUR and 500 EUR"),
+        ("last_order_at: > 90 days", "more than 90 days ago"),
+        ("last_order_at: '<= 30 days'", "last_order_at: less than 30 days ago"),
+        ("last_order_at: over 90d", "more than 90 days ago"),
+        ("last_order_at: ponad 90 dni temu", "more than 90 days ago"),
+        ("last_order_at: meer dan 90 dagen geleden", "more than 90 days ago"),
+        ("last_order_at: never", "is not set"),
+        ("last_order_at: since 1 May 2026", "not before 2026-05-01"),
+        ("tier: gold/silver", "[gold, silver]"),
+        ("tier: anything but gold", "not gold"),
+        ("tier: missing", "is not set"),
+        ("tier: not unset", "tier: is set"),
+        ("first_name: ''", "first_name: is not set"),
+        ("consent.sms: given", "can: sms"),
+        ("consent.email: withdrawn", "can: not email"),
+        ("sms_consent: no", "can: not sms"),
+        ("consent: email", "can: email"),
+        ("has_email: true", "can: email"),
+        ("in_segment: vip", "segment: vip"),
+        ("not_in_segment: vip", "segment: not vip"),
+        ("can: email or sms", "[email, sms]"),
     ],
 )
 def test_words_of_other_languages_and_programs_lead_to_the_same_question(written: str, proposed: str) -> None:
@@ -296,6 +335,95 @@ def test_where_no_text_says_the_same_none_is_offered(written: str) -> None:
     )
     [problem] = problems_of(text)
     assert texts_to_write(problem) == []
+
+
+@pytest.mark.parametrize(
+    ("written", "lines"),
+    [
+        # what is denied is that both hold: `none:` of the two would deny each of them
+        (
+            "not: {orders_count: 2, tier: gold}",
+            "none:\n           - orders_count: 2\n             tier: gold",
+        ),
+        (
+            "unless: {orders_count: 2, tier: gold}",
+            "none:\n           - orders_count: 2\n             tier: gold",
+        ),
+        (
+            "nor: {orders_count: 2, tier: gold}",
+            "none:\n           - orders_count: 2\n           - tier: gold",
+        ),
+        ("if: {orders_count: 2}", "all:\n           - orders_count: 2"),
+        ("any: orders_count: 1", "any:\n           - orders_count: 1"),
+        (
+            "did: {event: order_placed, last: 30 days}",
+            "did:\n           order_placed: {last: 30 days}",
+        ),
+    ],
+)
+def test_conditions_that_are_put_together_in_another_way_are_written_out(written: str, lines: str) -> None:
+    text = (
+        f"journey: welcome\nstart:\n  event: subscribed\nwho:\n  {written}\nagain: never\ngoal:\n"
+        "  event: order_placed\nsteps:\n  - send: welcome_hello\n"
+    )
+    [problem] = problems_of(text)
+    assert problem.fix == f"write\n         {lines}"
+    indented = lines.replace("\n         ", "\n  ")
+    assert [
+        p.code for p in problems_of(text.replace(f"  {written}\n", f"  {indented}\n")) if p.is_error
+    ] == []
+
+
+@pytest.mark.parametrize(
+    ("written", "proposed"),
+    [
+        ("country: DE or AT", "country: [DE, AT]"),
+        ("country: DE, AT", "country: [DE, AT]"),
+        ("country: DE/AT", "country: [DE, AT]"),
+        ("country: not DE or AT", "country: not [DE, AT]"),
+        ("country: one of DE, AT", "country: [DE, AT]"),
+        ("country: any of [DE, AT]", "country: [DE, AT]"),
+        ("tags: vip or staff", "tags: [vip, staff]"),
+        ("email: '*@gmail.com'", "email: ends with @gmail.com"),
+        ("first_name: not like ann%", "first_name: not starts with ann"),
+        ("first_name: begins with A", "first_name: starts with A"),
+        ("first_name: starts with 'A'", "first_name: starts with A"),
+        ("first_name: empty", "first_name: is not set"),
+        ("first_name: not null", "first_name: is set"),
+        ("did: {order_placed: {where: {code: A or B}}}", "code: [A, B]"),
+    ],
+)
+def test_words_that_would_silently_mean_something_else_are_told(written: str, proposed: str) -> None:
+    text = (
+        f"journey: welcome\nstart:\n  event: subscribed\nwho:\n  {written}\nagain: never\ngoal:\n"
+        "  event: order_placed\nsteps:\n  - send: welcome_hello\n"
+    )
+    [problem] = problems_of(text)
+    assert texts_to_write(problem)[0] == proposed
+    corrected, _, _ = applied(text, problem, proposed)
+    assert problems_of(corrected) == []
+
+
+def test_how_often_says_whether_more_count_too() -> None:
+    text = JOURNEY.format(**{**RIGHT, "phrase": "3 times in last 7 days"})
+    [problem] = problems_of(text)
+    assert (problem.code, problem.is_error) == ("W62", False)
+    assert problem.fix == "say which:  at least 3 times in last 7 days  or  exactly 3 times in last 7 days"
+    for phrase in ("at least 3 times in last 7 days", "exactly 3 times in last 7 days"):
+        assert problems_of(JOURNEY.format(**{**RIGHT, "phrase": phrase})) == []
+
+
+@pytest.mark.parametrize(
+    "written",
+    ["first_name: Anna Maria", "first_name: O'Neill", "country: DE", "email: a/b@example.com",
+     "first_name: 50%", "did: {order_placed: exactly 3 times}", "country: [DE, AT]", "first_name: Orlando"],
+)  # fmt: skip
+def test_a_text_may_have_any_plain_value(written: str) -> None:
+    text = (
+        f"journey: welcome\nstart:\n  event: subscribed\nwho:\n  {written}\nagain: never\ngoal:\n"
+        "  event: order_placed\nsteps:\n  - send: welcome_hello\n"
+    )
+    assert problems_of(text) == []
 
 
 def test_two_limits_of_one_date_are_two_conditions() -> None:

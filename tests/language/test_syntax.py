@@ -126,7 +126,7 @@ def test_a_condition_with_every_special_key() -> None:
         ("ever", 1, None, False), ("never", 0, 0, False), ("since start", 1, None, True),
         ("at least 2 times", 2, None, False),
         ("at most 1 times in last 30 days", 0, 1, False), ("exactly 1 times", 1, 1, False),
-        ("3 times", 3, 3, False),
+        ("exactly 3 times", 3, 3, False), ("0 times", 0, 0, False),
     ],
 )  # fmt: skip
 def test_phrases_of_did(phrase: str, low: int, high: int | None, since: bool) -> None:

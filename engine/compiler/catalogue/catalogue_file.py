@@ -155,8 +155,9 @@ def _type_of(context: ReadContext, node: Node) -> Type:
                 return _type_of(context, Scalar(f"list of {inner.text}", inner.span, inner.plain))
             fields = _free_types(context, context.entries(inner, "list of", "{sku: text}"))
             return Type("list of", items=tuple(fields.items()))
-        case Sequence():
-            return _bad_type(context, node.span, "a list")
+        case Sequence(items):
+            values = tuple(dict.fromkeys(item.text for item in items if isinstance(item, Scalar)))
+            return _bad_type(context, node.span, "a list", choices=values)
         case Scalar():
             words = node.text.strip()
     for kind in SIMPLE:
@@ -167,16 +168,27 @@ def _type_of(context: ReadContext, node: Node) -> Type:
         choices = tuple(word.strip().strip("\"'") for word in listed[1].split(","))
         if all(choices) and len(set(choices)) == len(choices):
             return Type("one of", choices)
-    return _bad_type(context, node.span, quoted(words), words)
+    several = tuple(dict.fromkeys(word.strip() for word in re.split(r"[,/|]| or ", words)))
+    return _bad_type(context, node.span, quoted(words), words, several if len(several) > 1 else ())
 
 
-def _bad_type(context: ReadContext, span: Span, shown: str, words: str = "") -> Type:
-    """Reports it and goes on with the type that was probably meant, so that its uses are not wrong too."""
+def _bad_type(
+    context: ReadContext, span: Span, shown: str, words: str = "", choices: tuple[str, ...] = ()
+) -> Type:
+    """Reports it and goes on with the type that was probably meant, so that its uses are not wrong too.
+    `choices`: the values that were listed where a type belongs."""
     meant = _SYNONYMS.get(words.casefold())
     fix = f"write  {meant}" if meant else did_you_mean(words, SIMPLE, "write  text  or another type")
+    if words.casefold() in ("list", "array", "lists", "objects"):
+        lines = "list of: {product_id: text, quantity: number, price: money}"
+        fix = f"write  list of text  or, for the lines of an order,  {lines}"
+    elif choices and all(choices):
+        fix = f"write  one of [{', '.join(choices)}]"
     if words.startswith("one of"):
         fix = "write each value once:  one of [bronze, silver, gold]"
     context.refuse(span, f"{shown} is not a type", f"the types are: {', '.join(_ALL_TYPES)}", fix)
+    if choices and all(choices):
+        return Type("one of", choices)
     near = meant or nearest(words, SIMPLE) or "text"
     return Type(near if near in SIMPLE else "text")  # type: ignore[arg-type]
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 
 from engine.channel_kinds import KINDS
@@ -11,6 +11,8 @@ from engine.compiler.catalogue.catalogue import OWN_EVENTS
 from engine.compiler.catalogue.catalogue_file import unknown_event
 from engine.compiler.conditions.forms import read_form
 from engine.compiler.conditions.names import NameScope, not_here, resolve
+from engine.compiler.conditions.special_meant import special_meant
+from engine.compiler.conditions.text_meant import text_problem
 from engine.compiler.literals import is_reference
 from engine.compiler.type_inference import type_of_form, types_asked
 from engine.core.conditions import condition as core
@@ -59,8 +61,12 @@ class ConditionCompiler:
             case syntax.Test(name, form):
                 ref = resolve(name, scope, type_of_form(form))
                 if isinstance(ref, Problem):
-                    return self._kept(ref)
+                    asked = ref.code == "E11" and scope.event_fields is None
+                    meant = asked and special_meant(name.value, form, scope.world)
+                    return self._kept(replace(ref, fix=meant) if meant else ref)
                 self._named_by_the_engine(ref, form, scope)
+                if doubtful := text_problem(name, form, ref):
+                    self.problems.append(doubtful)
                 return self.form(name, form, scope, ref)
             case syntax.Did():
                 return self._did(line, scope)
@@ -73,6 +79,10 @@ class ConditionCompiler:
                     self.known_journey(name, scope)
                 return _negated(core.InsideJourney(tuple(name.value for name in names)), negated)
             case syntax.Can(channels, negated):
+                known = scope.world.config.channels
+                if len(channels) == 1 and (listed := listed_meant(channels[0].value, known)):
+                    wrong = channel_problem(channels[0], tuple(known), scope.world.config.currency)
+                    return self._kept(replace(wrong, fix=listed))
                 for channel in channels:
                     self.known_channel(channel, scope)
                 return _negated(core.Can(tuple(c.value for c in channels), scope.consent), negated)
@@ -142,7 +152,8 @@ class ConditionCompiler:
         if name.value in scope.world.journeys:
             return True
         why = "journeys are the files in journeys/"
-        self.problems.append(unknown("E74", name, "journey", scope.world.journeys, why))
+        several = listed_meant(name.value, scope.world.journeys)
+        self.problems.append(unknown("E74", name, "journey", scope.world.journeys, why, several))
         return False
 
     def known_template(self, name: Text, scope: NameScope) -> bool:
@@ -177,11 +188,16 @@ class ConditionCompiler:
         return False
 
 
+def listed_meant(written: str, known: Collection[str]) -> str:
+    """The fix for `vip or staff`; "" where these are not names that are known."""
+    names = re.split(r" or |, *|/|\|", written[:200])
+    return f"write  [{', '.join(names)}]" if len(names) > 1 and set(names) <= set(known) else ""
+
+
 def _segment_fix(written: str, scope: NameScope) -> str:
     """`vip or staff` is a list; any other name is a new file."""
-    names = re.split(r" or |, *", written)
-    if len(names) > 1 and all(name in scope.world.segments for name in names):
-        return f"write  [{', '.join(names)}]"
+    if listed := listed_meant(written, scope.world.segments):
+        return listed
     if not re.fullmatch(r"[a-z][a-z0-9_]*", written):
         return use_one_of(list(scope.world.segments))
     return f"make journeys/segments/{written}.yaml, with  segment: {written}  and  who:"

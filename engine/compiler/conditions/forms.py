@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import re
 from dataclasses import replace
 from decimal import Decimal
 
@@ -11,7 +12,7 @@ from engine.compiler.literals import age_meant, is_reference, read_constant, rea
 from engine.core.conditions import condition as core
 from engine.core.conditions.condition import Operand, Ref
 from engine.language import syntax
-from engine.language.quantities import parse_date
+from engine.language.quantities import dates_meant, parse_date
 from engine.language.syntax import Text
 from engine.language.wording import quoted
 from engine.problem import Problem, Span
@@ -110,11 +111,35 @@ def _equals(values: tuple[Text, ...], ref: Ref, scope: NameScope) -> core.Condit
     for value in values:
         operand = _operand(value, ref, scope, None)
         if isinstance(operand, Problem):
-            age = age_meant(value.value) if ref.type.kind in _DAYS else ""
-            return replace(operand, fix=f"write  {age}") if age else operand
+            meant = (_day_form_meant(value) if ref.type.kind in _DAYS else "") or _known_meant(
+                value.value, ref
+            )
+            return replace(operand, fix=f"write  {meant}") if meant else operand
         operands.append(operand)
         operands += _pools_of(operand, ref, scope)
     return core.IsOneOf(ref, tuple(operands))
+
+
+_SINCE = re.compile(r"(?:since|from|as of|starting|seit|ab|depuis|desde|od|с|від) +(\S.*)", re.IGNORECASE)
+_UNKNOWN = frozenset(
+    ("never", "null", "nil", "undefined", "~", "empty", "missing", "unknown", "blank", "n/a", "not known")
+)
+_KNOWN = frozenset(("ever", "always", "known", "any", "anything", "some", "filled", "not empty"))
+
+
+def _day_form_meant(value: Text) -> str:
+    """`more than 90 days ago` for `over 90 days`, `not before 2026-05-01` for `since 1 May 2026`."""
+    if since := _SINCE.fullmatch(value.value[:60]):
+        days = dates_meant(since[1])
+        return f"not before {days[0].isoformat()}" if len(days) == 1 else ""
+    return age_meant(value.value)
+
+
+def _known_meant(word: str, ref: Ref) -> str:
+    """`is not set` for `never`, `empty`, unless that is a value that the attribute may have."""
+    if word in ref.type.choices:
+        return ""
+    return "is not set" if word.casefold() in _UNKNOWN else "is set" if word.casefold() in _KNOWN else ""
 
 
 def _pools_of(operand: Operand, ref: Ref, scope: NameScope) -> list[Operand]:

@@ -321,8 +321,6 @@ def unknown_attribute(name: Text, scope: NameScope, meant: str = "text") -> Prob
     head, _, rest = name.value.partition(".")
     if head in ("customer", "user", "profile", "attributes") and catalogue.customer_type(rest) is not None:
         otherwise = f"write  {rest}"
-    elif head == "consent":
-        otherwise = "ask  can: email  for consent and address together"
     elif name.value in trigger:
         otherwise = f"write  trigger.{name.value}  for the field of the starting event"
     elif name.value in catalogue.product_fields:

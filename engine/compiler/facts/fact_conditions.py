@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from engine.compiler.catalogue.catalogue import Catalogue, path_type
 from engine.compiler.conditions.forms import read_form
 from engine.compiler.conditions.names import NameScope, resolve
+from engine.compiler.conditions.text_meant import text_problem
 from engine.compiler.facts.fact_words import Phrase
 from engine.compiler.project_context import ProjectContext
 from engine.config import Config
@@ -34,13 +35,13 @@ def read_where(
     context: ReadContext, node: Node, at: Span, phrase: Phrase, catalogue: Catalogue, config: Config
 ) -> FactWhere | None:
     """The condition of a fact; None after noting what is wrong with it."""
-    before = len(context.problems)
+    before = context.errors
     written = parse_condition(context, node, at, "where", of_event=True)
     if written is None:
         return None
     scope = NameScope(ProjectContext(config, catalogue), "segment", None).inside((phrase.event,))
     condition = _all_of(context, written, scope)
-    if len(context.problems) > before:
+    if context.errors > before:
         return None
     if any(isinstance(form, core.RelativeAge | core.Today) for form in forms(condition)):
         context.report(
@@ -92,6 +93,8 @@ def _line(context: ReadContext, line: syntax.ConditionLine, scope: NameScope) ->
         case syntax.Test(name, form):
             ref = resolve(name, scope)
             condition = ref if isinstance(ref, Problem) else read_form(name, form, ref, scope)
+            if isinstance(ref, core.Ref) and (doubtful := text_problem(name, form, ref)):
+                context.problems.append(doubtful)
             return _NEVER if isinstance(condition, Problem) and _told(context, condition) else condition  # type: ignore[return-value]
         case syntax.Group(how, conditions):
             inner = tuple(_all_of(context, each, scope) for each in conditions)

@@ -105,7 +105,7 @@ def read_fact(context: ReadContext, name: Scalar, node: Node, shop: FactScope) -
     phrase = context.keep(read_phrase(words, shop.catalogue)) if words is not None else None
     if phrase is None:
         return None
-    before = len(context.problems)
+    before = context.errors
     at = reader.text("last")
     window = context.keep(read_window(at, shop.config.timezone)) if at is not None else phrase.window
     if at is not None and phrase.window is not None:
@@ -119,7 +119,7 @@ def read_fact(context: ReadContext, name: Scalar, node: Node, shop: FactScope) -
     texts = context.texts(less_node, "less", "order_cancelled by order_id") if less_node is not None else ()
     counters = [_counter(context, text, phrase, where, shop.catalogue) for text in texts]
     _one_key(context, texts, counters)
-    if len(context.problems) > before:
+    if context.errors > before:
         return None
     phrase = replace(phrase, window=window)
     return _rule(context, name, phrase, where, tuple(each for each in counters if each is not None), shop)

@@ -87,8 +87,8 @@ def _line(
     conditions, scope = ConditionCompiler(), NameScope(project, "segment", None)
     who = conditions.question(earn.who, scope) if earn.who is not None else None
     where = conditions.question(earn.where, scope.inside((event,))) if earn.where is not None else None
-    if conditions.problems:
-        problems.extend(conditions.problems)
+    problems.extend(conditions.problems)
+    if any(problem.is_error for problem in conditions.problems):
         return None
     key = _key(event, earn, who, where, taken)
     return EarnLine(event, gives, key, earn.words, earn.also, earn.limit, where, who)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from engine.compiler.conditions.compile import ConditionCompiler
 from engine.compiler.conditions.names import NameScope, resolve
 from engine.core.conditions.condition import Ref
@@ -24,7 +26,8 @@ def compile_moment(step: Wait, conditions: ConditionCompiler, scope: NameScope) 
         return Moment(until.time, until.weekday, until.date)
     ref = date_ref(until.name, scope)
     if isinstance(ref, Problem):
-        conditions.problems.append(ref)
+        awaited = _awaited_meant(until.name.value, scope) if ref.code == "E11" else ""
+        conditions.problems.append(replace(ref, fix=awaited) if awaited else ref)
         return Moment(name=until.name.value)
     has_no_time = ref.type.kind in ("date", "birthday")
     if has_no_time and step.at is None and step.their_hour is None:
@@ -43,6 +46,15 @@ def compile_moment(step: Wait, conditions: ConditionCompiler, scope: NameScope) 
             )
         )  # fmt: skip
     return Moment(ref=ref, offset=_offset(until), name=until.name.value)
+
+
+def _awaited_meant(name: str, scope: NameScope) -> str:
+    """`until order_placed`, `until clicked`: what is awaited stands under a length of time."""
+    if name in ("clicked", "opened"):
+        return f"say how long at most, as in  wait: 5 days, and under it  for: {name} TEMPLATE"
+    if scope.world.catalogue.event_fields(name) is None:
+        return ""
+    return f"say how long at most, as in  wait: 5 days, and under it  for: {name}"
 
 
 def date_ref(name: Text, scope: NameScope) -> Ref | Problem:

@@ -37,7 +37,8 @@ SPECIAL = ("segment", "inside", "did", "can", "clicked", "opened", "goal")
 
 _OTHER_GROUPS = {
     "or": "any", "either": "any", "any_of": "any", "one_of": "any", "and": "all", "all_of": "all",
-    "not": "none", "neither": "none", "nor": "none", "none_of": "none",
+    "not": "none", "neither": "none", "nor": "none", "none_of": "none", "not_any": "none", "unless": "none",
+    "except": "none", "if": "all", "only_if": "all", "one": "any", "some": "any",
 }  # fmt: skip
 
 _OPERATORS = {
@@ -144,10 +145,13 @@ def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[Condition
     if key in GROUPS:
         line = _group(context, entry, of_event)
     # with one value behind it, `not` or `or` may be the name of an attribute
-    elif key.casefold() in _OTHER_GROUPS and not isinstance(node, Scalar):
-        line = _other_group(context, entry, _OTHER_GROUPS[key.casefold()], of_event)
+    elif (how := _OTHER_GROUPS.get(key.casefold().replace(" ", "_"))) and not isinstance(node, Scalar):
+        line = _other_group(context, entry, how, of_event)
     elif not of_event and key.casefold() in _DID_NOT and isinstance(node, Mapping):
         _did_not(context, entry, node)
+        line = None
+    elif not of_event and key.casefold() in _DID and isinstance(node, Mapping):
+        _did(context, entry, node)
         line = None
     elif of_event or key not in SPECIAL:
         form = parse_value(context, key, node, entry.key.span)
@@ -173,7 +177,28 @@ def _line(context: ReadContext, entry: Entry, of_event: bool) -> tuple[Condition
     return () if line is None else (line,)
 
 
-_DID_NOT = ("did not", "didn't", "didnt", "did_not", "not did", "has not", "hasn't")
+_DID_NOT = (
+    "did not", "didn't", "didnt", "did_not", "not did", "not_did", "has not", "hasn't", "has_not",
+    "never did", "never_did", "not done", "not_done", "has_not_done",
+)  # fmt: skip
+_DID = ("has", "has done", "has_done", "done", "happened", "event", "events", "did_event")
+
+
+def _did(context: ReadContext, entry: Entry, node: Mapping) -> None:
+    """`has_done: {order_placed: ever}`."""
+    said = [
+        f"{shown(event.key.text)}: {shown(event.value.text)}"
+        for event in node.entries
+        if isinstance(event.value, Scalar)
+    ]
+    is_whole = len(said) == len(node.entries)
+    context.report(
+        entry.key.span,
+        "E20",
+        f"{quoted(entry.key.text)} is not a condition",
+        "what somebody did stands below the key  did",
+        f"write  did: {{{', '.join(said)}}}" if is_whole else "write  did:  instead",
+    )
 
 
 def _did_not(context: ReadContext, entry: Entry, node: Mapping) -> None:
@@ -195,12 +220,14 @@ def _did_not(context: ReadContext, entry: Entry, node: Mapping) -> None:
 def _other_group(context: ReadContext, entry: Entry, how: str, of_event: bool) -> Group | None:
     """`or:`, `and:`, `not:`: read as what is meant, so that nothing more is said of what stands below."""
     listed = isinstance(entry.value, Sequence)
+    # lines of one map are joined by *and*: what is denied is that all of them hold
+    together = entry.key.text.casefold() in ("not", "unless", "except")
     context.report(
         entry.key.span,
         "E28",
         f"{quoted(entry.key.text)} is not how conditions combine",
         "it is  any:  (one of them),  all:  or  none:  in front of a list",
-        f'did you mean "{how}"?' if listed else _group_fix(how, entry.value),
+        f'did you mean "{how}"?' if listed else _group_fix(how, entry.value, together=together),
     )
     items = entry.value.items if isinstance(entry.value, Sequence) else (entry.value,)
     # at the place of what was written, so that a mistake below is shown in the author's own line
@@ -208,11 +235,12 @@ def _other_group(context: ReadContext, entry: Entry, how: str, of_event: bool) -
     return _group(context, meant, of_event)
 
 
-def _group_fix(how: str, node: Node) -> str:
-    """The author's own conditions, each behind a dash."""
+def _group_fix(how: str, node: Node, *, together: bool = False) -> str:
+    """The author's own conditions, each behind a dash; `together`: all of them behind one."""
     lines = [
-        f"\n           - {shown(entry.key.text)}: {_value_of(entry.value)}"
-        for entry in (node.entries if isinstance(node, Mapping) else ())
+        f"\n           {' ' if together and number else '-'} {shown(entry.key.text)}: "
+        f"{_value_of(entry.value)}"
+        for number, entry in enumerate(node.entries if isinstance(node, Mapping) else ())
         if not isinstance(entry.value, Mapping)
     ]
     example = "\n           - orders_count: 0\n           - tier: gold" if is_empty(node) else ""

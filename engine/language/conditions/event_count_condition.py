@@ -25,13 +25,22 @@ _COUNT = re.compile(
     r"(?:\s+in\s+last\s+(\S.*))?",
     re.ASCII,
 )
+_BARE = re.compile(r"(\d{1,9})(?:\s+times?)?(\s+in\s+last\s+\S.*)?", re.ASCII)
 _IN_LAST = re.compile(r"in\s+last\s+(\S.*)")
+_WITHIN = r" (?:in|within|during)(?: the)?(?: last| past)? (\d+ (?:minute|hour|day|week|month|year)s?)"
 _OTHER = (
     (re.compile(r"(?:within|in)(?: the)?(?: last| past)? (\d.*)", re.IGNORECASE), "in last {}"),
     (re.compile(r"not (?:within|in)(?: the)?(?: last| past)? (\d.*)", re.IGNORECASE), "not in last {}"),
     (re.compile(r"(?:the )?(?:last|past) (\d.*)", re.IGNORECASE), "in last {}"),
     (re.compile(r"less than (\d+ \w+) ago", re.IGNORECASE), "in last {}"),
     (re.compile(r"(?:not since|more than) (\d+ \w+) ago", re.IGNORECASE), "not in last {}"),
+    (re.compile(rf"once{_WITHIN}", re.IGNORECASE), "exactly 1 times in last {}"),
+    (re.compile(rf"twice{_WITHIN}", re.IGNORECASE), "exactly 2 times in last {}"),
+    (re.compile(rf"(\d{{1,7}})(?: times|x)?{_WITHIN}", re.IGNORECASE), "exactly {} times in last {}"),
+    (
+        re.compile(rf"(at least|at most|more than|exactly) (\d{{1,7}})(?: times|x)?{_WITHIN}", re.IGNORECASE),
+        "{} {} times in last {}",
+    ),
     (re.compile(r"once", re.IGNORECASE), "exactly 1 times"),
     (re.compile(r"twice", re.IGNORECASE), "exactly 2 times"),
     (re.compile(r"true|yes", re.IGNORECASE), "ever"),
@@ -58,8 +67,35 @@ def parse_did(context: ReadContext, entry: Entry, where: _Where) -> tuple[Did, .
             f"write  did: {{{_line_meant(event)}}}",
         )
         return ()
+    if _is_long_form(entry.value):
+        _long_form_alone(context, entry.value)
+        return ()
     lines = (_did(context, line, where) for line in entry.value.entries)
     return tuple(line for line in lines if line is not None)
+
+
+def _is_long_form(node: Mapping) -> bool:
+    """`{event: order_placed, last: 30 days}`: the parts of the long form, and the event among them."""
+    keys = [line.key.text for line in node.entries]
+    return (
+        bool(keys) and keys[0] in ("event", "name") and set(keys[1:]) <= {"times", "last", "since", "where"}
+    )
+
+
+def _long_form_alone(context: ReadContext, node: Mapping) -> None:
+    event = node.entries[0].value
+    name = shown(event.text) if isinstance(event, Scalar) and event.text else "order_placed"
+    said = {line.key.text: line.value.text for line in node.entries[1:] if isinstance(line.value, Scalar)}
+    parts = ", ".join(f"{key}: {shown(text)}" for key, text in said.items())
+    is_whole = len(said) == len(node.entries) - 1
+    meant = f"{name}: {{{parts}}}" if parts else f"{name}: ever"
+    context.report(
+        node.entries[0].key.span,
+        "E20",
+        '"did" needs the name of the event in front of what is asked of it',
+        f"the phrases are: {PHRASES}",
+        f"write\n         did:\n           {meant}" if is_whole else f"put what stands below under  {name}:",
+    )
 
 
 _ALONE = re.compile(r"(not |never |no )?([a-z_]\w*)(?: +(\S.*))?")
@@ -96,6 +132,17 @@ def _did(context: ReadContext, entry: Entry, where: _Where) -> Did | None:
     if counted is None:
         return None
     low, high, last, since = counted
+    if (bare := _BARE.fullmatch(text.value)) and low:
+        number, rest = bare.groups()
+        context.report(
+            text.span,
+            "W62",
+            f"{quoted(node.text)} means exactly so often",
+            f"who did it {low + 1} times is left out",
+            # which of the two is meant only the author knows
+            f"say which:  at least {number} times{rest or ''}  or  exactly {number} times{rest or ''}",
+            level="warning",
+        )
     return Did(event, low, high, last, since, None, negated, event.span)
 
 

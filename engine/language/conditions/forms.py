@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import Literal, cast
 
 from engine.language.nodes import part, tail
-from engine.language.quantities import parse_length
+from engine.language.quantities import length_meant, parse_length
 from engine.language.spelling import spell_amount, spell_form
 from engine.language.syntax import (
     BeforeAfter,
@@ -75,7 +75,9 @@ _OTHER_FORMS = (
     (re.compile(r"(\d+ \w+) ago", re.IGNORECASE), "more than {0} ago  or  less than {0} ago"),
     (
         re.compile(
-            r"(?:is empty|is null|is none|not exists|does not exist|not set|unset|isn't set)", re.IGNORECASE
+            r"(?:is empty|is null|is none|is missing|is unknown|not exists|does not exist|not set|unset"
+            r"|isn't set)",
+            re.IGNORECASE,
         ),
         "is not set",
     ),
@@ -88,6 +90,7 @@ _OTHER_FORMS = (
     (re.compile(r"is (?!(?:not|set|empty|null|none|equal)\b)(.+)", re.IGNORECASE), "{}"),
     (re.compile(r"(?:is not empty|is not null|not empty|not null|exists)", re.IGNORECASE), "is set"),
 )
+_OPPOSITE_OF = {"is set": "is not set", "is not set": "is set"}
 _Compared = Literal["at least", "at most", "more than", "less than"]
 
 
@@ -155,6 +158,14 @@ def sign_problem(name: str, text: Text) -> Problem | None:
         text.span.file, text.span.line, text.span.column, max(1, min(text.span.length, len(text.value)))
     )
     value = shown(spell_amount(match[2].strip("= ")))
+    if length := _a_length(value):
+        how = {">": "more than", "<": "less than"}.get(match[1].strip("=")[:1], "")
+        # a length is compared with how long ago something is; to the day there is no `at least` of it
+        value = f"{how} {length} ago" if how else value
+        if how:
+            return Problem(
+                span, "E26", f"{quoted(text.value)} uses a sign", WHY_SIGN, f"write  {name}: {value}"
+            )
     if dollars := _DOLLARS.fullmatch(value):
         # the sign of twenty currencies: which of them, the author has to say
         value = f"{dollars[1]} USD  (or the currency that you mean)"
@@ -170,6 +181,12 @@ def sign_problem(name: str, text: Text) -> Problem | None:
     )
 
 
+def _a_length(words: str) -> str:
+    """`90 days` for `90 days`, `90d`, `90 days ago`; "" for anything else."""
+    length = length_meant(words.removesuffix(" ago")) if not words.replace(".", "").isdigit() else ""
+    return length if "  or  " not in length else ""
+
+
 def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     words = text.value
     if sign := sign_problem(name, text):
@@ -178,7 +195,9 @@ def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     if other := _other_form(words):
         if text.value != written.value:  # what stands behind a `not`
             other = (
-                other[4:] if other.startswith("not ") else "  or  not ".join(f"not {other}".split("  or  "))
+                other[4:]
+                if other.startswith("not ")
+                else _OPPOSITE_OF.get(other) or "  or  not ".join(f"not {other}".split("  or  "))
             )
         return _unknown(text, "this is not one of the forms", f"write  {name}: {other}")
     if words == "is set":
@@ -201,8 +220,10 @@ def _positive(name: str, text: Text, written: Text) -> Form | Problem:
     # behind a `not` YAML gives the list as one text
     if words.startswith("[") and words.endswith("]"):
         return Equals(parse_list(text), written.span, many=True)
-    if not words:
+    if not words and written.value:
         return _unknown(written, "there is nothing behind it", "add the value behind  not")
+    if not words:
+        return _unknown(written, "there is nothing behind it", f"write  {name}: is not set")
     return Equals((text,), written.span)
 
 
@@ -224,7 +245,8 @@ def _between(text: Text, written: Text) -> Form | Problem:
     match = _BETWEEN.fullmatch(text.value)
     if not match:
         two = _BETWEEN_SIGN.fullmatch(text.value)
-        fix = f"write  between {two[1]} and {two[2]}" if two else "add  and  and the second value behind it"
+        both = spell_form(f"between {two[1]} and {two[2]}").words if two else ""
+        fix = f"write  {both}" if both else "add  and  and the second value behind it"
         return _unknown(text, "between needs two values", fix)
     low = part(text, match.start(1), match.end(1) - match.start(1))
     high = part(text, match.start(2), match.end(2) - match.start(2))

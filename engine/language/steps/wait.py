@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
 from typing import ClassVar, Literal
 
@@ -11,13 +12,23 @@ from engine.language.conditions.condition_words import condition_text
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader
 from engine.language.nodes import Sequence, tail
-from engine.language.quantities import is_their_hour, parse_clock, parse_length, parse_until, their_hour_meant
+from engine.language.quantities import (
+    clock_meant,
+    is_their_hour,
+    length_meant,
+    parse_clock,
+    parse_length,
+    parse_until,
+    their_hour_meant,
+)
 from engine.language.spelling import spell_wait
 from engine.language.steps.kinds import StepKind, step_keys
 from engine.language.syntax import AllOf, Clock, Hashed, Length, Step, Text, Until
 from engine.language.weekdays import WEEKDAYS
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
+
+_LONGEST = 100  # characters of a wait in which two parts are looked for
 
 
 @dataclass(frozen=True, slots=True)
@@ -182,6 +193,15 @@ def _reaction(word: Text) -> Literal["clicked", "opened"] | None:
 def _end(reader: MapReader, value: Text) -> tuple[Length | None, Until | None]:
     if value.value == "until" or value.value.startswith("until "):
         return None, reader.context.keep(parse_until(value, tail(value, 5)))
+    if meant := _two_parts_meant(value.value):
+        reader.context.report(
+            value.span,
+            "E30",
+            f"{quoted(value.value)} is not a length of time",
+            "a wait is so long, or until a moment; the time of day stands on a line of its own",
+            meant,
+        )
+        return None, None
     # a length is tried first: it is by far the most common, and its message the most helpful one
     length = parse_length(value)
     if not isinstance(length, Problem):
@@ -202,12 +222,31 @@ def _end(reader: MapReader, value: Text) -> tuple[Length | None, Until | None]:
             "E30",
             length.what,
             length.why,
-            f"write  3 days  or, for a date of the customer,  until {shown(value.value)}  or, for an "
-            f"event, a length with  for: {shown(value.value)}",
+            f"write  until {shown(value.value)}"
+            if until.offset is not None
+            else "for a date of the customer, put  until  in front of it; for an event, say how long at "
+            f"most, and under it  for: {shown(value.value)}",
         )
     else:
         reader.context.problems.append(length)
     return None, None
+
+
+_TILL = re.compile(r"(?:till|til|to|by|up until|bis|jusqu'à|hasta|tot|do)\s+(\S.*)", re.IGNORECASE)
+_AT = re.compile(r"(\S.*?)(?:,| at|, at| @)\s+(\d\S*(?: ?[ap]\.?m\.?)?)", re.IGNORECASE)
+
+
+def _two_parts_meant(words: str) -> str:
+    """The fix for `till 10:00` and `3 days at 10:00`; "" for everything else."""
+    if len(words) > _LONGEST:
+        return ""
+    if match := _TILL.fullmatch(words):
+        return f"write  until {match[1]}"
+    match = _AT.fullmatch(words)
+    length, clock = (length_meant(match[1]), clock_meant(match[2])) if match else ("", "")
+    if not length or not clock or "  or  " in length:
+        return ""
+    return f"write\n         wait: {length}\n         at: {clock}"
 
 
 def _check_at(reader: MapReader, length: Length | None, until: Until | None) -> None:

@@ -111,7 +111,10 @@ class _Builder:
             self._open(event)
         elif isinstance(event, yaml.AliasEvent):
             # an empty word takes its place, so that the map around it keeps its form
-            self._broken(alias_problem(self._span(event), event.anchor or ""))
+            key = self._stack[-1].key if self._stack else None
+            # of `<<: *rule` the merge key is told already
+            if key is None or key.text != "<<":
+                self._broken(alias_problem(self._span(event), event.anchor or ""))
             self._put(Scalar("", self._span(event), True))
         elif isinstance(event, yaml.DocumentStartEvent):
             self._documents += 1

@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import yaml
 
+from engine.language.quantities import length_meant
 from engine.language.steps.register import VERBS
 from engine.language.wording import quoted, shown
 from engine.problem import Problem, Span
@@ -26,6 +27,7 @@ _MAPS = (
     "fields",
     "product", "paths",
 )  # fmt: skip
+_GROUPS = ("any", "all", "none")
 _NOT_LIST = re.compile(r"([\w.]+): *(not|one of) (\[[^\]]*\]?)")
 
 
@@ -64,13 +66,36 @@ def syntax_problem(wrong: yaml.MarkedYAMLError, text: str, file: str) -> Problem
     slip = slip_in(here, in_list=began.line[began.column : began.column + 2] in ("- ", "-"))
     if slip and at.column == here.start:
         return slip
+    neighbour = _neighbour(lines, here)
+    # the item above has no dash, and the parser only sees that this one has
+    if neighbour and neighbour.start == here.start and here.words.startswith("- "):
+        slip = slip_in(neighbour, in_list=True)
+    if slip and neighbour and slip.span.line == neighbour.number:
+        return slip
+    column = f" (column {neighbour.start + 1}, as line {neighbour.number})" if neighbour else ""
     return Problem(
         at.span(),
         "E03",
         "this line does not fit to the lines above",
         "lines that belong together begin in the same column; after a closing quote or bracket the line ends",
-        "put the line in the column of its neighbours, or the whole text in quotes",
+        f"put the line in the column of its neighbours{column}, or the whole text in quotes",
     )
+
+
+def _neighbour(lines: list[str], here: SourceLine) -> SourceLine | None:
+    """The line above whose column is most likely the right one too: of an item the item before it."""
+    is_item = here.words.startswith("- ")
+    row = here.number - 1
+    nearest = above(lines, row, here.file)
+    upper = nearest
+    while upper is not None and is_item and not upper.words.startswith("- "):
+        if upper.words.endswith(":"):  # the list begins below this line
+            return nearest
+        upper = above(lines, upper.number - 1, here.file)
+    if upper is None:
+        return nearest
+    # what follows a dash stands two further to the right
+    return upper if is_item or not upper.words.startswith("- ") else upper._replace(start=upper.start + 2)
 
 
 class _Place:
@@ -112,7 +137,10 @@ def _second_colon(at: _Place, lines: list[str]) -> Problem:
             "put this line in the same column as the line it belongs to",
         )
     # a second name where a map is expected: it was meant to stand inside
-    if key and key[1].strip() in _MAPS:
+    if key and key[1].strip() in _GROUPS:
+        inside = shown(at.line[key.end() :].split(" #")[0].strip(), 100)
+        fix = f"write\n         {key[1].strip()}:\n           - {inside}"
+    elif key and key[1].strip() in _MAPS:
         inside = shown(at.line[key.end() :].split(" #")[0].strip(), 100)
         fix = f"write  {key[1].strip()}: {{{inside}}}"
     elif second := _TWO_IN_A_LINE.match(at.line) if key and key[1].strip() not in _PROSE else None:
@@ -155,8 +183,17 @@ def _sign(began: _Place) -> Problem:
         # of two comparisons in a line the second would be lost
         "write each of the two comparisons in words, on a line of its own under  all:"
         if re.search("[<>=]", match[2])
-        else f"write  {_WORDS[match[1]]} {shown(match[2])}".rstrip(),
+        else f"write  {_compared(match)}",
     )
+
+
+def _compared(sign: re.Match[str]) -> str:
+    """The comparison in words; a length of time is how long ago something is."""
+    value = shown(sign[2])
+    if re.fullmatch(r"\d+ *(?:min(?:ute)?|h|hour|d|day|week|month|year)s?", value):
+        length = length_meant(value)
+        return f"more than {length or value} ago"
+    return f"{_WORDS[sign[1]]} {value}".rstrip()
 
 
 def _quote(at: _Place, began: _Place, message: str) -> Problem:
@@ -240,8 +277,10 @@ def _character(began: _Place) -> Problem:
             "E26",
             f"{quoted(sign[0])} uses a sign",
             "conditions are written in words so that everybody can review them",
-            f"write  {name}{_WORDS[sign[1]]} {shown(sign[2])}".rstrip(),
+            f"write  {name}{_compared(sign)}",
         )
+    if slip := slip_in(line_of([began.line], 0, began.file)._replace(number=began.row + 1)):
+        return slip
     return Problem(
         began.span(),
         "E03",
