@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -12,9 +13,12 @@ from rich.cells import cell_len
 from rich.console import Console
 from rich.markup import escape
 
+from engine.errors import UsageError
 from engine.printable import printable, printable_json, printable_lines
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from rich.progress import Progress
     from rich.table import Table
 
@@ -140,3 +144,14 @@ def progress(transient: bool = True) -> Progress:
         TimeRemainingColumn(),
         console=asides, transient=transient, disable=not asides.is_terminal,
     )  # fmt: skip
+
+
+@contextmanager
+def writing(path: Path, cure: str = "Name another file") -> Iterator[None]:
+    """For a block that writes a file which somebody has named. Raises UsageError, with what to do, where the
+    system does not let it."""
+    try:
+        yield
+    except OSError as wrong:
+        where = wrong.filename or path
+        raise UsageError(f"{where} cannot be written: {wrong.strerror or wrong}.", cure) from wrong

@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from engine.errors import UsageError
+from engine.cli.output import writing
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -64,15 +64,10 @@ def _bounds(days: tuple[str, str, str], session: Session, zone: ZoneInfo) -> Str
 def _opened(path: Path) -> Iterator[BinaryIO | gzip.GzipFile]:
     from engine.private_files import private_opener
 
-    try:
-        with open(path, "wb", opener=private_opener) as plain:
-            if path.suffix != ".gz":
-                yield plain
-                return
-            # Without the name and the moment: the same events are the same bytes
-            with gzip.GzipFile("", "wb", 6, plain, mtime=0) as packed:
-                yield packed
-    except OSError as wrong:
-        raise UsageError(
-            f"{path} cannot be written: {wrong.strerror or wrong}.", "Name another file"
-        ) from wrong
+    with writing(path), open(path, "wb", opener=private_opener) as plain:
+        if path.suffix != ".gz":
+            yield plain
+            return
+        # Without the name and the moment: the same events are the same bytes
+        with gzip.GzipFile("", "wb", 6, plain, mtime=0) as packed:
+            yield packed

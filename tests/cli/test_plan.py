@@ -175,6 +175,13 @@ def test_who_would_enter_no_longer_is_counted_over_what_is_recorded(shop: Shop, 
     assert json.loads(shop.run("plan", "--format", "json", "--no-replay").out)["traffic"] is None
 
 
+def test_a_plan_that_cannot_be_written_says_where(shop: Shop) -> None:
+    refused = shop.run("plan", "--out", str(shop.folder / "nowhere" / "plan.json"))
+    assert (refused.code, "plan.json cannot be written: No such file" in refused.err) == (2, True), report(
+        refused
+    )
+
+
 def test_a_reviewed_plan_is_published_and_what_happened_stands_beside_it(shop: Shop, golden: Golden) -> None:
     change(
         shop, ("  - wait: 3 days\n    id: second\n", ""), ("tickets: at least 100", "tickets: at least 20")

@@ -11,7 +11,7 @@ import typer
 
 from engine.cli.app import WRITE, Session, app
 from engine.cli.authoring.test import chosen
-from engine.cli.output import remark, say_block
+from engine.cli.output import remark, say_block, writing
 from engine.command_hints import command
 from engine.errors import UsageError
 
@@ -31,46 +31,46 @@ class DiagramFormat(StrEnum):
     json = "json"
 
 
+_Journey = Annotated[str, typer.Argument(help="A journey, by name or file.")]
+_Against = Annotated[
+    str,
+    typer.Option(
+        "--against",
+        help="mark what differs from this commit, branch or tag; main: where the branch left it",
+    ),
+]
+_People = Annotated[bool, typer.Option("--people", help="how many people rest at each step now")]
+_Snapshot = Annotated[
+    Path | None, typer.Option("--snapshot", help="the people, as a file of  snapshot  counted them")
+]
+_Run = Annotated[
+    str, typer.Option("--run", metavar="CUSTOMER", help="the way of their run: an id, an e-mail, a telephone")
+]
+_On = Annotated[
+    str,
+    typer.Option("--on", help="with --run: the one that began on this day, or at this moment; else the last"),
+]
+_Output = Annotated[
+    DiagramFormat | None,
+    typer.Option("--format", help="How it is drawn; without it, as the ending of --out says, else text."),
+]
+_Out = Annotated[Path | None, typer.Option("--out", help="Write it to this file: .svg, .mmd, .json or .txt.")]
+
+
 @app.command(rich_help_panel=WRITE)
 def diagram(
     context: typer.Context,
-    journey: Annotated[str, typer.Argument(help="A journey, by name or file.")],
-    against: Annotated[
-        str,
-        typer.Option(
-            "--against",
-            help="mark what differs from this commit, branch or tag; main: where the branch left it",
-        ),
-    ] = "",
-    people: Annotated[bool, typer.Option("--people", help="how many people rest at each step now")] = False,
-    snapshot: Annotated[
-        Path | None, typer.Option("--snapshot", help="the people, as a file of  snapshot  counted them")
-    ] = None,
-    run: Annotated[
-        str,
-        typer.Option("--run", metavar="CUSTOMER", help="the way of their run: an id, an e-mail, a telephone"),
-    ] = "",
-    on: Annotated[
-        str,
-        typer.Option(
-            "--on", help="with --run: the one that began on this day, or at this moment; else the last"
-        ),
-    ] = "",
-    output: Annotated[
-        DiagramFormat | None,
-        typer.Option("--format", help="How it is drawn; without it, as the ending of --out says, else text."),
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Write it to this file: .svg, .mmd, .json or .txt.")
-    ] = None,
+    journey: _Journey,
+    against: _Against = "",
+    people: _People = False,
+    snapshot: _Snapshot = None,
+    run: _Run = "",
+    on: _On = "",
+    output: _Output = None,
+    out: _Out = None,
 ) -> None:
     """Draw a journey: as a tree for the terminal, as Mermaid for a pull request or a wiki, as SVG for a
     page; with what a change does to it, who is where, or the way of one run."""
-    from rich.console import Console
-
-    from engine.diagram.mermaid import mermaid
-    from engine.diagram.svg import svg
-    from engine.diagram.terminal import tree
     from engine.project import load
 
     if run and against:
@@ -86,30 +86,42 @@ def diagram(
     drawn = _overlaid(drawn, file, session, people, snapshot)
     endings = {".svg": DiagramFormat.svg, ".mmd": DiagramFormat.mermaid, ".json": DiagramFormat.json}
     form = output or (endings.get(out.suffix, DiagramFormat.text) if out else DiagramFormat.text)
+    if out is not None:
+        with writing(out):
+            out.write_text(_text(drawn, form), encoding="utf-8")
+        remark(f"wrote {out}")
+    elif form is DiagramFormat.text:
+        from rich.console import Console
+
+        from engine.diagram.terminal import tree
+
+        # Not the console of other answers: it never wraps, and a tree has to know its width.
+        Console(highlight=False).print(tree(drawn))
+    else:
+        say_block(_text(drawn, form).rstrip("\n"))
+
+
+def _text(drawn: Flowchart, form: DiagramFormat) -> str:
+    """A flowchart as it stands in a file."""
+    import msgspec
+    from rich.console import Console
+
+    from engine.diagram.mermaid import mermaid
+    from engine.diagram.svg import svg
+    from engine.diagram.terminal import tree
+
     match form:
         case DiagramFormat.mermaid:
-            text = mermaid(drawn)
+            return mermaid(drawn)
         case DiagramFormat.svg:
-            text = svg(drawn)
+            return svg(drawn)
         case DiagramFormat.json:
-            text = _json(drawn)
+            return msgspec.json.format(msgspec.json.encode(drawn), indent=2).decode() + "\n"
         case DiagramFormat.text:
-            # Not the console of other answers: it never wraps, and a tree has to know its width.
-            console = Console(highlight=False) if out is None else Console(width=120, color_system=None)
-            if out is None:
-                console.print(tree(drawn))
-                return
+            console = Console(width=120, color_system=None)
             with console.capture() as written:
                 console.print(tree(drawn))
-            text = written.get()
-    if out is None:
-        say_block(text.rstrip("\n"))
-        return
-    try:
-        out.write_text(text, encoding="utf-8")
-    except OSError as wrong:
-        raise UsageError(f"{out} cannot be written ({wrong.strerror}):", "name another file") from wrong
-    remark(f"wrote {out}")
+            return written.get()
 
 
 def _one(project: Project, journey: str) -> JourneyFile:
@@ -194,9 +206,3 @@ def _run_drawn(
         file = version.file
         path = replace(path, words=path.words + version.beside(project.sources.get(file.span.file, "")))
     return with_run(flowchart(file), path), file
-
-
-def _json(value: object) -> str:
-    import msgspec
-
-    return msgspec.json.format(msgspec.json.encode(value), indent=2).decode() + "\n"

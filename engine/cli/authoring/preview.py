@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import PROBLEMS, TRY, Session, app
-from engine.cli.output import Format, FormatOption, asides, complain, remark, say_json, say_plain
+from engine.cli.output import Format, FormatOption, asides, complain, remark, say_json, say_plain, writing
 from engine.errors import UsageError
 from engine.problem import did_you_mean
 
@@ -169,12 +169,8 @@ def _known(customer: str, template: str, project: Project) -> SampleCustomer:
 def _write(out: Path | None, name: str, page: str) -> Path:
     if out is None:
         out = Path(tempfile.mkdtemp(prefix="perennial-")) / f"{name}.html"
-    try:
+    with writing(out, "Name another file with  --out FILE"):
         out.write_text(page, encoding="utf-8")
-    except OSError as wrong:
-        raise UsageError(
-            f"{out} cannot be written ({wrong.strerror}):", "name another file with  --out FILE"
-        ) from wrong
     return out.resolve()
 
 

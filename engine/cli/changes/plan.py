@@ -20,6 +20,7 @@ from engine.cli.output import (
     say_json,
     say_plain,
     say_rows,
+    writing,
 )
 from engine.command_hints import command
 from engine.errors import UsageError
@@ -151,7 +152,8 @@ def plan(
         reviewed = ReviewedPlan(
             to_datetime(now), coming.number, coming.project.hash, coming.plan, tuple(gone or ())
         )
-        out.write_bytes(written(reviewed))
+        with writing(out):
+            out.write_bytes(written(reviewed))
         remark(f"{out}: `{command(f'deploy --plan {out}')}` publishes this and nothing else")
     if exit_code and (differences.subjects or differences.unread):
         raise typer.Exit(PENDING)

@@ -12,8 +12,8 @@ import typer
 from engine.cli.app import FINE, PROBLEMS, TRY, Session, app
 from engine.cli.changes.plan import ONE_IN_HELP
 from engine.cli.forges.merge_request import Forge
-from engine.cli.output import remark, say_block, say_json, say_plain
-from engine.errors import PerennialError, UsageError
+from engine.cli.output import remark, say_block, say_json, say_plain, writing
+from engine.errors import PerennialError
 
 if TYPE_CHECKING:
     from engine.cli.changes.reviewed_change import ReviewedChange
@@ -98,10 +98,8 @@ def review(
 
 
 def _write(out: Path, text: str) -> None:
-    try:
+    with writing(out):
         out.write_text(text, encoding="utf-8")
-    except OSError as wrong:
-        raise UsageError(f"{out} cannot be written: {wrong.strerror}.", "Name another file") from wrong
     remark(f"the comment is in {out}")
 
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from engine.cli.app import LOOK, Session, app
-from engine.cli.output import say_block, say_head, say_plain, say_rows, say_table
+from engine.cli.output import say_block, say_head, say_plain, say_rows, say_table, writing
 from engine.command_hints import command
 from engine.figures.period import Granularity
 
@@ -129,17 +129,13 @@ def _written(folder: Path, form: ReportFormat, name: str, of: str, text: str) ->
     """The file, named after the report."""
     import re
 
-    from engine.errors import UsageError
-
     # a page is what is meant where nothing is said
     ending = "html" if form is ReportFormat.text else form.value
     # an id of the shop may hold anything, and the file stays in the folder
     file = folder / f"{name}{'-' + re.sub(r'[^A-Za-z0-9_.@+-]', '_', of) if of else ''}.{ending}"
-    try:
+    with writing(file, "Name another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         file.write_text(text, encoding="utf-8")
-    except OSError as wrong:
-        raise UsageError(f"{file} cannot be written: {wrong.strerror}:", "name another folder") from wrong
     return file
 
 

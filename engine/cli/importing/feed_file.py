@@ -11,7 +11,7 @@ from typing import IO, TYPE_CHECKING
 import orjson
 
 from engine.cli.app import INTERRUPTED, PROBLEMS
-from engine.cli.output import Format, complain, counted, progress, say_json, say_plain, say_rows
+from engine.cli.output import Format, complain, counted, progress, say_json, say_plain, say_rows, writing
 from engine.errors import UsageError
 from engine.private_files import private_opener
 from engine.runtime.feeds import google_merchant
@@ -106,13 +106,8 @@ class _RefusedItems:
 
     def add(self, fault: FeedFault, item: FeedItem) -> None:
         if self._file is None:
-            try:
+            with writing(self.path, "Name another file with  --refused FILE"):
                 self._file = open(self.path, "wb", opener=private_opener)  # noqa: SIM115 - `close` closes it
-            except OSError as wrong:
-                raise UsageError(
-                    f"{self.path} cannot be written: {wrong.strerror}",
-                    "Name another file with  --refused FILE",
-                ) from wrong
         said = {"line": item.line, "why": fault.words(), "row": item.said}
         self._file.write(orjson.dumps(said, default=str, option=orjson.OPT_APPEND_NEWLINE))
 

@@ -14,6 +14,7 @@ from typing import IO, Any, Literal
 from msgspec import Struct, field
 
 from engine.cli.importing.source_file import SourceFile
+from engine.cli.output import writing
 from engine.errors import UsageError
 from engine.private_files import private_opener
 
@@ -209,7 +210,7 @@ class RefusedRows:
             self._file.close()
 
     def _open(self) -> IO[str]:
-        try:
+        with writing(self.path, "Name another file with  --refused FILE"):
             self._file = open(  # noqa: SIM115 - Path.open has no opener; `close` closes it
                 self.path,
                 self._mode,
@@ -218,10 +219,6 @@ class RefusedRows:
                 errors="backslashreplace",
                 opener=private_opener,
             )
-        except OSError as wrong:
-            raise UsageError(
-                f"{self.path} cannot be written: {wrong.strerror}", "Name another file with  --refused FILE"
-            ) from wrong
         if self._is_csv:
             self._writer = csv.writer(self._file)
             if self._mode == "w":

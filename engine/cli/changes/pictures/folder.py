@@ -14,13 +14,12 @@ from pathlib import Path
 
 from engine.cli.changes.compared_versions import ComparedVersions
 from engine.cli.changes.pictures.chromium import BrowserError, Chromium, find_chromium
-from engine.cli.output import counted
+from engine.cli.output import counted, writing
 from engine.cli.reports.diagram_data import former_of, inside_in
 from engine.cli.samples.message_versions import text_of
 from engine.diagram.nodes import Flowchart, Mark, every_node
 from engine.diagram.overlays import with_people
 from engine.diagram.svg import svg_picture
-from engine.errors import UsageError
 from engine.http.console.changes_page import DiffLine, DiffSide, SideBySide, changes_page
 from engine.http.console.preview import PreviewedMessage, preview
 from engine.plan.changed_flowchart import changed_flowchart, former_flowchart
@@ -63,7 +62,7 @@ def write_pictures(
 ) -> ChangePictures:
     """Writes them, the journeys with the people of a snapshot. Files keep their names from one time to the
     next. Raises UsageError where the folder cannot be written."""
-    try:
+    with writing(folder, "Name another folder"):
         folder.mkdir(parents=True, exist_ok=True)
         with closing(_MailPhotographer()) as photographer:
             made = _Folder(folder, photographer, {})
@@ -71,9 +70,6 @@ def write_pictures(
         journeys = list(_journeys(made, compared, counted_people))
         missing = photographer.missing
         made.write(INDEX, changes_page(against[:12], messages, journeys, missing))
-    except OSError as wrong:
-        where = wrong.filename or folder
-        raise UsageError(f"{where} cannot be written ({wrong.strerror}):", "name another folder") from wrong
     files = tuple(sorted(set(made.names) - {INDEX}))
     return ChangePictures(str(folder), INDEX, files, len(messages), len(journeys), missing)
 
