@@ -3,7 +3,7 @@ products."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -25,77 +25,72 @@ if TYPE_CHECKING:
     from engine.simulate.replay.row_mapping import RowMapping
 
 
+_Words = Annotated[
+    list[str],
+    typer.Argument(
+        metavar="[customers | events | products] FILE",
+        help=".csv or .jsonl, for products also a feed in XML; each also with .gz",
+        show_default=False,
+    ),
+]
+_Customers = Annotated[bool, typer.Option("--customers", help="the rows are customers")]
+_Events = Annotated[bool, typer.Option("--events", help="the rows are events")]
+_Products = Annotated[bool, typer.Option("--products", help="the rows are products")]
+_Event = Annotated[str | None, typer.Option("--event", help="every row is this event")]
+_Mapping = Annotated[
+    Path | None, typer.Option("--mapping", help="what the columns of somebody else's file are here")
+]
+_Live = Annotated[bool, typer.Option("--live", help="the rows happen now: they may start journeys")]
+_Source = Annotated[
+    str | None, typer.Option("--source", help="who says so; the same row of the same source counts once")
+]
+_Encoding = Annotated[
+    str | None, typer.Option("--encoding", help="for example cp1251; UTF-8 and marked UTF-16 are found")
+]
+_Delimiter = Annotated[str | None, typer.Option("--delimiter", help="one character; , ; and tab are found")]
+_Refused = Annotated[Path | None, typer.Option("--refused", help="the file for rows that were not taken")]
+_Batch = Annotated[int, typer.Option("--batch", min=1, max=20_000, help="rows of one transaction")]
+_Again = Annotated[bool, typer.Option("--again", help="import a file that was imported before once more")]
+_Full = Annotated[
+    bool, typer.Option("--full", help="the file is the whole catalogue: what is missing goes out of stock")
+]
+_Anyway = Annotated[
+    bool, typer.Option("--anyway", help="with --full: also where half of the products would go")
+]
+
+
 @app.command("import", rich_help_panel=RUN)
 def import_file(
     context: typer.Context,
-    words: Annotated[
-        list[str],
-        typer.Argument(
-            metavar="[customers | events | products] FILE",
-            help=".csv or .jsonl, for products also a feed in XML; each also with .gz",
-            show_default=False,
-        ),
-    ],
-    customers: Annotated[bool, typer.Option("--customers", help="the rows are customers")] = False,
-    events: Annotated[bool, typer.Option("--events", help="the rows are events")] = False,
-    products: Annotated[bool, typer.Option("--products", help="the rows are products")] = False,
-    event: Annotated[str | None, typer.Option("--event", help="every row is this event")] = None,
-    mapping: Annotated[
-        Path | None, typer.Option("--mapping", help="what the columns of somebody else's file are here")
-    ] = None,
-    live: Annotated[
-        bool, typer.Option("--live", help="the rows happen now: they may start journeys")
-    ] = False,
-    source: Annotated[
-        str | None, typer.Option("--source", help="who says so; the same row of the same source counts once")
-    ] = None,
-    encoding: Annotated[
-        str | None, typer.Option("--encoding", help="for example cp1251; UTF-8 and marked UTF-16 are found")
-    ] = None,
-    delimiter: Annotated[
-        str | None, typer.Option("--delimiter", help="one character; , ; and tab are found")
-    ] = None,
-    refused: Annotated[
-        Path | None, typer.Option("--refused", help="the file for rows that were not taken")
-    ] = None,
-    batch: Annotated[int, typer.Option("--batch", min=1, max=20_000, help="rows of one transaction")] = 1000,
-    again: Annotated[
-        bool, typer.Option("--again", help="import a file that was imported before once more")
-    ] = False,
-    full: Annotated[
-        bool,
-        typer.Option("--full", help="the file is the whole catalogue: what is missing goes out of stock"),
-    ] = False,
-    anyway: Annotated[
-        bool, typer.Option("--anyway", help="with --full: also where half of the products would go")
-    ] = False,
+    words: _Words,
+    customers: _Customers = False,
+    events: _Events = False,
+    products: _Products = False,
+    event: _Event = None,
+    mapping: _Mapping = None,
+    live: _Live = False,
+    source: _Source = None,
+    encoding: _Encoding = None,
+    delimiter: _Delimiter = None,
+    refused: _Refused = None,
+    batch: _Batch = 1000,
+    again: _Again = False,
+    full: _Full = False,
+    anyway: _Anyway = False,
     form: FormatOption = Format.text,
 ) -> None:
     """Take customers, events or products from a file. As history, unless --live: facts and segments learn of
     it, no journey starts. Interrupted, the same command goes on where it stopped."""
     from engine.cli.importing.feed_file import import_feed, is_feed
     from engine.cli.importing.row_mapping_file import load_row_mapping
-    from engine.cli.importing.rows import open_table
-    from engine.cli.importing.source_file import look_through, names_of
     from engine.project import load_world
 
     session = Session.of(context)
+    file, kinds = _file_and_kinds(words, {"customers": customers, "events": events, "products": products})
     if delimiter is not None and len(delimiter.replace("\\t", "\t")) != 1:
         raise UsageError(
             f'"{delimiter}" is no delimiter:', "it is one character, for example  --delimiter ';'"
         )
-    kinds = [
-        name
-        for name, asked in (("customers", customers), ("events", events), ("products", products))
-        if asked
-    ]
-    match words:
-        case [name]:
-            file = Path(name)
-        case [kind, name] if kind in ("customers", "events", "products"):
-            file, kinds = Path(name), list(dict.fromkeys([*kinds, kind]))
-        case _:
-            raise UsageError("an import takes one file:", "write  import FILE  or  import products FILE")
     if anyway and not full:
         raise UsageError("--anyway belongs to --full:", "without --full no product goes out of stock")
     if full and (set(kinds) - {"products"} or mapping or event):
@@ -105,21 +100,13 @@ def import_file(
         import_feed(session, world, file, encoding, refused, form, full=full, anyway=anyway)
         return
     rows = load_row_mapping(mapping, world) if mapping else None
-    if rows is not None:
-        if kinds or event:
-            raise UsageError("the mapping says what the rows are:", "leave --event and its like out")
-        encoding, delimiter = encoding or rows.form.encoding, delimiter or rows.form.delimiter
-    opened = look_through(file, encoding)
-    if len(kinds) > 1:
-        raise UsageError("a file holds one kind of rows:", f"write one of --{', --'.join(kinds)}")
-    origin, refused_name = names_of(file.name, opened.form)
+    if rows is not None and (kinds or event):
+        raise UsageError("the mapping says what the rows are:", "leave --event and its like out")
     options = _Options(
-        cast("Kind | None", kinds[0] if kinds else None), event, live, again, batch,
-        f"import:{origin}" if source is None else source, refused or Path(refused_name), rows,
+        kinds=kinds, event=event, live=live, again=again, batch=batch, source=source, refused=refused,
+        mapping=rows, encoding=encoding, delimiter=delimiter,
     )  # fmt: skip
-    with opened.open_text() as text:
-        table = open_table(opened, text, delimiter.replace("\\t", "\t") if delimiter else None)
-        ended = _import_table(session, world, opened, table, options)
+    ended = _import_rows(session, world, file, options)
     _tell(ended, form)
     if ended.interrupted:
         raise typer.Exit(INTERRUPTED)
@@ -127,16 +114,30 @@ def import_file(
         raise typer.Exit(PROBLEMS)
 
 
+def _file_and_kinds(words: Sequence[str], asked: Mapping[str, bool]) -> tuple[Path, list[str]]:
+    """The file, and the kinds of rows that were named, as words or as options (`asked`)."""
+    kinds = [name for name, is_asked in asked.items() if is_asked]
+    match words:
+        case [name]:
+            return Path(name), kinds
+        case [kind, name] if kind in asked:
+            return Path(name), list(dict.fromkeys([*kinds, kind]))
+        case _:
+            raise UsageError("an import takes one file:", "write  import FILE  or  import products FILE")
+
+
 @dataclass(frozen=True, slots=True)
 class _Options:
-    kind: Kind | None  # None: the columns tell
+    kinds: Sequence[str]  # empty: the columns tell
     event: str | None  # of every row, where no column says it
     live: bool
     again: bool
     batch: int
-    source_name: str
-    refused_path: Path
+    source: str | None  # None: named after the file
+    refused: Path | None  # None: beside the file
     mapping: RowMapping | None
+    encoding: str | None
+    delimiter: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -151,19 +152,30 @@ class _Ended:
     waits: bool = False  # something received is not applied yet
 
 
+def _import_rows(session: Session, world: ProjectContext, file: Path, options: _Options) -> _Ended:
+    """Takes every row of a file that was not taken before."""
+    from engine.cli.importing.rows import open_table
+    from engine.cli.importing.source_file import look_through
+
+    mapped = options.mapping.form if options.mapping is not None else None
+    delimiter = options.delimiter or (mapped.delimiter if mapped is not None else None)
+    opened = look_through(file, options.encoding or (mapped.encoding if mapped is not None else None))
+    if len(options.kinds) > 1:
+        raise UsageError("a file holds one kind of rows:", f"write one of --{', --'.join(options.kinds)}")
+    with opened.open_text() as text:
+        table = open_table(opened, text, delimiter.replace("\\t", "\t") if delimiter else None)
+        return _import_table(session, world, opened, table, options)
+
+
 def _import_table(
     session: Session, world: ProjectContext, source: SourceFile, table: ReadTable, options: _Options
 ) -> _Ended:
-    """Takes every row that was not taken before."""
-    from zoneinfo import ZoneInfo
-
-    from engine.cli.importing.columns import kind_of, own_names, renamed
     from engine.cli.importing.file_import import FileImport
     from engine.cli.importing.history import HistoryPass
-    from engine.cli.importing.items import RowRules, guess
-    from engine.cli.importing.mapped_rows import mapped_rows
+    from engine.cli.importing.items import RowRules
     from engine.cli.importing.progress import ImportProgress, load_progress
     from engine.cli.importing.rows import RefusedRows
+    from engine.cli.importing.source_file import names_of
     from engine.cli.stores import daemon_runs
     from engine.compiler.event_fields import NeededFields
     from engine.core.journeys import Journeys
@@ -172,23 +184,15 @@ def _import_table(
     from engine.store.inbox import inbox
     from engine.values import iso
 
-    # JSON Lines have no header: their first row stands for it, and is taken with the others
-    first = next(table.rows, None)
-    columns = table.columns or (list(first.cells) if first else [])
-    names = {} if options.mapping else own_names(columns, world.catalogue)
-    kind = options.kind or (
-        kind_of(options.mapping)
-        if options.mapping
-        else guess([names.get(c, c) for c in columns], options.event)
-    )
+    kind, rows = _kind_and_rows(table, options, world)
+    origin, beside = names_of(source.path.name, source.form)
+    refused_path = options.refused or Path(beside)
     store = open_store(world.config.store, session.folder.resolve())
     try:
         with store.read() as conn:
             known = load_progress(conn, source.hash)
         begun = ImportProgress.begun(known, session.clock.now(), again=options.again)
-        ended = _Ended(
-            begun, kind, options.refused_path, daemon_runs(world.config, session.folder), options.live
-        )
+        ended = _Ended(begun, kind, refused_path, daemon_runs(world.config, session.folder), options.live)
         if begun.done:
             return replace(ended, nothing_to_do=True)
         if begun is known:
@@ -196,32 +200,50 @@ def _import_table(
         rules = RowRules(
             kind, options.event, not options.live, f"{source.hash}:{begun.round}", iso(begun.started_at)
         )
-        refused = RefusedRows(options.refused_path, source, table.columns, again=begun is known)
         needed = _needed(session) if kind == "events" else NeededFields()
-        # No row of a file says that two ids are one, so no journey is asked.
-        intake = Intake(world.catalogue, world.config, Journeys({}), needed)
         history = HistoryPass(store, session.clock) if rules.history else None
         work = FileImport(
-            source=source, rules=rules, source_name=options.source_name, batch=options.batch, store=store,
-            intake=intake, clock=session.clock, refused=refused, progress=begun, history=history,
+            source=source, rules=rules, batch=options.batch, store=store,
+            source_name=f"import:{origin}" if options.source is None else options.source,
+            # No row of a file says that two ids are one, so no journey is asked.
+            intake=Intake(world.catalogue, world.config, Journeys({}), needed), clock=session.clock,
+            refused=RefusedRows(refused_path, source, table.columns, again=begun is known),
+            progress=begun, history=history,
         )  # fmt: skip
         try:
-            rows: Iterator[SourceRow] = chain([first] if first else [], table.rows)
-            if options.mapping:
-                zone = ZoneInfo(world.config.timezone)
-                rows = mapped_rows(rows, options.mapping, world.catalogue, zone)
-            elif any(name != own for name, own in names.items()):
-                rows = renamed(rows, names)
             work.take(row for row in rows if row.line > begun.line)
         except KeyboardInterrupt:
             ended = replace(ended, interrupted=True)
         finally:
-            refused.close()
+            work.refused.close()
         with store.read() as conn:
             waits = history is None or inbox.is_waiting(conn)
         return replace(ended, progress=work.progress, waits=waits)
     finally:
         store.close()
+
+
+def _kind_and_rows(
+    table: ReadTable, options: _Options, world: ProjectContext
+) -> tuple[Kind, Iterator[SourceRow]]:
+    """What the rows are about, and the rows with their columns under the names that these have here."""
+    from zoneinfo import ZoneInfo
+
+    from engine.cli.importing.columns import kind_of, own_names, renamed
+    from engine.cli.importing.items import guess
+    from engine.cli.importing.mapped_rows import mapped_rows
+
+    # JSON Lines have no header: their first row stands for it, and is taken with the others
+    first = next(table.rows, None)
+    rows: Iterator[SourceRow] = chain([first] if first else [], table.rows)
+    if options.mapping is not None:
+        zone = ZoneInfo(world.config.timezone)
+        return kind_of(options.mapping), mapped_rows(rows, options.mapping, world.catalogue, zone)
+    columns = table.columns or (list(first.cells) if first else [])
+    names = own_names(columns, world.catalogue)
+    kinds = cast("Sequence[Kind]", options.kinds)
+    kind = kinds[0] if kinds else guess([names.get(column, column) for column in columns], options.event)
+    return kind, renamed(rows, names) if any(name != own for name, own in names.items()) else rows
 
 
 def _needed(session: Session) -> NeededFields:
