@@ -160,10 +160,7 @@ def _known(customer: str, template: str, project: Project) -> SampleCustomer:
         names = sent[-1].names if sent else {}
         product_id = names.get("product_id")
         product = products.find(conn, [product_id]).get(product_id, {}) if isinstance(product_id, str) else {}
-    language = addressee.values.get("language")
-    return SampleCustomer(
-        addressee.values, names, product, addressee.zone, language if isinstance(language, str) else ""
-    )
+    return SampleCustomer(addressee.values, names, product, addressee.zone, addressee.language)
 
 
 def _write(out: Path | None, name: str, page: str) -> Path:

@@ -32,36 +32,45 @@ WIDE = 140
 """Columns of a table that goes into a file or a pipe."""
 
 
+_Events = Annotated[
+    list[Path], typer.Option("--events", help="JSON Lines, gzipped or not; several are merged by time.")
+]
+_Mapping = Annotated[
+    Path | None, typer.Option("--mapping", help="How foreign events become ours (docs/replay.md).")
+]
+_Journeys = Annotated[
+    list[str] | None, typer.Option("--journey", help="Only this journey; may be given several times.")
+]
+_Out = Annotated[
+    Path | None, typer.Option("--out", help="Folder for starts.jsonl, messages.jsonl and ends.jsonl.")
+]
+_Strict = Annotated[
+    bool,
+    typer.Option("--strict", help="Nobody is reachable without an address and a consent in the stream."),
+]
+_Against = Annotated[
+    str | None,
+    typer.Option("--against", help="Play the files of a commit, branch or tag as well, and compare."),
+]
+_OneIn = Annotated[
+    int, typer.Option("--one-in", min=1, help="With --against: play only one of so many customers.")
+]
+_Days = Annotated[bool, typer.Option("--days/--no-days", help="With or without the table of every day.")]
+_Output = Annotated[Format, typer.Option("--format", help="How the answer is written.")]
+
+
 @app.command("replay", rich_help_panel=TRY)
 def run_replay(
     context: typer.Context,
-    events: Annotated[
-        list[Path], typer.Option("--events", help="JSON Lines, gzipped or not; several are merged by time.")
-    ],
-    mapping: Annotated[
-        Path | None, typer.Option("--mapping", help="How foreign events become ours (docs/replay.md).")
-    ] = None,
-    journeys: Annotated[
-        list[str] | None, typer.Option("--journey", help="Only this journey; may be given several times.")
-    ] = None,
-    out: Annotated[
-        Path | None, typer.Option("--out", help="Folder for starts.jsonl, messages.jsonl and ends.jsonl.")
-    ] = None,
-    strict: Annotated[
-        bool,
-        typer.Option("--strict", help="Nobody is reachable without an address and a consent in the stream."),
-    ] = False,
-    against: Annotated[
-        str | None,
-        typer.Option("--against", help="Play the files of a commit, branch or tag as well, and compare."),
-    ] = None,
-    one_in: Annotated[
-        int, typer.Option("--one-in", min=1, help="With --against: play only one of so many customers.")
-    ] = 1,
-    days: Annotated[
-        bool, typer.Option("--days/--no-days", help="With or without the table of every day.")
-    ] = True,
-    output: Annotated[Format, typer.Option("--format", help="How the answer is written.")] = Format.text,
+    events: _Events,
+    mapping: _Mapping = None,
+    journeys: _Journeys = None,
+    out: _Out = None,
+    strict: _Strict = False,
+    against: _Against = None,
+    one_in: _OneIn = 1,
+    days: _Days = True,
+    output: _Output = Format.text,
 ) -> None:
     """Say what today's journeys would have sent to the people of a recorded event stream.
 

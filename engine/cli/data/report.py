@@ -32,36 +32,45 @@ class ReportFormat(StrEnum):
     html = "html"
 
 
+_Name = Annotated[
+    str,
+    typer.Argument(
+        help="overview, customers, cohorts, journeys, journey, channels, points, experiments, segments, "
+        "codes, recommendations, deployments, audit, year, forecast"
+    ),
+]
+_Of = Annotated[str, typer.Argument(help="of journey: its name; of year: the id of a customer")]
+_First = Annotated[
+    str, typer.Option("--from", help="the first day, as 2026-03-01; with --size a share, as 8%")
+]
+_Last = Annotated[str, typer.Option("--to", help="the last day; today without it")]
+_Length = Annotated[str, typer.Option("--last", help='so long until the last day, as "30 days"')]
+_Size = Annotated[
+    str, typer.Option("--size", help="of experiments: how many people it takes to see such a rise, as 2%")
+]
+_By = Annotated[Granularity | None, typer.Option("--by", help="also by day, week or month")]
+_AsOf = Annotated[str, typer.Option("--as-of", help="of forecast: as if it were the end of this day")]
+_Form = Annotated[ReportFormat, typer.Option("--format", help="text, json, csv or html")]
+_Out = Annotated[Path | None, typer.Option("--out", help="write a file in this folder")]
+_Mail = Annotated[
+    bool, typer.Option("--mail", help="send it now to those whom reports: in config.yaml names")
+]
+
+
 @app.command(rich_help_panel=LOOK)
 def report(
     context: typer.Context,
-    name: Annotated[
-        str,
-        typer.Argument(
-            help="overview, customers, cohorts, journeys, journey, channels, points, experiments, segments, "
-            "codes, recommendations, deployments, audit, year, forecast"
-        ),
-    ] = "overview",
-    of: Annotated[str, typer.Argument(help="of journey: its name; of year: the id of a customer")] = "",
-    first: Annotated[
-        str, typer.Option("--from", help="the first day, as 2026-03-01; with --size a share, as 8%")
-    ] = "",
-    last: Annotated[str, typer.Option("--to", help="the last day; today without it")] = "",
-    length: Annotated[str, typer.Option("--last", help='so long until the last day, as "30 days"')] = "",
-    size: Annotated[
-        str, typer.Option("--size", help="of experiments: how many people it takes to see such a rise, as 2%")
-    ] = "",
-    by: Annotated[Granularity | None, typer.Option("--by", help="also by day, week or month")] = None,
-    as_of: Annotated[
-        str, typer.Option("--as-of", help="of forecast: as if it were the end of this day")
-    ] = "",
-    form: Annotated[
-        ReportFormat, typer.Option("--format", help="text, json, csv or html")
-    ] = ReportFormat.text,
-    out: Annotated[Path | None, typer.Option("--out", help="write a file in this folder")] = None,
-    mail: Annotated[
-        bool, typer.Option("--mail", help="send it now to those whom reports: in config.yaml names")
-    ] = False,
+    name: _Name = "overview",
+    of: _Of = "",
+    first: _First = "",
+    last: _Last = "",
+    length: _Length = "",
+    size: _Size = "",
+    by: _By = None,
+    as_of: _AsOf = "",
+    form: _Form = ReportFormat.text,
+    out: _Out = None,
+    mail: _Mail = False,
 ) -> None:
     """Figures of the shop, its customers, journeys and channels, with how each is counted."""
     from engine.cli.stores import look_into_store

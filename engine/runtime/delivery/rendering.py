@@ -133,10 +133,7 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
     if customer is None or not address:
         reason = ReturnReason.NO_ADDRESS
         return Unrenderable(claimed, reason.value, reason if claimed.handed_at is None else None)
-    language = customer.values.get("language")
-    template = context.messages.pick(
-        claimed.template, claimed.channel, language if isinstance(language, str) else None
-    )
+    template = context.messages.pick(claimed.template, claimed.channel, customer.language)
     if template is None:
         return Unrenderable(
             claimed, f'there is no template "{claimed.template}" for {claimed.channel}', reason=None
@@ -159,13 +156,13 @@ def _render(claimed: OutboxMessage, needed: RenderData, context: RenderContext) 
         recommend=lists,
     )
     addressed = Recipient(
-        claimed.send_key,
-        claimed.channel,
-        address,
-        claimed.customer,
-        claimed.purpose,
-        Instant(claimed.valid_until),
-        customer.consents.get((claimed.channel, OPENS), "none"),
+        key=claimed.send_key,
+        channel=claimed.channel,
+        address=address,
+        customer=claimed.customer,
+        purpose=claimed.purpose,
+        valid_until=Instant(claimed.valid_until),
+        opens=customer.consents.get((claimed.channel, OPENS), "none"),
     )
     style = context.styles.get(claimed.channel, SenderProfile())
     try:

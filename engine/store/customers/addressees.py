@@ -26,6 +26,12 @@ class Addressee:
     addresses: Mapping[str, str] = field(default_factory=dict)
     consents: Mapping[tuple[str, str], Consent] = field(default_factory=dict)
 
+    @property
+    def language(self) -> str:
+        """What they read, as the attribute says; "" where it does not."""
+        language = self.values.get("language")
+        return language if isinstance(language, str) else ""
+
 
 def find(conn: Connection, bucket: int, customers: Iterable[str]) -> dict[str, Addressee]:
     """Customers of a bucket by id; unknown ones are left out."""

@@ -83,29 +83,25 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
     if theirs is not None:
         # The index goes by addresses, and only this row still says which ones they were
         address_index.write(conn, old, [(previous, _addresses(theirs), address_index.NONE)])
-    if theirs is not None and ours is None:
-        # Nobody stands there yet: the rows change their id, and nothing is received a second time
-        address_index.write(conn, new, [(customer, address_index.NONE, _addresses(theirs))])
-        for statement in _TAKE_OVER:
-            change(conn, statement, move.parameters)
-        memberships.rename(conn, move)
-        new_ids.follow(conn, new, customer, journeys, now)
-    elif theirs is not None and ours is not None:
+    if theirs is not None and ours is not None:
         # Under the id that stays: what it did, and what waits of both and is received before all of this
         shared = events.moments(conn, *move.target) | _waiting(conn, *move.target)
         # What is said of somebody comes before what they did, as in whatever else is received
         _receive_missing(conn, ours, theirs, customer, journeys, now)
         _receive_events(conn, old, previous, customer, now)
         last_number = rows(conn, _LAST_EVENT, (new, customer))[0][0]
-    again = {name: subscription.journey.again for name, subscription in journeys.index.subscriptions.items()}
-    if theirs is not None and ours is not None:
         _unite_points(conn, move, ours, theirs, journeys)
     else:
+        if theirs is not None:
+            # Nobody stands there yet: the rows change their id, and nothing is received a second time
+            address_index.write(conn, new, [(customer, address_index.NONE, _addresses(theirs))])
+            for statement in _TAKE_OVER:
+                change(conn, statement, move.parameters)
+            memberships.rename(conn, move)
+            new_ids.follow(conn, new, customer, journeys, now)
         points.move(conn, move, ())
-    runs, cancelled = merge.move(
-        conn, move, again, zone((ours or theirs or _NOBODY).zone), now,
-        last_number=last_number, shared=shared,
-    )  # fmt: skip
+    clock = zone((ours or theirs or _NOBODY).zone)
+    runs, cancelled = merge.move(conn, move, journeys, clock, now, last_number=last_number, shared=shared)
     if theirs is not None and ours is not None:
         # After the runs: a message that was taken back there keeps no place under a cap
         _unite_marks(conn, new, customer, ours, theirs, cancelled)

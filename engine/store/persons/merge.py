@@ -4,14 +4,14 @@ id."""
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Connection
 
 from engine.core.enrollment import awaited_keys
 from engine.core.handlers.joining import behind, merge_enrollments
-from engine.core.journey import Again
+from engine.core.journeys import Journeys
 from engine.store.counting import attribution, daily_counts
 from engine.store.counting.daily_counts import CountKey
 from engine.store.counting.decision_counts import count_ends
@@ -32,7 +32,7 @@ _RENAMED = (
 def move(
     conn: Connection,
     ids: IdMove,
-    again: Mapping[str, Again],
+    journeys: Journeys,
     zone: ZoneInfo,
     now: Instant,
     *,
@@ -40,10 +40,9 @@ def move(
     shared: Collection[Instant],
 ) -> tuple[list[str], list[str]]:
     """Moves everything of one id but facts and history to the other one. A message that was claimed is
-    planned again, so that nobody hands it over under an id that is no more. `again`: by journey.
-    `last_number`: the highest of the events of the former that are received again, 0 where none are;
-    `shared`: moments of all others of the two. The ids of the runs of the former, and the keys of messages
-    that were taken back."""
+    planned again, so that nobody hands it over under an id that is no more. `last_number`: the highest of
+    the events of the former that are received again, 0 where none are; `shared`: moments of all others of
+    the two. The ids of the runs of the former, and the keys of messages that were taken back."""
     cancelled: list[str] = []
     theirs = enrollments.of_customer(conn, *ids.source)
     if theirs:
@@ -53,6 +52,9 @@ def move(
             key
             for bucket, half in ((ids.source[0], theirs), (ids.target[0], ours))
             for key in records.handed_among(conn, bucket, awaited_keys(half))
+        }
+        again = {
+            name: subscription.journey.again for name, subscription in journeys.index.subscriptions.items()
         }
         united, cancelled = merge_enrollments(ours, theirs, under_way, again, zone, now)
         if last_number:
