@@ -43,6 +43,7 @@ from engine.core.happening import (
     Happening,
     InsideChanged,
     Joined,
+    MemberAdmitted,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -57,7 +58,7 @@ from engine.core.happening import (
 from engine.core.journeys import Journeys
 from engine.core.lifecycle.advance import wake
 from engine.core.lifecycle.goal import leave_if_due, look_ahead
-from engine.core.lifecycle.trigger import start_by_clock
+from engine.core.lifecycle.trigger import start_by_admission, start_by_clock
 from engine.values import Instant
 
 NEVER = Instant(2**62)
@@ -157,6 +158,8 @@ def _take(context: DecisionContext, happening: Happening) -> None:
             handle_profile_change(context, happening)
         case SegmentChanged():
             handle_segment_change(context, happening)
+        case MemberAdmitted():
+            start_by_admission(context, happening)
         case FactsRedefined():
             handle_redefined_facts(context, happening)
         case InsideChanged():

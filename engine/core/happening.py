@@ -74,6 +74,16 @@ class SegmentChanged(Struct, frozen=True):
     starts: bool = True  # False for members found by a first evaluation, a changed definition or an import
 
 
+class MemberAdmitted(Struct, frozen=True):
+    """The moment of somebody who was in a segment already when a journey first went live, and whom its
+    `members: all` takes (design/language 2.4)."""
+
+    number: int
+    at: Instant
+    journey: str
+    segment: str
+
+
 class FactsRedefined(Struct, frozen=True):
     """Facts of the customer have another value by a changed definition, which is whole now."""
 
@@ -201,6 +211,7 @@ Happening = (
     | ProfileChanged
     | ProductChanged
     | SegmentChanged
+    | MemberAdmitted
     | FactsRedefined
     | InsideChanged
     | Occurrence

@@ -34,6 +34,7 @@ class IgnoredReason(StrEnum):
     STATE = "state"  # the journey takes nobody at present: paused, closing, stopped
     NO_KEY = "no key"  # what its `per` names is missing in the event
     CHANGED = "changed"  # the journey does not start so any more
+    LEFT = "left"  # no longer in the segment whose members were to be taken
     OVER = "over"  # what was collected for it does not hold any more
 
 

@@ -94,6 +94,16 @@ class PolicyPlan:
     people: int
 
 
+@dataclass(frozen=True, slots=True)
+class AdmissionPlan:
+    """A journey that goes live with `members: all` for the first time: so many customers are in the segment
+    by the coming definition, and come in over a day. None: only the store could tell."""
+
+    journey: str
+    segment: str
+    members: int | None
+
+
 class UncertainMatch(NamedTuple):
     """People at a step that is gone, while a similar one came in its place."""
 
@@ -141,6 +151,7 @@ class DeploymentPlan:
     facts: tuple[FactPlan, ...] = ()
     policies: tuple[PolicyPlan, ...] = ()
     recounts: tuple[RecountPlan, ...] = ()
+    admissions: tuple[AdmissionPlan, ...] = ()
 
     @property
     def gone(self) -> tuple[JourneyPlan, ...]:

@@ -91,12 +91,21 @@ def _only_who_enters(starts: Sequence[syntax.Start]) -> str:
         for each in starts
         if isinstance(each, syntax.SegmentStart) and each.members == "new"
     ]
+    taken = [
+        each.segment.value
+        for each in starts
+        if isinstance(each, syntax.SegmentStart) and each.members == "all"
+    ]
+    takes = (
+        f"who is in {' or '.join(taken)} at the deployment enters too, over 24 hours and once in the life of"
+        f" the journey; who enters {' or '.join(taken)} later does then" if taken else ""
+    )  # fmt: skip
     if not names:
-        return ""
+        return takes
     rest = "; by the other starts people enter from then on" if len(names) < len(starts) else ""
     return (
         f"who enters {' or '.join(names)} from the deployment on starts; who is in it then does not,"
-        f" until they have left it and come back{rest}"
+        f" until they have left it and come back{rest}" + (f"; {takes}" if takes else "")
     )
 
 

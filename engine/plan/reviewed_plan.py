@@ -87,3 +87,6 @@ def _numbers(plan: DeploymentPlan) -> Iterator[tuple[str, int]]:
     for recount in plan.recounts:
         yield f"journey {recount.journey}, reach the goal by facts counted anew", recount.reaches_goal
         yield f"journey {recount.journey}, leave by facts counted anew", recount.leaves_early
+    for admission in plan.admissions:
+        if admission.members is not None:
+            yield f"journey {admission.journey}, members of {admission.segment}", admission.members

@@ -279,3 +279,22 @@ def test_a_snapshot_of_everything_says_who_leaves_as_the_store_does(shop: Shop) 
 def test_every_rule_and_every_risk_has_its_words() -> None:
     assert MOVED.keys() == set(MoveRule)
     assert RISKS.keys() == set(Risk)
+
+
+def test_members_who_come_in_are_counted_before_and_followed_afterwards(shop: Shop, golden: Golden) -> None:
+    """Six of the twelve have twenty tickets or more, and the segment is as new as its journey."""
+    shop.write(
+        "journeys/segments/holders.yaml",
+        "segment: holders\nabout: Hold tickets.\nwho:\n  tickets: at least 20\n",
+    )
+    text = JOURNEY.replace("{event: order_placed, per: order_id}", "{segment: holders, members: all}")
+    shop.write(
+        "journeys/holders.yaml", text.replace("journey: thanks", "journey: holders").partition("tests:")[0]
+    )
+    plan = shop.run("plan", "--no-replay")
+    deployed = shop.run("deploy", "--yes")
+    again = shop.run("plan", "--no-replay", "--format", "json")
+    assert json.loads(again.out)["people"]["admissions"] == []
+    status = shop.run("status")
+    coming = status.out[status.out.index("Members coming in") :].split("\n\n")[0]
+    golden("golden/plan_members.txt", f"{plan.out}\n{deployed.out}{deployed.err}\n{coming}\n")

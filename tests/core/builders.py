@@ -25,6 +25,7 @@ from engine.core.happening import (
     CodeTaken,
     Event,
     Happening,
+    MemberAdmitted,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -232,6 +233,10 @@ class Life:
 
     def segment(self, at: str, name: str, *, member: bool = True, starts: bool = True) -> None:
         self.take(SegmentChanged(self.next(), self.until(at), name, member, starts))
+
+    def admit(self, at: str, journey: str, segment: str) -> None:
+        """The moment of somebody who was a member when the journey went live."""
+        self.take(MemberAdmitted(self.next(), self.until(at), journey, segment))
 
     def occurrence(self, at: str, journey: str, day: dt.date | None = None) -> None:
         moment = self.until(at)

@@ -12,6 +12,7 @@ import msgspec
 import pytest
 
 from engine.compiler.journeys.compile import compile_journey
+from engine.core.lifecycle.trigger import admission_delay
 from engine.errors import UsageError
 from engine.language.parse import parse_journey
 from engine.project import Project, load
@@ -19,6 +20,9 @@ from engine.simulate.replay.mapping import names_of, read_mapping
 from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.replay_report import notes, report
 from engine.simulate.replay.result import ReplayResult
+from engine.values import HOUR, parse_instant
+from tests.runtime.shop import FILES as SHOP_FILES
+from tests.runtime.shop import write_project
 from tests.runtime.test_points import files as points_files
 
 Rows = list[dict[str, Any]]
@@ -380,3 +384,41 @@ def test_points_that_events_earn_start_journeys_as_they_end_and_as_a_tier_is_lef
         ("thanks", "2026-03-01"), ("thanks", "2026-03-02"), ("up", "2026-03-02"), ("down", "2026-03-22"),
         ("ending", "2026-03-23"), ("ending", "2026-03-24"), ("gone", "2026-03-31"), ("gone", "2026-04-01"),
     ]  # fmt: skip
+
+
+QUIET = """
+journey: quiet
+start: {segment: quiet, members: all}
+again: always
+goal: {event: order_placed}
+policy: service
+steps:
+  - send: hello
+"""
+
+
+@pytest.mark.parametrize("jobs", [1, 2])
+def test_who_is_a_member_from_the_beginning_comes_when_the_daemon_would_take_them(
+    tmp_path: Path, jobs: int
+) -> None:
+    segment = "segment: quiet\nwho: {orders_count: 0}\n"
+    files = {**SHOP_FILES, "journeys/segments/quiet.yaml": segment, "journeys/quiet.yaml": QUIET}
+    project = write_project(tmp_path, files)
+    people = [f"c{number}" for number in range(20)]
+    stream = tmp_path / "events.jsonl"
+    # the last ones are heard of after their moment; one buys before theirs
+    events: list[Event] = [("cart_updated", name, "00:00:00") for name in people[:18]]
+    events += [
+        ("order_placed", "c1", "00:00:01"),
+        ("cart_updated", "c18", "22:00:00"),
+        ("cart_updated", "c19", "23:00:00"),
+    ]
+    stream.write_text("".join(map(line, events)))
+    replay(project.journeys, project.world, [stream], None, ReplayOptions(out=tmp_path / "out", jobs=jobs))
+    rows = [json.loads(row) for row in (tmp_path / "out" / "starts.jsonl").read_text().splitlines()]
+    begun = {row["customer"]: parse_instant(row["at"]) for row in rows if row["journey"] == "quiet"}
+    begin = parse_instant("2026-03-02T00:00:00Z")
+    assert begin is not None
+    first = {"c18": begin + 22 * HOUR, "c19": begin + 23 * HOUR}
+    moments = {name: max(begin + admission_delay(name, "quiet"), first.get(name, 0)) for name in people}
+    assert begun == {name: at for name, at in moments.items() if name != "c1" and at <= begin + 23 * HOUR}

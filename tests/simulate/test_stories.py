@@ -387,3 +387,35 @@ def test_a_moment_that_a_story_sets_stands_until_its_events_can_tell(tell: Tell)
     - day 10 09:00: finish"""
     report = tell(journey(steps, story, head))
     assert report.failed == 0, report.results
+
+
+TAKES_ALL = HEAD.replace("event: subscribed", "segment: {segment}\n  members: all")
+
+
+@pytest.mark.parametrize(
+    ("given", "when", "expect"),
+    [
+        ("given: {segments: [{segment}]}", "", "day 0 00:00: send welcome_hello via email"),
+        (
+            "given: {segments: [{segment}]}",
+            "day 0 10:00: enters {segment}",
+            "day 0 00:00: send welcome_hello via email",
+        ),
+        ("", "day 0 10:00: enters {segment}", "day 0 10:00: send welcome_hello via email"),
+        ("given: {segments: [{segment}], orders_count: 1}", "", ""),
+    ],
+)
+def test_who_is_in_the_segment_from_the_beginning_starts_with_the_story(
+    shop: Project, tell: Tell, given: str, when: str, expect: str
+) -> None:
+    lines = ["- test: taken", f"  {given}"] if given else ["- test: taken"]
+    lines += ["  when:", f"    - {when}"] if when else []
+    lines += (
+        ["  expect:", f"    - {expect}", f"    - {expect[:11]}: finish"] if expect else ["  expect: nothing"]
+    )
+    segment = next(iter(shop.journeys.segments))
+    text = journey(ONE, "\n".join(lines), TAKES_ALL + "who: {orders_count: 0}\n").replace(
+        "{segment}", segment
+    )
+    report = tell(text)
+    assert [each.passed for each in report.results] == [True], report.results[0].rows

@@ -21,6 +21,7 @@ from engine.core.enrollment import (
 from engine.core.happening import (
     CodeTaken,
     Event,
+    MemberAdmitted,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -110,6 +111,7 @@ HAPPENING = st.one_of(
         st.none() | MONEY,
     ),
     st.builds(SegmentChanged, NUMBER, INSTANT, TEXT, st.booleans(), st.booleans()),
+    st.builds(MemberAdmitted, NUMBER, INSTANT, TEXT, TEXT),
     st.builds(Occurrence, NUMBER, TEXT, INSTANT, DATE),
     st.builds(MessageSent, NUMBER, INSTANT, TEXT, TEXT),
     st.builds(MessageReturned, NUMBER, INSTANT, TEXT, TEXT, st.sampled_from(ReturnReason)),

@@ -62,7 +62,7 @@ def test_every_column_says_whether_it_is_handed_out_and_what_an_erasure_leaves_o
 
 
 CANARY, FORMER, ADDRESS = "CanaryBird-4711", "CanaryBird-visitor", "canarybird.post@private.example"
-PLACES = {"fact_definition": "at_customer", "product_change": "customer"}
+PLACES = {"fact_definition": "at_customer", "admission": "at_customer", "product_change": "customer"}
 """Where work in pages stands at the last customer that it has come to."""
 
 NAMED = [name for name in SEARCHED_TABLES if name not in ("conversation", "soft_bounce")]

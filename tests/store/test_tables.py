@@ -54,7 +54,7 @@ def test_every_table_that_grows_with_customers_has_the_bucket_first_in_its_key()
         "worker", "leadership", "rate", "recommended_pair", "recommended_list",
         "product_price", "product_stock",
         "feed_product",
-        "code_stock", "code_request", "code_use", "idempotent", "fact_definition",
+        "code_stock", "code_request", "code_use", "idempotent", "fact_definition", "admission",
     }  # fmt: skip
     for table in SQLModel.metadata.sorted_tables:
         if table.name not in free:

@@ -55,7 +55,7 @@ def deploy(
     """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
     new files, then these count."""
     from engine.cli.changes.compared_versions import compare
-    from engine.cli.changes.plan import tell_deployment
+    from engine.cli.changes.plan import admission_words, tell_deployment
     from engine.cli.changes.traffic import is_worth_playing, nothing_to_play, recorded_traffic
     from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load
@@ -65,7 +65,7 @@ def deploy(
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.pool_files import import_pool_files
     from engine.runtime.publish.recent_events import of_store
-    from engine.values import zone
+    from engine.values import DAY, Instant, to_datetime, zone
 
     session = Session.of(context)
     reviewed = _reviewed(planned) if planned is not None else None
@@ -106,6 +106,7 @@ def deploy(
                 "moved": done.moved,
                 "happened": done.happened,
                 "counted": list(done.counted),
+                "admissions": coming.plan.admissions if done.changed else (),
                 "codes": filled,
                 "traffic": sent,
                 "daemon": taken,
@@ -113,6 +114,12 @@ def deploy(
         )
     else:
         _tell(done, filled, taken)
+        if done.changed:
+            until = to_datetime(Instant(now + DAY), zone(project.config.timezone))
+            for each in coming.plan.admissions:
+                remark(
+                    f"{each.journey}: {admission_words(each, f'over 24 hours, until {until:%Y-%m-%d %H:%M}')}"
+                )
     if taken is not None and (taken.refused or not taken.number):
         raise typer.Exit(PROBLEMS)
 

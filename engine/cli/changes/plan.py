@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from engine.errors import AuthorError
     from engine.plan.difference import ProjectDiff
     from engine.plan.in_flight import (
+        AdmissionPlan,
         DeploymentPlan,
         FactPlan,
         JourneyPlan,
@@ -217,9 +218,17 @@ def _tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None) -> 
             f"segment {segment.segment}: {segment.members:,} now, {then:,} then"
             f" ({segment.enters:,} more, {segment.leaves:,} fewer)"
         )
+        if any(each.segment == segment.segment for each in coming.admissions):
+            continue  # below is said whom they start
         say_plain(
             "  they were in it, or not, from the beginning: no journey starts for those more, now or later,"
             " until they have left it and come back"
+        )
+    for admission in coming.admissions:
+        say_head(f"journey {admission.journey}: {admission_words(admission)}")
+        say_plain(
+            "  each at a moment of their own, if they are still in it then; everything else is asked as at"
+            " any start. It happens once in the life of a journey"
         )
     for fact in coming.facts:
         _tell_fact(fact)
@@ -228,6 +237,15 @@ def _tell_plan(coming: DeploymentPlan, zone: ZoneInfo, sent: Traffic | None) -> 
         say_plain(f"  {recount_words(recount)}")
     for policy in coming.policies:
         say_head(f"policy {policy.policy}: {policy_words(policy)}")
+
+
+def admission_words(admission: AdmissionPlan, when: str = "over 24 hours from the deployment on") -> str:
+    """How many come in by `members: all`, and in which time."""
+    if admission.members is None:
+        who = f"everybody who is in {admission.segment} now"
+    else:
+        who = f"{counted(admission.members, 'customer')} in {admission.segment} now"
+    return f"{who} {'enters' if admission.members in (None, 1) else 'enter'} as well, {when}"
 
 
 def _risk(risky: RiskyChange) -> list[str]:

@@ -17,6 +17,7 @@ from engine.cli.changes.markdown import code_text, cut_list, fenced, fitting, ma
 from engine.cli.changes.plan import (
     ONLY_STORE,
     RISKS,
+    admission_words,
     asking_words,
     place_words,
     policy_words,
@@ -284,6 +285,9 @@ def _people(plan: DeploymentPlan, change: ReviewedChange, budget: LineBudget) ->
         f"- fact **{safe(each.fact)}**: counted{'' if each.is_new else ' anew'} from the recorded events; "
         f"{safe(asking_words(each))}"
         for each in plan.facts
+    ]
+    changed += [
+        f"- journey **{safe(each.journey)}**: {safe(admission_words(each))}" for each in plan.admissions
     ]
     changed += [
         f"- segment **{safe(each.name)}**: {members[each.name]:,} in it; how many then only the store knows"

@@ -83,6 +83,14 @@ def _print(answer: StatusReport) -> None:
     _part("One-off sends", guards.sends(answer.guards))
     _part("Ceilings today", guards.today(answer.guards))
     _part("Inside the journeys", _inside(answer.inside), most=None)
+    _part("Members coming in", [
+        [
+            f"{each.journey}, from {each.segment}",
+            f"{each.left:,} of {each.listed:,} still to come, until {each.until}"
+            if each.until is not None else f"are being listed, {each.listed:,} so far",
+        ]
+        for each in answer.admissions
+    ])  # fmt: skip
     _part("Troubles", [[trouble.since, trouble.why] for trouble in answer.troubles])
     _part("Alerts that cannot be sent", [
         [unsent.destination, f"since {unsent.since}, attempt {unsent.attempts:,}", unsent.why]

@@ -15,6 +15,7 @@ from engine.config import Config
 from engine.runtime.workers.cluster_view import Role, shares
 from engine.store import count_backfill, meta
 from engine.store.alerting import alert_messages, alerts, troubles
+from engine.store.audience import admissions
 from engine.store.customers import address_index, batches, enrollments
 from engine.store.customers.enrollments import InsideCounts
 from engine.store.daemon import backlog, daemon_state, workers
@@ -148,6 +149,19 @@ class ProcessSummary:
 
 
 @dataclass(frozen=True, slots=True)
+class AdmissionSummary:
+    """Members of a segment who come into a journey by `members: all`. `left`: how many are still to come;
+    `listed`: of how many, as far as they are listed. `until`: when the last one comes, ISO 8601; None: not
+    all are listed yet."""
+
+    journey: str
+    segment: str
+    left: int
+    listed: int
+    until: str | None
+
+
+@dataclass(frozen=True, slots=True)
 class StatusReport:
     """Everything that `status` says. Moments as ISO 8601 in UTC."""
 
@@ -161,6 +175,7 @@ class StatusReport:
     pauses: tuple[PauseSummary, ...]
     stuck: tuple[StuckCustomer, ...]
     inside: Mapping[str, InsideCounts]
+    admissions: tuple[AdmissionSummary, ...]  # that are under way
     alerts: tuple[AlertSummary, ...]
     troubles: tuple[TroubleSummary, ...]
     unsent_alerts: tuple[UnsentSummary, ...]
@@ -210,6 +225,16 @@ def look(conn: Connection, config: Config, now: Instant, *, daemon: bool) -> Sta
             for stuck in quarantine.list_all(conn)
         ),
         inside=enrollments.inside(conn),
+        admissions=tuple(
+            AdmissionSummary(
+                each.journey,
+                each.segment,
+                admissions.left(conn, each),
+                each.members,
+                iso(each.until) if each.listed_at is not None else None,
+            )
+            for each in admissions.under_way(conn)
+        ),
         alerts=tuple(
             AlertSummary(iso(alert.at), alert.journey, alert.owner, alert.why)
             for alert in alerts.latest(conn, MOST_ALERTS)

@@ -159,8 +159,8 @@ def handle_segment_change(context: DecisionContext, change: SegmentChanged) -> N
             if subscription is not None and change.segment in subscription.exit_dependencies.segments:
                 leave_if_due(context, enrollment)
     # Exits before starts: a run that this change ends does not stand in the way of a new one.
-    if change.member and change.starts:
-        start_by_segment(context, change, was_member=was_member)
+    if change.member and change.starts and not was_member:
+        start_by_segment(context, change)
 
 
 def handle_inside_change(context: DecisionContext, change: InsideChanged) -> None:

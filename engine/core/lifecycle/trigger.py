@@ -16,18 +16,21 @@ from engine.core.decision.ending import end, watch_end
 from engine.core.decision.transition import Transition
 from engine.core.enrollment import AwaitingSend, Due, Enrollment
 from engine.core.facts.customer import LastStart
-from engine.core.happening import Event, Occurrence, SegmentChanged
-from engine.core.journey import EventTrigger, Journey, ProductTrigger, TimedTrigger
+from engine.core.happening import Event, MemberAdmitted, Occurrence, SegmentChanged
+from engine.core.journey import EventTrigger, Journey, ProductTrigger, SegmentTrigger, TimedTrigger
 from engine.core.lifecycle.advance import advance
 from engine.core.lifecycle.goal import known_goal, reach_goal
 from engine.core.reasons import IgnoredReason
 from engine.core.subscriptions import EventSubscriber, JourneySubscription
 from engine.core.timing.occurrence import occurrence_day
-from engine.ids import derive, in_global_holdout, in_holdout
+from engine.ids import derive, in_global_holdout, in_holdout, unit
 from engine.values import DAY, Instant, Value, plus
 
 MISSED = DAY
 """Clock, date and segment starts that are later than this are noted, not made up (design/language 2.4)."""
+
+ADMISSION = DAY
+"""Over so long are spread who was a member when a journey with `members: all` went live."""
 
 NO_FIELDS: Mapping[str, Value] = {}
 
@@ -98,12 +101,9 @@ def start_by_event(context: DecisionContext, subscriber: EventSubscriber, event:
         return
 
 
-def start_by_segment(context: DecisionContext, change: SegmentChanged, *, was_member: bool) -> None:
-    """Becoming a member starts; `members: all` also takes those who are members already, when they are
-    announced."""
+def start_by_segment(context: DecisionContext, change: SegmentChanged) -> None:
+    """Becoming a member starts."""
     for subscription, trigger in context.index.segment_starts.get(change.segment, ()):
-        if was_member and trigger.members == "new":
-            continue
         if missed(context, change.at):
             trace_ignored(
                 context,
@@ -114,6 +114,45 @@ def start_by_segment(context: DecisionContext, change: SegmentChanged, *, was_me
             )
             continue
         start(context, subscription, Start("", change.at, change.number, NO_FIELDS, line=trigger.line))
+
+
+def start_by_admission(context: DecisionContext, admitted: MemberAdmitted) -> None:
+    """Starts somebody who was a member from the beginning, if they still are one and the journey still takes
+    them. Whoever was in this journey before has come by becoming a member, and is not taken once more."""
+    subscription = context.index.subscriptions.get(admitted.journey)
+    if subscription is None:
+        return
+    journey, segment = subscription.journey, admitted.segment
+    trigger = next((start for start in admitting(journey) if start.segment == segment), None)
+    if trigger is None:
+        why = f"the journey does not take everybody in {segment} any more"
+        trace_ignored(context, journey, 0, IgnoredReason.CHANGED, why)
+    elif segment not in context.facts.segments:
+        why = f"not in {segment} any more"
+        trace_ignored(context, journey, trigger.line, IgnoredReason.LEFT, why)
+    elif (journey.name, "") in context.last_starts:
+        why = "has been in this journey already"
+        trace_ignored(context, journey, trigger.line, IgnoredReason.AGAIN, why)
+    else:
+        cause = f"in {segment} from the beginning"
+        start(
+            context,
+            subscription,
+            Start("", admitted.at, admitted.number, NO_FIELDS, line=trigger.line, cause=cause),
+        )
+
+
+def admitting(journey: Journey) -> tuple[SegmentTrigger, ...]:
+    """The starts of a journey that also take who is a member already."""
+    return tuple(
+        start for start in journey.starts if isinstance(start, SegmentTrigger) and start.members == "all"
+    )
+
+
+def admission_delay(customer: str, journey: str) -> int:
+    """So many milliseconds after a journey went live somebody is taken who was a member then: less than a
+    day, and always the same for one customer of one journey."""
+    return int(unit("admission", journey, customer) * ADMISSION)
 
 
 def start_by_clock(context: DecisionContext, occurrence: Occurrence) -> None:

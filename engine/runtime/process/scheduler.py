@@ -16,6 +16,7 @@ from apscheduler.schedulers.asyncio import AsyncIOScheduler
 from engine.clock import Clock
 from engine.core.journeys import Journeys
 from engine.runtime.advance import maintenance
+from engine.runtime.advance.admissions import admit_members
 from engine.runtime.advance.code_pools import serve_waiting
 from engine.runtime.advance.forecasting import forecast
 from engine.runtime.advance.gap_learning import learn_gaps
@@ -89,6 +90,7 @@ class Scheduler:
         ):
             self._every(milliseconds, name, self._as_leader(job), at_once=True)
         self._every(CLOCK_STARTS, "clock starts", self._as_leader(self._clock_starts))
+        self._every(CLOCK_STARTS, "members", self._as_leader(self._admit), at_once=True)
         self._every(CODES, "codes", self._as_leader(self._codes))
         self._scheduler.start()
 
@@ -105,6 +107,7 @@ class Scheduler:
     async def run_all(self) -> None:
         """Clock starts, scores and segments at once: for a clock that jumps. Raises what they raise."""
         await self._clock_starts()
+        await self._admit()
         await self._score()  # before the segments, which may ask for the groups
         await self._forecast()
         await self._review()
@@ -150,6 +153,11 @@ class Scheduler:
         """In a thread of its own: a start may reach everybody, some thousand in each transaction."""
         await asyncio.to_thread(append_occurrences, self._store, self._journeys(), self._clock.now())
         self._wake()
+
+    async def _admit(self) -> None:
+        """In a thread of its own, as clock starts."""
+        if await asyncio.to_thread(admit_members, self._store, self._journeys(), self._clock.now()):
+            self._wake()
 
     async def _codes(self) -> None:
         if await asyncio.to_thread(serve_waiting, self._store, self._journeys(), self._clock.now()):

@@ -23,6 +23,7 @@ from engine.errors import UsageError
 from engine.figures.experiments.experiment import experiments_of, notes_of
 from engine.plan.reviewed_plan import ReviewedPlan, moved_away
 from engine.project import Project
+from engine.runtime.advance.admissions import begin_admissions
 from engine.runtime.advance.definitions import notice
 from engine.runtime.advance.maintenance import expect_turns, sweep_segments
 from engine.runtime.publish.last_published import deployable, note_review
@@ -131,6 +132,7 @@ def deploy(
     # last, by the new definitions; who is a member from the beginning starts nothing
     sweep_segments(conn, project.journeys, now)
     expect_turns(conn, project.journeys, now)
+    begin_admissions(conn, project.journeys, now)
     return Deployment(number, True, project, happened, tuple(each.name for each in begun))
 
 

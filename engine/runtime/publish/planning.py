@@ -13,14 +13,16 @@ from engine.core.coming_questions import AskedOutcome, AskedOutcomes, ComingQues
 from engine.core.conditions.dependencies import refs
 from engine.core.definition import definition
 from engine.core.handlers.migrate import Migration, MoveRule, migration, names_now
-from engine.core.journey import Journey, Question, SendStep
+from engine.core.journey import Journey, Question, SegmentRule, SendStep
 from engine.core.journeys import Journeys
+from engine.core.lifecycle.trigger import admitting
 from engine.core.policy import Policy
 from engine.core.time_dependence import with_windowed_facts
 from engine.errors import AuthorError
 from engine.language.parse import parse_journey
 from engine.language.steps.wait import Wait
 from engine.plan.in_flight import (
+    AdmissionPlan,
     DeploymentPlan,
     FactPlan,
     JourneyPlan,
@@ -32,9 +34,10 @@ from engine.plan.in_flight import (
 )
 from engine.plan.step_matching import kept, lookalikes, placed, with_changed_words
 from engine.project import Project
+from engine.runtime.advance.admissions import first_admitting
 from engine.runtime.advance.maintenance import count_wrong_members
 from engine.runtime.publish.last_published import deployable, published_journeys
-from engine.store.audience import memberships
+from engine.store.audience import admissions, memberships
 from engine.store.customers import batches, enrollments
 from engine.store.customers.enrollments import RestingPlace
 from engine.store.journeys import deployments
@@ -78,7 +81,9 @@ def plan_deployable(
 
 def planned(coming: ComingDeployment, people: PeopleInFlight, gone: Collection[str]) -> ComingDeployment:
     """The same with its plan: what becomes of `people`."""
-    return replace(coming, plan=_plan(people, coming, coming.before, gone)) if coming.before else coming
+    nothing = DeploymentPlan()
+    plan = _plan(people, coming, coming.before, gone) if coming.before is not None else nothing
+    return replace(coming, plan=replace(plan, admissions=tuple(_admissions(people, coming, plan.segments))))
 
 
 class PeopleInFlight(Protocol):
@@ -101,6 +106,14 @@ class PeopleInFlight(Protocol):
         """The segments whose definition changes."""
         ...
 
+    def members(self, segment: SegmentRule, new: Journeys, /) -> int | None:
+        """How many are in a segment that does not change; None: that is not known."""
+        ...
+
+    def took_members(self) -> Collection[str]:
+        """The journeys that have taken their members, by their names until now."""
+        ...
+
 
 @dataclass(frozen=True, slots=True)
 class _PeopleInStore:
@@ -118,6 +131,14 @@ class _PeopleInStore:
 
     def segments(self, old: Journeys, new: Journeys, /) -> Iterator[SegmentPlan]:
         return _segments(self.conn, old, new, self.now)
+
+    def members(self, segment: SegmentRule, new: Journeys, /) -> int | None:
+        enters, leaves = count_wrong_members(self.conn, segment, new, self.now)
+        marked = memberships.counts(self.conn, self.now).get(segment.name)
+        return (marked.members if marked is not None else 0) + enters - leaves
+
+    def took_members(self) -> Collection[str]:
+        return admissions.journeys_that_took(self.conn)
 
 
 def _plan(
@@ -185,6 +206,25 @@ def _recounts(asked: ComingQuestions, outcomes: AskedOutcomes) -> Iterator[Recou
         if plan.other_value:
             found.append(plan)
     yield from sorted(found, key=lambda each: (-each.other_value, each.journey))
+
+
+def _admissions(
+    people: PeopleInFlight, coming: ComingDeployment, changed: Collection[SegmentPlan]
+) -> Iterator[AdmissionPlan]:
+    """`changed`: the segments whose definition does."""
+    new = coming.project.journeys
+    names = names_now(coming.before, new) if coming.before is not None else {}
+    took = {names.get(name, name) for name in people.took_members()}
+    counted = {each.segment: each.members + each.enters - each.leaves for each in changed}
+    for journey in first_admitting(took, new):
+        for segment in dict.fromkeys(trigger.segment for trigger in admitting(journey)):
+            if segment not in counted:
+                known = people.members(new.segments[segment], new)
+                if known is None:
+                    yield AdmissionPlan(journey.name, segment, None)
+                    continue
+                counted[segment] = known
+            yield AdmissionPlan(journey.name, segment, counted[segment])
 
 
 def _seems(coming: ComingDeployment, before: Journey, after: Journey) -> dict[str, str]:

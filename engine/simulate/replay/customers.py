@@ -12,9 +12,10 @@ from engine.core.conditions.scope import Scope
 from engine.core.decide import next_due
 from engine.core.facts.customer import CustomerState, Facts
 from engine.core.handlers.segments import is_member, next_crossing
-from engine.core.happening import Event, Happening, Occurrence
+from engine.core.happening import Event, Happening, MemberAdmitted, Occurrence
 from engine.core.journey import CalendarTrigger, ClockTrigger, DateTrigger
 from engine.core.journeys import Journeys
+from engine.core.lifecycle.trigger import admission_delay, admitting
 from engine.core.timing.occurrence import next_occurrence
 from engine.simulate.decider import Decider
 from engine.simulate.replay.shortcut import Shortcut
@@ -52,6 +53,8 @@ class ReplayCustomers:
     _zones: dict[str, list[str]] = field(default_factory=dict)
     _clocks: tuple[tuple[str, int, ClockTrigger | CalendarTrigger], ...] = ()
     _dates: tuple[tuple[str, int, DateTrigger], ...] = ()
+    _admitting: tuple[tuple[str, str], ...] = ()  # (journey, segment) of those that also take its members
+    _live_at: Instant | None = None
     _dated: dict[tuple[str, str, int], Instant] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
@@ -66,6 +69,8 @@ class ReplayCustomers:
         ]
         self._clocks = tuple((n, p, t) for n, p, t in starts if isinstance(t, ClockTrigger | CalendarTrigger))
         self._dates = tuple((n, p, t) for n, p, t in starts if isinstance(t, DateTrigger))
+        live = (journey for journey in self.journeys.by_name.values() if journey.state == "live")
+        self._admitting = tuple((each.name, start.segment) for each in live for start in admitting(each))
 
     def go_by(self, journeys: Journeys) -> None:
         """Decides by these from now on: the same, but for what was learned."""
@@ -74,8 +79,15 @@ class ReplayCustomers:
 
     @property
     def needs_everybody(self) -> bool:
-        """Whether customers of whom no event is heard must be known too: a clock may start for them."""
-        return bool(self._clocks)
+        """Whether customers of whom no event is heard must be known too: a clock may start for them, or that
+        they were members of a segment from the beginning."""
+        return bool(self._clocks or self._admitting)
+
+    def go_live(self, now: Instant) -> None:
+        """From here on journeys start somebody: whoever is a member of a segment by now was one before."""
+        self._live_at = now
+        for customer, state in self.states.items():
+            self._expect_admission(customer, state, now)
 
     def state(self, customer: str, now: Instant) -> CustomerState:
         """The state of a customer, made at the first contact."""
@@ -140,7 +152,22 @@ class ReplayCustomers:
             self._look_at_segments(customer, state, now)
         if self._clocks:
             self._join_zone(customer, facts.timezone, now)
+        self._expect_admission(customer, state, now)
         return state
+
+    def _expect_admission(self, customer: str, state: CustomerState, now: Instant) -> None:
+        if self._live_at is None:
+            return
+        for journey, segment in self._admitting:
+            if segment in state.facts.segments:
+                at = Instant(max(now, self._live_at + admission_delay(customer, journey)))
+                self._await_admission(customer, journey, segment, at)
+
+    def _await_admission(self, customer: str, journey: str, segment: str, at: Instant) -> None:
+        def admit(now: Instant) -> None:
+            self.happen(customer, MemberAdmitted(self.decider.next_number(), at, journey, segment), now)
+
+        self.at(at, admit)
 
     def _look_at_segments(self, customer: str, state: CustomerState, now: Instant) -> None:
         """Members from the beginning do not start anything; those who never change by time alone are the same

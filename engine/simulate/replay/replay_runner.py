@@ -112,6 +112,7 @@ class ReplayRunner:
                     result.first_at = at
             if result.starting_at is None and self._may_start(line):
                 result.starting_at = now
+                customers.go_live(now)
             if shares > 1 and self._share_of(line.customer) != share:
                 # The catalogue and what nights find are over everybody, so every share hears of these
                 if line.name in products:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from engine.core.facts.customer import Facts
 from engine.core.facts.fold import apply_event
 from engine.core.happening import Event, ProfileChanged
+from engine.core.lifecycle.trigger import admitting
 from engine.core.steps.split import SplitStep
 from engine.simulate.stories.story_scalars import length_words, value_words
 from engine.simulate.stories.story_source import StorySource
@@ -32,11 +33,9 @@ def given_lines(source: StorySource, first: Instant, detail: StoryDetail) -> Ite
     if source.zone.key != source.journeys.timezone:
         yield f"timezone: {source.zone.key}"
     yield from _values(source)
-    members: set[str] = set()
-    for change in source.timeline.memberships:
-        if source.is_before(change.at, change.number):
-            (members.add if change.member else members.discard)(change.segment)
-    if members := members & source.journey.dependencies.segments:
+    # A story whose journey takes everybody in a segment would begin with whoever is in it
+    taken = {trigger.segment for trigger in admitting(source.journey)}
+    if members := (source.members & source.journey.dependencies.segments) - taken:
         yield f"segments: [{', '.join(sorted(members))}]"
     there = {
         run.journey

@@ -16,6 +16,7 @@ from engine.core.happening import (
     Event,
     Happening,
     InsideChanged,
+    MemberAdmitted,
     MessageOutcome,
     Occurrence,
     ProductChanged,
@@ -25,6 +26,7 @@ from engine.core.happening import (
 )
 from engine.core.journey import Journey, SendStep, TimedTrigger
 from engine.core.journeys import Journeys
+from engine.core.lifecycle.trigger import admitting
 from engine.core.products.prices import PriceHistory, price_of, with_lowest
 from engine.core.products.watched import seen_price
 from engine.core.steps.split import SplitStep
@@ -125,6 +127,7 @@ class _Teller:
     state: CustomerState = field(init=False)
     decider: Decider = field(init=False)
     fired: set[int] = field(default_factory=set)  # places of clock and date starts
+    admitted: list[str] = field(default_factory=list)  # segments whose members are still to be taken
     through: Instant = field(init=False)  # every moment up to here is done
 
     def run(self) -> None:
@@ -138,9 +141,12 @@ class _Teller:
             default=None,
         )
         end = self._end(last)
+        members = self.state.facts.segments
+        self.admitted = [each.segment for each in admitting(self.stage.journey) if each.segment in members]
         for _ in range(MOST_WAKES):
             moments = [self.stage.at(lines[0].at)] if lines else []
             moments += [at for _, at, _ in self._occurrences(last, end)]
+            moments += [self.stage.begin for _ in self.admitted]
             due = next_due(self.state)
             moments += [due] if due is not None else []
             now = min(moments, default=None)
@@ -150,6 +156,9 @@ class _Teller:
             self.decider.starts = last is None or now <= last
             while lines and self.stage.at(lines[0].at) <= now:
                 self._take(lines.pop(0), now)
+            while self.admitted:
+                number, segment = self.decider.next_number(), self.admitted.pop(0)
+                self._feed(MemberAdmitted(number, now, self.stage.journey.name, segment), now)
             for place, at, day in self._occurrences(last, end):
                 if at <= now:
                     self.fired.add(place)

@@ -146,6 +146,9 @@ class _Writer:
 
     def _memberships(self) -> Iterator[_Line]:
         source = self.source
+        if (segment := source.admitted_from) is not None:
+            # A story would take a member at the beginning of day 0
+            yield *source.begin, f"enters {segment}"
         triggers = {start.segment for start in source.journey.starts if isinstance(start, SegmentTrigger)}
         asked = triggers | source.journey.dependencies.segments
         for change in source.timeline.memberships:

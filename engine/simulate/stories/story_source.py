@@ -17,6 +17,7 @@ from engine.core.facts.rule import FactRule
 from engine.core.happening import Event, ProfileChanged
 from engine.core.journey import EventTrigger, Journey, ProductTrigger, SendStep
 from engine.core.journeys import Journeys
+from engine.core.lifecycle.trigger import admitting
 from engine.core.products.event_products import ID_NAMES
 from engine.simulate.stories.customer_timeline import CustomerTimeline
 from engine.simulate.stories.story_scalars import value_words
@@ -76,6 +77,26 @@ class StorySource:
         """`day 0 18:30`."""
         here = to_datetime(at, self.zone)
         return f"day {(here.date() - self.day_0).days} {here:%H:%M}"
+
+    @cached_property
+    def admitted_from(self) -> str | None:
+        """The segment in which the customer was from the beginning, where that is what began the run."""
+        timeline, start = self.timeline, (self.run.started_at, self.run.started_number)
+        heard = {(event.occurred_at, event.number) for event in timeline.events}
+        heard |= {(change.at, change.number) for change in timeline.memberships}
+        if self.run.occurrence is not None or start in heard:
+            return None
+        members = self.members
+        return next((each.segment for each in admitting(self.journey) if each.segment in members), None)
+
+    @cached_property
+    def members(self) -> frozenset[str]:
+        """The segments that the customer is in when the story begins."""
+        found: set[str] = set()
+        for change in self.timeline.memberships:
+            if self.is_before(change.at, change.number):
+                (found.add if change.member else found.discard)(change.segment)
+        return frozenset(found)
 
     # --- words ---
 

@@ -19,6 +19,7 @@ from sqlmodel import SQLModel
 
 from engine.errors import UsageError, WorldError
 from engine.store import meta
+from engine.store.audience import admissions
 from engine.store.copies import moving
 from engine.store.copies.identity import mark_restored
 from engine.store.copies.moving import Filling
@@ -127,6 +128,7 @@ def finish(source: Connection, target: Store, copied_at: Instant | None = None) 
             meta.put(conn, name, value)
         # Customers stand in another order there
         definitions.start_again(conn)
+        admissions.start_again(conn)
         if copied_at is not None:
             mark_restored(conn, copied_at)
         moving.note_whole(conn)

@@ -212,6 +212,17 @@ def is_waiting(conn: Connection) -> bool:
     return bool(rows(conn, "SELECT 1 FROM inbox LIMIT 1"))
 
 
+def is_applied(conn: Connection, until: Instant) -> bool:
+    """Whether all that was received up to a moment is applied, and everybody knows of facts that were counted
+    anew, whenever that was; but for history and for customers who are set aside."""
+    sql = (
+        "SELECT 1 FROM inbox i WHERE (i.lane = ? AND i.received_at <= ? OR i.kind = 'redefined')"
+        " AND NOT EXISTS (SELECT 1 FROM stuck s WHERE s.bucket = i.bucket AND s.customer = i.customer)"
+        " LIMIT 1"
+    )
+    return not rows(conn, sql, (Lane.LIVE, until))
+
+
 def _prepare(arrival: Arrival, among: int) -> tuple[int, str, str, str, str, str, str]:
     what, customer = arrival.what, arrival.customer
     if isinstance(what, Event):

@@ -15,6 +15,7 @@ from engine.core.happening import (
     HistoryHalf,
     InsideChanged,
     Joined,
+    MemberAdmitted,
     MessageOutcome,
     MessageReturned,
     MessageSent,
@@ -52,6 +53,8 @@ def to_row(what: Happening) -> tuple[str, str]:
             return "product", dump(document)
         case SegmentChanged():
             return "segment", dump([what.at, what.segment, what.member, what.starts])
+        case MemberAdmitted():
+            return "admitted", dump([what.at, what.journey, what.segment])
         case FactsRedefined():
             return "redefined", dump([what.at, what.names])
         case Occurrence():
@@ -151,6 +154,7 @@ _READERS: Mapping[str, Callable[[int, list[Any]], Happening]] = {
     "changed": _changed,
     "product": _product,
     "segment": lambda number, body: SegmentChanged(number, *body),
+    "admitted": lambda number, body: MemberAdmitted(number, *body),
     "redefined": lambda number, body: FactsRedefined(number, body[0], tuple(body[1])),
     "occurrence": _occurrence,
     "handed": lambda number, body: MessageSent(number, *body),

@@ -7,6 +7,7 @@ from collections.abc import Collection
 from sqlalchemy import Connection
 
 from engine.store import meta
+from engine.store.audience import admissions
 from engine.store.messages.states import WAITING, MessageState, among
 from engine.store.serialization import dump, load
 from engine.store.sql import change, change_many, rows
@@ -22,6 +23,7 @@ def rename_journey(conn: Connection, old: str, new: str) -> None:
     names.pop(new, None)
     meta.put(conn, _NAMES, dump(names))
     change(conn, "UPDATE sweep SET name = ? WHERE kind = 'clock' AND name = ?", (new, old))
+    admissions.rename_journey(conn, old, new)
     change(
         conn,
         f"UPDATE outbox SET journey = ? WHERE journey = ? AND {among((*WAITING, MessageState.CLAIMED))}",  # noqa: S608

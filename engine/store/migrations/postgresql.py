@@ -36,7 +36,7 @@ COUNTERS = {
     "autovacuum_vacuum_threshold": "1000",
 }
 SETTINGS: Mapping[str, Mapping[str, str]] = {
-    **dict.fromkeys(("inbox", "due"), QUEUE),
+    **dict.fromkeys(("inbox", "due", "admission_member"), QUEUE),
     **dict.fromkeys(("customer", "enrollment", "outbox", "webhook_call", "watch"), UPDATED),
     **dict.fromkeys(("meta", "volume", "sweep", "stuck", "allowance", "fact_definition"), COUNTERS),
 }

@@ -14,7 +14,7 @@ from engine.core.journeys import Journeys
 from engine.core.points.entering import ledger_of
 from engine.core.points.ledger import EXPIRED, MEMORY, Ledger
 from engine.core.products.signals import united_collecting
-from engine.store.audience import memberships
+from engine.store.audience import admissions, memberships
 from engine.store.customers import address_index, events
 from engine.store.customers.customer_codec import (
     CustomerMarks,
@@ -79,6 +79,7 @@ def join(conn: Connection, previous: str, customer: str, journeys: Journeys, now
     last_number, shared = 0, set[Instant]()
     # Before the inbox is moved: what `previous` is told now moves with it.
     watching.rename(conn, move, now)
+    admissions.follow(conn, move)
     change(conn, _MOVE_INBOX, move.parameters)
     if theirs is not None:
         # The index goes by addresses, and only this row still says which ones they were

@@ -135,6 +135,7 @@ _NOTE = (
 
 _PLACES = (
     ("fact_definition", "at_bucket", "at_customer"),
+    ("admission", "at_bucket", "at_customer"),
     ("product_change", "bucket", "customer"),
 )
 """The last customer that work in pages has come to (table, its bucket, its id): where somebody is forgotten,

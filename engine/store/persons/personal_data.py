@@ -50,6 +50,7 @@ PERSON_TABLES: tuple[PersonTable, ...] = (
     PersonTable("order_return", ("occurred_at", "order_key", "amount", "currency"), "occurred_at"),
     PersonTable("enrollment"),
     PersonTable("due"),
+    PersonTable("admission_member"),
     PersonTable("membership", ("segment", "entered_at", "left_at"), "entered_at, segment"),
     PersonTable("stuck", ("since", "why")),
     PersonTable("watch", ("product", "viewed_at", "cart_at", "wishlist_at", "bought_at"), "product"),
@@ -92,7 +93,7 @@ SEARCHED_TABLES = (
     "address", "destination", "conversation", "soft_bounce",  # by the keyed hashes of their addresses
     "receipt",  # by ids of their events that name them
     "refused_item", "alert", "alert_message", "trouble", "idempotent",  # by what their text holds
-    "fact_definition", "product_change",  # by the last customer that work in pages has come to
+    "fact_definition", "product_change", "admission",  # by the last customer that work in pages has come to
 )  # fmt: skip
 """Tables with something of a person in another form, which `erasure` finds in its own way each."""
 

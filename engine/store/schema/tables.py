@@ -466,6 +466,41 @@ class WatermarkRow(SQLModel, table=True):
     hash: str
 
 
+class AdmissionRow(SQLModel, table=True):
+    """A journey that takes who was in a segment when it first went live: how far that has come
+    (`engine.store.audience.admissions.Admission` says what each column means). It stays when all are in:
+    nobody is taken a second time."""
+
+    __tablename__ = "admission"
+
+    journey: str = Field(primary_key=True)
+    segment: str = Field(primary_key=True)
+    live_at: int = Field(sa_type=INSTANT)
+    begins_at: int = Field(sa_type=INSTANT)
+    looked_at: int = Field(sa_type=INSTANT)
+    at_bucket: int
+    at_customer: str
+    members: int
+    listed_at: int | None = Field(default=None, sa_type=INSTANT)
+    ended_at: int | None = Field(default=None, sa_type=INSTANT)
+
+
+class AdmissionMemberRow(SQLModel, table=True):
+    """Somebody whom an admission has still to take, so many milliseconds after it has begun."""
+
+    __tablename__ = "admission_member"
+    __table_args__ = (
+        Index("admission_member_delay", "journey", "segment", "delay"),
+        {"sqlite_with_rowid": False},
+    )
+
+    bucket: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
+    customer: str = Field(primary_key=True)
+    journey: str = Field(primary_key=True)
+    segment: str = Field(primary_key=True)
+    delay: int
+
+
 class WorkerRow(SQLModel, table=True):
     """A process that works on this PostgreSQL database, and when it last said so, by the clock of the
     database. On SQLite this table and the next two stay empty."""

@@ -17,7 +17,7 @@ from sqlalchemy import Connection
 from engine.command_hints import command
 from engine.compiler.catalogue.catalogue import FILE_LINE, SNAPSHOT_LINE
 from engine.errors import UsageError
-from engine.store.audience import memberships
+from engine.store.audience import admissions, memberships
 from engine.store.customers import enrollments
 from engine.store.journeys import deployments
 from engine.store.meta import secret
@@ -55,7 +55,8 @@ class SnapshotJourney(msgspec.Struct, frozen=True):
 
 class Snapshot(msgspec.Struct, frozen=True):
     """What was counted while `deployment` was published. `segments`: members. `without_events`: customers did
-    nothing in the days of the file; `last_event`: then when somebody did last (ISO 8601, UTC)."""
+    nothing in the days of the file; `last_event`: then when somebody did last (ISO 8601, UTC).
+    `took_members`: journeys that have taken who was a member of their segment."""
 
     made_at: str
     deployment: int
@@ -63,6 +64,7 @@ class Snapshot(msgspec.Struct, frozen=True):
     segments: Mapping[str, int]
     without_events: bool = False
     last_event: str | None = None
+    took_members: tuple[str, ...] = ()
 
 
 def snapshot(conn: Connection, bounds: StreamBounds, now: Instant) -> Snapshot:
@@ -88,6 +90,7 @@ def snapshot(conn: Connection, bounds: StreamBounds, now: Instant) -> Snapshot:
         {name: count.members for name, count in memberships.counts(conn, now).items()},
         is_empty,
         iso(last) if last is not None else None,
+        tuple(sorted(admissions.journeys_that_took(conn))),
     )
 
 
