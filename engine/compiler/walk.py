@@ -52,6 +52,18 @@ class StepIds:
         return f"{words}#{self._seen[words]}"
 
 
+def step_in_words(step: str) -> str:
+    """The id of a step for people: of a hidden one its words, and which of these it is where the same words
+    stand in the journey more than once."""
+    words, mark, number = step.rpartition("#")
+    if not mark or not number.isdecimal():
+        return step
+    return words if number == "1" else f"{words} (the {_ORDINALS.get(number, f'{number}th')} of these)"
+
+
+_ORDINALS = {"2": "second", "3": "third", "4": "fourth", "5": "fifth"}
+
+
 @dataclass(frozen=True, slots=True)
 class FlatStep:
     """One step in the row."""

@@ -253,6 +253,17 @@ def test_whom_a_fact_that_is_counted_anew_moves_is_counted(shop: Shop) -> None:
     ]
 
 
+def test_a_step_without_a_name_is_told_in_its_words(shop: Shop) -> None:
+    asked = "  - if: {orders_count: at least 1}\n    then:\n      - send: bye\n"
+    change(shop, ("  - send: bye\n", asked))
+    assert shop.run("deploy", "--yes").code == 0
+    change(shop, ("  - wait: 5 days\n    id: third\n", ""))
+    told = shop.run("plan", "--no-replay").out
+    assert "      3  in thanks, third  go on to if orders_count: at least 1\n" in told
+    assert "      3  at third   go on to if orders_count: at least 1; the last of them" in told
+    assert "#" not in told
+
+
 def test_a_snapshot_of_everything_says_who_leaves_as_the_store_does(shop: Shop) -> None:
     assert shop.run("snapshot", "--out", "week.jsonl").code == 0
     change(

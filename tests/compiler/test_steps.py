@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 from decimal import Decimal
 
+from engine.compiler.walk import step_in_words
 from engine.core.conditions.condition import Ref
 from engine.core.journey import END, Awaited, CodeStep, Moment, SendStep, WaitStep
 from engine.core.steps.branch import ChooseStep, IfStep
@@ -67,6 +68,9 @@ def test_steps_without_a_name_are_told_apart_by_verb_text_and_number() -> None:
     id: call
 """).steps
     assert [step.id for step in steps] == ["add points: 5#1", "add points: 5#2", "add points: 6#1", "call"]
+    assert [step_in_words(step.id) for step in steps] == [
+        "add points: 5", "add points: 5 (the second of these)", "add points: 6", "call",
+    ]  # fmt: skip
 
 
 def test_a_wait_for_an_event_goes_on_below_where_a_side_was_not_written() -> None:

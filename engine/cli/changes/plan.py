@@ -249,8 +249,21 @@ def admission_words(admission: AdmissionPlan, when: str = "over 24 hours from th
 
 
 def _risk(risky: RiskyChange) -> list[str]:
-    where = f"{risky.journey}, {risky.step}" if risky.step else risky.journey
-    return [f"{risky.people:>7,}", f"in {where}", RISKS[risky.risk].format(to=risky.to)]
+    return [f"{risky.people:>7,}", f"in {risk_place(risky)}", risk_words(risky)]
+
+
+def risk_place(risky: RiskyChange) -> str:
+    """The journey, and the step if it is about one."""
+    from engine.compiler.walk import step_in_words
+
+    return f"{risky.journey}, {step_in_words(risky.step)}" if risky.step else risky.journey
+
+
+def risk_words(risky: RiskyChange) -> str:
+    """What people lose, or why it is refused."""
+    from engine.compiler.walk import step_in_words
+
+    return RISKS[risky.risk].format(to=step_in_words(risky.to or ""))
 
 
 def _tell_refusal(why: AuthorError) -> None:
@@ -295,17 +308,20 @@ def _people(number: int) -> str:
 
 
 def _row(place: PlaceInFlight, zone: ZoneInfo) -> list[str]:
-    return [f"{place.people:>7,}", f"at {place.step or 'no step'}", place_words(place, zone)]
+    from engine.compiler.walk import step_in_words
+
+    return [f"{place.people:>7,}", f"at {step_in_words(place.step) or 'no step'}", place_words(place, zone)]
 
 
 def place_words(place: PlaceInFlight, zone: ZoneInfo) -> str:
     """What becomes of people at a place. `zone`: of the moments."""
+    from engine.compiler.walk import step_in_words
     from engine.core.handlers.migrate import MoveRule as Move
 
     # it holds by the second answer alone
     words = f"{'refused; with --gone they ' if place.seems is not None else ''}{MOVED[place.move]}"
     if place.to is not None:
-        words += f" {'to' if place.move is Move.GOES_ON else 'at'} {place.to}"
+        words += f" {'to' if place.move is Move.GOES_ON else 'at'} {step_in_words(place.to)}"
     if place.until is not None and place.move in (Move.KEEPS_MOMENT, Move.GOES_ON):
         words += f"; the last of them is due {place.until.astimezone(zone):%Y-%m-%d %H:%M}"
     return words

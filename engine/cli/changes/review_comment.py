@@ -16,11 +16,12 @@ from zoneinfo import ZoneInfo
 from engine.cli.changes.markdown import code_text, cut_list, fenced, fitting, markdown_table, safe
 from engine.cli.changes.plan import (
     ONLY_STORE,
-    RISKS,
     admission_words,
     asking_words,
     place_words,
     policy_words,
+    risk_place,
+    risk_words,
 )
 from engine.cli.changes.traffic import (
     SAMPLE,
@@ -34,6 +35,7 @@ from engine.cli.changes.traffic import (
     people_inside,
 )
 from engine.cli.output import counted
+from engine.compiler.walk import step_in_words
 from engine.errors import PerennialError
 from engine.plan.difference import grouped, with_rules
 from engine.plan.traffic import about_first
@@ -310,8 +312,8 @@ def _people(plan: DeploymentPlan, change: ReviewedChange, budget: LineBudget) ->
     rows = _places(plan, zone)
     cures = _cures(plan)
     risks = [
-        f"- **{risk.people:,}** in {safe(f'{risk.journey}, {risk.step}' if risk.step else risk.journey)}: "
-        f"{safe(RISKS[risk.risk].format(to=risk.to))}{cures.get((risk.journey, risk.step), '')}"
+        f"- **{risk.people:,}** in {safe(risk_place(risk))}: "
+        f"{safe(risk_words(risk))}{cures.get((risk.journey, risk.step), '')}"
         for risk in plan.risks
     ]
     first = "To be looked at first:\n\n" + cut_list(risks, MOST_RISKS, "in the table") + "\n" if risks else ""
@@ -342,7 +344,7 @@ def _places(plan: DeploymentPlan, zone: ZoneInfo) -> list[tuple[str, ...]]:
             moved.append((f"{journey.people:,}", journey.journey, "anywhere", "refused: its file is gone"))
         for place in journey.places:
             rows = rest if place.move is MoveRule.STAYS else moved
-            step, becomes = place.step or "no step", place_words(place, zone)
+            step, becomes = step_in_words(place.step) or "no step", place_words(place, zone)
             rows.append((f"{place.people:,}", journey.journey, step, becomes))
     held_out = [
         (f"{journey.held_out:,}", journey.journey, "holdout", "get nothing of it: only compared with")
@@ -494,7 +496,7 @@ def _tests(stories: StoriesReport) -> str:
                 rows += [f"! line {each.span.line}: {each.what}; {each.fix}" for each in result.problems]
                 lines.append(fenced("\n".join(rows), "diff") + "\n")
         if journey.coverage is not None and journey.coverage.unreached:
-            steps = ", ".join(step.id for step in journey.coverage.unreached)
+            steps = ", ".join(step_in_words(step.id) for step in journey.coverage.unreached)
             lines.append(f"- no test reaches {safe(steps)} of {safe(journey.journey)}\n")
     return fitting(lines)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime as dt
 
 from engine.cli.reports.times import both
+from engine.compiler.walk import step_in_words
 from engine.core.conditions.trace_values import words
 from engine.core.decision.effects import Trace
 from engine.core.happening import Event
@@ -99,7 +100,8 @@ def sentence(line: Trace, zone: dt.tzinfo) -> str:
         case "moved":
             # versions before wrote the place, and no rule
             told = _MOVED.get(detail, f"{{was}} -> {detail}")
-            return f"is moved with the new file: {told.format(was=subject, to=line.step)}"
+            places = {"was": step_in_words(subject), "to": step_in_words(line.step)}
+            return f"is moved with the new file: {told.format(**places)}"
         case "tier":
             return f"tier {line.subject or 'none'}{f', before {detail}' if detail else ''}"
         case "facts":

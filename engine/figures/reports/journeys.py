@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 
 from sqlalchemy import Connection
 
+from engine.compiler.walk import step_in_words
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.figures import metrics as m
@@ -127,7 +128,7 @@ def _steps(journey: Journey | None, *by_step: Mapping[str, Sums]) -> Table:
             if what == Count.SKIPPED
         ]
         note = "; ".join(filter(None, (note, "skipped: " + ", ".join(skipped) if skipped else "")))
-        lines.append(row(step, STEPS, totals, Totals(then.get(step, {})), note=note))
+        lines.append(row(step_in_words(step), STEPS, totals, Totals(then.get(step, {})), note=note))
     return Table("steps", "Steps", "step", STEPS, tuple(lines), note="remarks")
 
 

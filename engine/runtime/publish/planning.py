@@ -9,6 +9,7 @@ from typing import Protocol
 
 from sqlalchemy import Connection
 
+from engine.compiler.walk import step_in_words
 from engine.core.coming_questions import AskedOutcome, AskedOutcomes, ComingQuestions
 from engine.core.conditions.dependencies import refs
 from engine.core.definition import definition
@@ -256,7 +257,8 @@ def doubt_refusal(doubt: UncertainMatch) -> AuthorError:
     place = doubt.place
     people = "1 person rests" if place.people == 1 else f"{place.people:,} people rest"
     # of a wait behind which nothing is left nothing is promised any more (design/language 2.15)
-    go = f'go on to "{place.to}" when the promised moment comes' if place.to is not None else "finish at once"
+    to = step_in_words(place.to) if place.to is not None else None
+    go = f'go on to "{to}" when the promised moment comes' if to is not None else "finish at once"
     return AuthorError(
         f'in the journey "{doubt.journey.journey}" {people} at "{place.step}", which is gone, while '
         f'"{place.seems}" came in its place:',
