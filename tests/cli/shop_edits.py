@@ -9,6 +9,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 from engine.language.fmt import format_journey
+from engine.project import load
+from engine.simulate.stories.accept import accept
+from engine.simulate.stories.story_report import run_stories
 from tests.cli.journey_history import (
     JOURNEYS,
     MAILS,
@@ -301,6 +304,25 @@ def question_around_a_step(history: History) -> Commit:
     return Commit(f"only some get a message of {path.name}", Meaning.ANY)
 
 
+def another_message(history: History) -> Commit:
+    path = history.one(JOURNEYS, r"^ +- send: \w+\r?$")
+    sent = history.dice.choice(re.findall(r"^ +- send: (\w+)\r?$", read(path), re.MULTILINE))
+    new = f"{sent.partition('_new')[0]}_new{history.number}"
+    if new == sent:
+        raise CannotError
+    for each in history.files("templates/*"):
+        if each.name.partition(".")[0] == sent:
+            write(each.with_name(each.name.replace(sent, new, 1)), read(each))
+    write(path, re.sub(rf"(- send: ){sent}(?!\w)", rf"\g<1>{new}", read(path)))
+    return Commit(f"{path.name} sends {new} instead of {sent}", Meaning.SOMETHING)
+
+
+def much_sooner(history: History) -> Commit:
+    path = history.one(JOURNEYS, r"- wait: \d+ days")
+    history.replace(path, r"- wait: (\d+) days", lambda m: f"- wait: {m[1]} hours")
+    return Commit(f"a wait of hours in {path.name}", Meaning.SOMETHING, "people in flight")
+
+
 def story_goes(history: History) -> Commit:
     path = history.one(JOURNEYS, r"^tests:\n")
     head, _, tests = read(path).partition("\ntests:\n")
@@ -310,6 +332,21 @@ def story_goes(history: History) -> Commit:
     del stories[history.dice.randrange(1, len(stories))]
     write(path, f"{head}\ntests:\n{''.join(stories)}")
     return Commit(f"a story of {path.name} goes", Meaning.ANY)
+
+
+def stories_accepted(history: History) -> Commit:
+    """A story that fails keeps everything from being merged, so somebody soon writes down what happens."""
+    project = load(history.folder)
+    if project.has_errors:
+        raise CannotError
+    report = run_stories(list(project.files.values()), project.journeys, project.world)
+    failing = [each for each in report.journeys if each.failed]
+    if not failing:
+        raise CannotError
+    for each in failing:
+        path = history.folder / each.file
+        write(path, accept(read(path), each.file, each.results))
+    return Commit("the stories expect what happens", Meaning.ANY)
 
 
 # --- what stands in many files ---------------------------------------------------------------------------
@@ -390,7 +427,9 @@ SHOP_EDITS: tuple[Callable[[History], Commit], ...] = (
     points_change, tiers_change, recommended_otherwise, language_comes,
     fact_changes, fact_goes, fact_as_a_map, attribute_comes, field_of_an_event, event_comes,
     field_of_products,
+    another_message, much_sooner,
     who_comes, exit_comes, who_asks_otherwise, start_fits_less, another_hour, question_around_a_step,
-    story_goes, message_renamed, segment_renamed, message_in_another_language, channel_comes, undone,
+    story_goes, stories_accepted, stories_accepted, message_renamed, segment_renamed,
+    message_in_another_language, channel_comes, undone,
     conflict_is_left,
 )  # fmt: skip
