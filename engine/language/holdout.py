@@ -18,6 +18,10 @@ MOST_PEOPLE = 10_000_000
 """In each arm."""
 
 _AFTER = re.compile(r"after (\d{1,3}(?:,\d{3})+|\d+) people each", re.ASCII)
+_PEOPLE = re.compile(
+    r"(?:after |with |at )?(\d{1,3}(?:,\d{3})+|\d{1,9})(?: (?:people|persons|customers|users|contacts))?",
+    re.IGNORECASE,
+)
 _ON = re.compile(r"on +(\S.*)")
 _FIX = "write  after 2,000 people each  or  on 2026-12-15"
 
@@ -68,5 +72,5 @@ def _parse(text: Text) -> DecisionMoment | Problem:
         "E137",
         f"{quoted(text.value)} is no moment at which an experiment is decided",
         "the moment is fixed before anybody looks: a number of people in each path, or a day",
-        _FIX,
+        f"write  after {meant[1]} people each" if (meant := _PEOPLE.fullmatch(text.value)) else _FIX,
     )

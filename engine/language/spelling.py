@@ -327,6 +327,17 @@ _ONCE_A = {"day": "1 day", "week": "7 days", "month": "1 month", "year": "365 da
 _AFTER = re.compile(r"(after|restart, then after) +(\S.*)")
 
 
+_AT_LEAST_A_SHARE = re.compile(
+    r"(?:at least|min(?:imum)?\.?) +(?P<behind>\d.*)|(?P<before>\d.*?)(?: or more| ?\+)", re.IGNORECASE
+)
+
+
+def spell_drop(words: str) -> str:
+    """`at least 10%`, `10 percent or more`: how large a drop is at least, which `by: 10%` says already."""
+    match = _AT_LEAST_A_SHARE.fullmatch(words) if len(words) < _LONGEST else None
+    return spell_share((match["behind"] or match["before"]) if match else words)
+
+
 def spell_share(words: str) -> str:
     """`10 percent`, `10 %`."""
     match = _SHARE.fullmatch(words) if len(words) < _LONGEST else None

@@ -11,8 +11,15 @@ from engine.language.conditions.condition import read_condition
 from engine.language.grammar import STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
-from engine.language.quantities import MONTHS, is_calendar_day, length_meant, parse_calendar_day, parse_length
-from engine.language.spelling import spell_again
+from engine.language.quantities import (
+    MONTHS,
+    is_calendar_day,
+    length_meant,
+    parse_calendar_day,
+    parse_length,
+    parse_share,
+)
+from engine.language.spelling import spell_again, spell_drop
 from engine.language.syntax import (
     Again,
     ClockStart,
@@ -309,7 +316,8 @@ _DAYS = {
 
 
 def _product(reader: MapReader) -> ProductStart | None:
-    kind, by, within = reader.choice("product"), reader.share("by"), reader.length("within")
+    kind, within, drop = reader.choice("product"), reader.length("within"), reader.text("by")
+    by = None if drop is None else reader.context.keep(parse_share(reader.context.spell(drop, spell_drop)))
     collect, per = reader.length("collect"), reader.text("per")
     choices = reader.construct.key("watchers").choices
     words = (reader.context.one_of(text, choices) for text in reader.texts("watchers"))
@@ -330,7 +338,10 @@ _RULES = ("never", "always", "after 30 days", "restart", "restart, then after 3 
 _OTHER_RULES = {
     "once": "never", "no": "never", "false": "never", "off": "never", "one time": "never", "yes": "always",
     "true": "always", "on": "always", "every time": "always", "unlimited": "always", "multiple": "always",
-    "replace": "restart", "reset": "restart",
+    "replace": "restart", "reset": "restart", "every year": "after 365 days", "yearly": "after 365 days",
+    "annually": "after 365 days", "every month": "after 1 month", "monthly": "after 1 month",
+    "every week": "after 7 days", "weekly": "after 7 days", "every day": "after 1 day",
+    "daily": "after 1 day",
 }  # fmt: skip
 
 

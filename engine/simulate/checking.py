@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 
 from engine.command_hints import command
 from engine.compiler.follow_up_problems import is_foundation
@@ -11,7 +12,13 @@ from engine.language.acceptance import Judgement, judge
 from engine.problem import Problem
 from engine.project import Project, check
 from engine.project_files import former_files
-from engine.simulate.stories.story_report import CONFIG_FILE, StoriesReport, render_rows, run_stories
+from engine.simulate.stories.story_report import (
+    CONFIG_FILE,
+    StoriesReport,
+    render_rows,
+    report_of_words,
+    run_stories,
+)
 
 
 def find_problems(project: Project) -> list[Problem]:
@@ -38,7 +45,16 @@ def run_sound_stories(
     ]
     # As those of journeys: in a world that is half written no story means anything.
     is_sound = not any(problem.is_error and is_foundation(problem.span.file) for problem in problems)
-    return run_stories(files, project.journeys, project.world, of_points=is_sound and wanted(CONFIG_FILE))
+    report = run_stories(files, project.journeys, project.world, of_points=is_sound and wanted(CONFIG_FILE))
+    if not is_sound:
+        return report
+    # a mistake of a story shows at once, and not only when the journey above it is mended
+    broken = [
+        report_of_words(file, project.world)
+        for file in project.files.values()
+        if wanted(file.span.file) and file.span.file in project.broken
+    ]
+    return replace(report, journeys=(*report.journeys, *(each for each in broken if each.results)))
 
 
 def failures(report: StoriesReport) -> list[Problem]:

@@ -65,9 +65,10 @@ DOWN = re.compile(
     r"|up to",
     IGNORE,
 )
-# by letters: in `not_inside` the word ends at an underscore
 NOT = re.compile(
-    r"(?<![a-z])(?:not|never|none|no|isn't|doesn't|null|empty|unset|once|missed)(?![a-z])|!=|<>|≠", IGNORE
+    r"(?<![a-z])not(?![a-z])"  # in `not_inside`, too
+    r"|\b(?:never|none|no|isn't|doesn't|null|empty|unset|once|missed)\b|!=|<>|≠",
+    IGNORE,
 )
 SLIP = re.compile(r"at ?l|at ?m|le?s+ t|mo?re? t|fewer", IGNORE)  # a comparison that is misspelt itself
 

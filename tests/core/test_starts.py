@@ -7,7 +7,7 @@ from decimal import Decimal
 
 import pytest
 
-from engine.values import Money
+from engine.values import Birthday, Money
 from tests.core.builders import Life, life, project, written
 
 HOUR = "- wait: 1 hour\n  id: pause\n- send: letter"
@@ -188,6 +188,26 @@ def test_a_clock_start_happens_once_for_a_local_date() -> None:
     one.pass_time("0 12:00")
     one.occurrence("0 13:00", "hello", dt.date(2026, 3, 2))
     assert starts(one) == ["0 10:00"]
+
+
+def test_again_counts_whole_days_between_starts_on_a_day() -> None:
+    """Whoever moves to an earlier zone has the birthday hours before a year is over."""
+    greeting = written(HOUR, start="{date: birthday, at: 9:00}", again="after 365 days", policy="free")
+    one = life(project(greeting), birthday=Birthday(3, 4, 1990), timezone="America/New_York")
+    one.occurrence("2 15:00", "hello", dt.date(2026, 3, 4))
+    one.pass_time("3 00:00")
+    one.change("20 08:00", timezone="Asia/Tokyo")
+    one.occurrence("367 01:00", "hello", dt.date(2027, 3, 4))
+    assert starts(one) == ["2 15:00", "367 01:00"]
+
+
+def test_again_keeps_the_days_between_starts_on_a_day() -> None:
+    daily = written(HOUR, start="{every: day, at: 9:00}", again="after 2 days", policy="free")
+    one = life(project(daily))
+    for day in range(5):
+        one.occurrence(f"{day} 09:00", "hello")
+    one.pass_time("6 00:00")
+    assert starts(one) == ["0 09:00", "2 09:00", "4 09:00"]
 
 
 def test_a_clock_start_missed_by_more_than_a_day_is_noted() -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
@@ -247,6 +248,10 @@ class StepCompiler:
         return chosen.name.value, tuple((question, line.value.value) for line, question in lines)
 
     def _path(self, subject: syntax.Text, path: ChoosePath | ChosenLine, ref: core.Ref | None) -> Question:
+        if (together := _path_of_several(path, ref)) is not None:
+            self._refuse(together)
+            if together.is_error:
+                return _NOBODY
         if ref is None:
             return self._segments(path)
         any_of = tuple(self.conditions.form(subject, form, self.place, ref) for form in path.forms)
@@ -294,6 +299,29 @@ def _like_a_name(value: syntax.Text, meant: str) -> Problem:
         f"with: takes words, and the names {as_list([f'{group}.x' for group in VALUE_GROUPS])}",
         f'did you mean "{meant}"?', level="warning",
     )  # fmt: skip
+
+
+def _path_of_several(path: ChoosePath | ChosenLine, ref: core.Ref | None) -> Problem | None:
+    """`gold or silver:` as a path, whose values stand with commas between them. `ref`: what is chosen by;
+    None for segments. A text may have these very words as its value, which is a warning (W60)."""
+    form = path.forms[0] if len(path.forms) == 1 else None
+    if not isinstance(form, syntax.Equals) or len(form.values) != 1:
+        return None
+    value = form.values[0]
+    words = re.split(r" or | / ", value.value[:200])
+    kind = "segment" if ref is None else ref.type.kind
+    if len(words) < 2 or kind not in ("segment", "one of", "text"):
+        return None
+    if ref is not None and kind == "one of" and not set(words) <= set(ref.type.choices):
+        return None
+    return Problem(
+        value.span,
+        "W60" if kind == "text" else "E24",
+        f"{quoted(value.value)} is taken for one value",
+        "several values of one path stand with commas between them",
+        f"write  {', '.join(words)}:",
+        "warning" if kind == "text" else "error",
+    )
 
 
 def known_events(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Mapping
+from zoneinfo import ZoneInfo
 
 from msgspec import Struct, field
 
@@ -24,7 +25,7 @@ from engine.core.reasons import IgnoredReason
 from engine.core.subscriptions import EventSubscriber, JourneySubscription
 from engine.core.timing.occurrence import occurrence_day
 from engine.ids import derive, in_global_holdout, in_holdout, unit
-from engine.values import DAY, Instant, Value, plus
+from engine.values import DAY, Duration, Instant, Value, later_day, plus, to_datetime
 
 MISSED = DAY
 """Clock, date and segment starts that are later than this are noted, not made up (design/language 2.4)."""
@@ -265,10 +266,18 @@ def _no_entry(context: DecisionContext, journey: Journey, active: Enrollment | N
         return None
     if again.how == "never":
         return "never again"
-    # Counted from the previous *start*, however long that run lasted.
-    if again.after is not None and by.at < plus(last.at, again.after, context.facts.zone):
+    if again.after is not None and _is_too_soon(by, last.at, again.after, context.facts.zone):
         return "too soon after the previous start"
     return None
+
+
+def _is_too_soon(by: Start, last: Instant, after: Duration, zone: ZoneInfo) -> bool:
+    """Counted from the previous *start*, however long that run lasted. A start on a day is counted in whole
+    days: who moved to an earlier zone, or whose zone became known, has their birthday hours earlier."""
+    if by.occurrence is None or after.elapsed:
+        return by.at < plus(last, after, zone)
+    day = to_datetime(last, zone).date()
+    return to_datetime(by.at, zone).date() < later_day(day, after.months, after.days)
 
 
 def _begin(

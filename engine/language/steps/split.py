@@ -9,7 +9,7 @@ from typing import ClassVar
 from engine.language.grammar import Key
 from engine.language.holdout import parse_decide
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Entry, part, tail
+from engine.language.nodes import Entry, Scalar, part, tail
 from engine.language.quantities import parse_share
 from engine.language.spelling import spell_share
 from engine.language.steps.kinds import StepKind, step_keys
@@ -85,7 +85,17 @@ def parse_split(reader: MapReader) -> Split | None:
     entries = (
         () if node is None else context.entries(node, "into", "\n           50% a:\n             - send: ...")
     )
-    read = [_path(context, entry) for entry in entries]
+    # one cause, one message: who writes the share behind the name does so in every path
+    turned = [entry for entry in entries if _share_behind(entry)]
+    for entry in turned[:1]:
+        context.report(
+            entry.key.span,
+            "E45",
+            f"{quoted(entry.key.text)} has its share behind it",
+            "a path begins with its share, and its steps stand below it",
+            f"write  {_share_behind(entry)}% {_name_meant(entry.key.text)}:  with its steps below it",
+        )
+    read = [None if entry in turned else _path(context, entry) for entry in entries]
     paths = tuple(path for path in read if path is not None)
     seen: dict[str, int] = {}
     for path in paths:
@@ -137,15 +147,27 @@ def _check_control(context: ReadContext, paths: tuple[SplitPath, ...], decide: D
         )
 
 
+_SHARE_BEHIND = re.compile(r"(\d{1,3}) ?(?:%|percent|per cent)?", re.IGNORECASE)
+
+
+def _share_behind(entry: Entry) -> str:
+    """The share of `a: 50%`; "" where the path begins with it."""
+    behind = entry.value.text if isinstance(entry.value, Scalar) else ""
+    match = None if _PATH.fullmatch(entry.key.text) else _SHARE_BEHIND.fullmatch(behind)
+    return match[1] if match else ""
+
+
+def _name_meant(label: str) -> str:
+    """The name of a path: small letters, digits and `_`."""
+    return re.sub(r"[^a-z0-9]+", "_", shown(label).casefold()).strip("_").lstrip("0123456789_") or "gift"
+
+
 def _path(context: ReadContext, entry: Entry) -> SplitPath | None:
     label = entry.key.whole()
     steps = context.steps(entry.value, entry.key.span, label.value)
     match = _PATH.fullmatch(label.value)
     if not match:
-        word = (
-            re.sub(r"[^a-z0-9]+", "_", shown(label.value).casefold()).strip("_").lstrip("0123456789_")
-            or "gift"
-        )
+        word = _name_meant(label.value)
         number = re.search(r"\d{1,3}(?= ?%)", label.value) or re.match(r"\d{1,3}", label.value)
         context.report(
             label.span,

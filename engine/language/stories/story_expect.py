@@ -67,7 +67,11 @@ def _line(context: ReadContext, node: Node) -> Expected | None:
             words = entry.value.whole()
             if len(words.value) >= 500 or not _PATTERN.fullmatch(words.value):
                 what = f"{quoted(words.value)} cannot be expected"
-                context.report(words.span, "E56", what, _WHY, _fix(words.value))
+                # without a reason it is the early exit, where the journey has one
+                early = words.value == "exit" and context.root is not None and context.root.get("exit_if")
+                context.report(
+                    words.span, "E56", what, _WHY, "write  exit_if" if early else _fix(words.value)
+                )
                 return None
             return None if moment is None else Expected(moment, words)
     place = node.entries[1].key.span if isinstance(node, Mapping) and len(node.entries) > 1 else node.span

@@ -39,7 +39,7 @@ def parse_given(context: ReadContext, node: Node, at: Span) -> Given:
     word = (
         None
         if entry is None
-        else context.choice(entry.value, "holdout", ("true", "false"), {"yes": "true", "no": "false"})
+        else context.choice(entry.value, "holdout", ("true", "false"), reads={"yes": "true", "no": "false"})
     )
     return Given(
         values=tuple(value for value in values if value is not None),

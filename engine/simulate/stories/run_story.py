@@ -24,7 +24,7 @@ from engine.core.happening import (
     Reaction,
     SegmentChanged,
 )
-from engine.core.journey import Journey, SendStep, TimedTrigger
+from engine.core.journey import DateTrigger, Journey, SendStep, TimedTrigger
 from engine.core.journeys import Journeys
 from engine.core.lifecycle.trigger import admitting
 from engine.core.products.prices import PriceHistory, price_of, with_lowest
@@ -42,6 +42,7 @@ from engine.simulate.stories.story_setup import (
     build_setup,
     check_other_journey,
     check_segment,
+    given_product,
     problem_of_path,
 )
 from engine.simulate.stories.story_values import StoryValues, field_types
@@ -98,13 +99,40 @@ def run_story(
     )
 
 
+def word_problems(story: Story, project: ProjectContext) -> tuple[Problem, ...]:
+    """What is wrong with the values of a story by itself: told also where its journey cannot run."""
+    words = StoryValues(project.catalogue, project.local)
+    for pair in story.given.values:
+        words.attribute(pair)
+    given_product(story, words)
+    for line in story.when:
+        known = words.catalogue.event_fields(line.word.value) if line.kind == "event" else None
+        if known is not None:
+            name = words.catalogue.event_name(line.word.value)
+            words.fields(line.fields, known, f"the event {quoted(name)}")
+    return tuple(in_order(words.problems))
+
+
 def _notes(teller: _Teller, rows: tuple[ComparedRow, ...]) -> tuple[str, ...]:
     """Only where something is missing: what came unasked says itself what it is."""
     if all(row.mark != "-" for row in rows):
         return ()
     if not teller.happened and not teller.notes:
-        return ("nobody enters: no line of this story starts the journey",)
+        return (_why_nobody(teller),)
     return tuple(dict.fromkeys(f"{note.label}: {note.text}" for note in teller.notes))[:MOST_NOTES]
+
+
+def _why_nobody(teller: _Teller) -> str:
+    """Why a story in which nothing happens has no start."""
+    facts = teller.state.facts
+    for trigger in teller.stage.journey.starts:
+        if isinstance(trigger, DateTrigger):
+            name = trigger.ref.name
+            if facts.values.get(name) is None:
+                return f"nobody enters: {name} is not set; say it under  given:"
+            if not trigger.yearly and next_occurrence(trigger, facts, teller.stage.begin) is None:
+                return f"nobody enters: {name} is past, and comes once; with  every: year  it returns"
+    return "nobody enters: no line of this story starts the journey"
 
 
 def _label(stage: StorySetup, at: Instant, text: str) -> TraceLine:

@@ -12,10 +12,10 @@ from engine.core.journey import Again, Goal, Journey
 from engine.core.journeys import Journeys
 from engine.core.points.rules import POINTS
 from engine.core.policy import Policy
-from engine.language.syntax import JourneyFile
+from engine.language.syntax import JourneyFile, Story
 from engine.problem import Problem, render_problems, to_json
 from engine.simulate.stories.coverage import Coverage, coverage
-from engine.simulate.stories.run_story import StoryResult, run_story
+from engine.simulate.stories.run_story import StoryResult, run_story, word_problems
 from engine.simulate.stories.story_lines import ComparedRow
 from engine.values import Duration
 
@@ -92,10 +92,21 @@ def _run(file: JourneyFile, journeys: Journeys, project: ProjectContext) -> Jour
     stories = file.tests or ()
     journey = journeys.by_name.get(name)
     if journey is None:
-        return JourneyReport(place, name, (), None, broken=True, stories=len(stories))
+        return JourneyReport(place, name, _wrong(stories, project), None, broken=True, stories=len(stories))
     results = tuple(run_story(journey, journeys, story, project) for story in stories)
     reached = frozenset(step for result in results for step in result.reached)
     return JourneyReport(place, name, results, coverage(journey, reached), stories=len(stories))
+
+
+def report_of_words(file: JourneyFile, project: ProjectContext) -> JourneyReport:
+    """The stories of a journey that cannot run, as far as they are wrong themselves."""
+    results = _wrong(file.tests or (), project)
+    return JourneyReport(file.span.file, file.name.value, results, None, stories=len(results))
+
+
+def _wrong(stories: Sequence[Story], project: ProjectContext) -> tuple[StoryResult, ...]:
+    found = ((story, word_problems(story, project)) for story in stories)
+    return tuple(StoryResult(story, (), wrong, frozenset()) for story, wrong in found if wrong)
 
 
 def render_text(report: StoriesReport, sources: Mapping[str, str]) -> str:
@@ -104,7 +115,9 @@ def render_text(report: StoriesReport, sources: Mapping[str, str]) -> str:
     for journey in report.journeys:
         if journey.broken:
             tests = "1 test" if journey.stories == 1 else f"{journey.stories} tests"
-            blocks.append(f"{journey.file}\nFAIL  the journey has mistakes, so its {tests} could not run")
+            follows = f", so its {tests} could not run" if journey.stories else ""
+            lines = [f"{journey.file}\nFAIL  the journey has mistakes{follows}"]
+            blocks.append("\n".join([*lines, *(_story(result, sources) for result in journey.results)]))
         elif journey.results:
             blocks.append("\n".join([journey.file, *(_story(result, sources) for result in journey.results)]))
     blocks += _unreached(report)

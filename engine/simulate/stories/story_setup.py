@@ -79,7 +79,7 @@ def build_setup(
         name.value for name in given.inside if check_other_journey(name, journey, project, words)
     )
     facts.reach = _reach(story, journeys, project, words)
-    products: dict[str, Mapping[str, Value]] = dict.fromkeys(_product_ids(story), _product(story, words))
+    products: dict[str, Mapping[str, Value]] = dict.fromkeys(_product_ids(story), given_product(story, words))
     facts.products = dict(products)
     stage = StorySetup(
         journey := replace(journey, state="live", holdout=100 if given.holdout else 0),
@@ -116,6 +116,7 @@ def build_setup(
 
 def _product_ids(story: Story) -> Iterator[str]:
     """The products that the story speaks of."""
+    yield from (pair.value.value for pair in story.given.product if pair.name.value == "product_id")
     fields = [field for line in story.when for field in line.fields]
     fields += [field for did in story.given.did for field in did.fields]
     while fields:
@@ -220,10 +221,13 @@ def _paths(story: Story, journey: Journey, words: StoryValues) -> dict[str, str]
     return forced
 
 
-def _product(story: Story, words: StoryValues) -> dict[str, Value]:
+def given_product(story: Story, words: StoryValues) -> dict[str, Value]:
+    """The fields of `given: {product: ...}`; `product_id` beside them says which product it is."""
     fields: dict[str, Value] = {}
     for pair in story.given.product:
         kind = words.catalogue.product_fields.get(pair.name.value)
+        if kind is None and pair.name.value == "product_id":
+            continue
         if kind is None:
             words.unknown("E11", pair.name, "field of a product", words.catalogue.product_fields)
         else:

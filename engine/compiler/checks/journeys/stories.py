@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
+from engine.command_hints import command
 from engine.compiler.check_input import JourneyCheckInput
 from engine.compiler.conditions.compile import channel_problem
 from engine.compiler.incentives.offers import names_of_codes
@@ -38,7 +39,8 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
     return [
         Problem(
             checked.file.span, "W01", "this journey has no tests",
-            "nobody would notice when a later change breaks it",
+            "nobody would notice when a later change breaks it; "
+            f"`{command('test --accept')}` then writes what the story is to expect",
             f"add at the end of the file\n{first_story(checked)}", "warning",
         )
     ]  # fmt: skip
