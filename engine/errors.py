@@ -29,7 +29,9 @@ class CallerError(PerennialError):
 
     def __str__(self) -> str:
         """Both, the cure last."""
-        return f"{_sentence(self.what)} {self.cure}" if self.cure else self.what
+        if not self.cure:
+            return self.what
+        return f"{self.what}{'' if self.what.endswith(('.', '?', '!', ':')) else '.'} {self.cure}"
 
 
 class AuthorError(CallerError):
@@ -59,7 +61,3 @@ class WorldError(PerennialError):
 
 def _world_error(what: str, permanent: bool) -> WorldError:
     return WorldError(what, permanent=permanent)
-
-
-def _sentence(text: str) -> str:
-    return text if text.endswith((".", "?", "!", ":")) else f"{text}."

@@ -76,7 +76,8 @@ def _segments(
         if before is not None and before.name.value not in segments and before.who is not None:
             gone[before.name.value] = before.who
     for name, segment in segments.items():
-        same = next((was for was, who in gone.items() if _same(who, segment.who)), None)
+        words = condition_text(segment.who) if segment.who is not None else None
+        same = next((was for was, who in gone.items() if condition_text(who) == words), None)
         if name in at_that_time or same is None:
             continue
         yield Problem(
@@ -84,10 +85,6 @@ def _segments(
             "for the engine it is a new one: its members enter it at the next sweep, and journeys with "
             "start: {segment: ...}  take them", f"keep the name {same}, unless that is meant", "warning",
         )  # fmt: skip
-
-
-def _same(one: AllOf, other: AllOf | None) -> bool:
-    return other is not None and condition_text(one) == condition_text(other)
 
 
 def _problem(what: str, name: Text, was: str, where: str) -> Problem:

@@ -56,16 +56,13 @@ def _line(node: FlowNode) -> Text:
     line = Text()
     for mark in node.marks[:1]:
         line.append(f"{mark.mark.sign} ", f"bold {_MARKS[mark.mark]}")
-    line.append(words, f"strike {_STYLES[node.shape]}" if _is_removed(node) else _STYLES[node.shape])
+    is_removed = any(part.mark is Mark.REMOVED for part in node.marks)
+    line.append(words, f"strike {_STYLES[node.shape]}" if is_removed else _STYLES[node.shape])
     for step in (line.text for line in lines if line.part is CardPart.STEP):
         line.append(f"  ({step})", "dim")
     for mark in node.marks:
         line.append(f"\n{printable(mark.text)}", _MARKS[mark.mark])
     return line
-
-
-def _is_removed(node: FlowNode) -> bool:
-    return any(part.mark is Mark.REMOVED for part in node.marks)
 
 
 def _label(side: FlowBranch) -> Text:

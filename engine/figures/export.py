@@ -49,17 +49,14 @@ def as_csv(report: FiguresReport) -> str:
     days = (report.period.first.isoformat(), report.period.last.isoformat())
     for table in report.tables:
         for row in table.rows:
+            # A name must not be taken for a formula by a spreadsheet
+            label = f"'{row.label}" if row.label.startswith(("=", "+", "-", "@", "\t")) else row.label
             before = row.before or (None,) * len(row.now)
             year = row.year_before or (None,) * len(row.now)
             for metric, now, then, old in zip(table.metrics, row.now, before, year, strict=True):
                 values = (_plain(now, ""), _plain(then, ""), _plain(old, ""))
-                writer.writerow((table.name, _safe(row.label), metric.name, *values, metric.unit, *days))
+                writer.writerow((table.name, label, metric.name, *values, metric.unit, *days))
     return text.getvalue()
-
-
-def _safe(label: str) -> str:
-    """A name that a spreadsheet does not take for a formula."""
-    return f"'{label}" if label.startswith(("=", "+", "-", "@", "\t")) else label
 
 
 def _period(period: Period) -> dict[str, str]:

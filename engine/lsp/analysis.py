@@ -68,7 +68,7 @@ def problems_with(root: Path, texts: Mapping[str, str], now: Instant) -> list[Pr
 def project_of(path: Path) -> Path | None:
     """The folder of the project that a file is a part of: the nearest one above it that holds config.yaml,
     else journeys/, and has the file where authors write. None: the file belongs to no project."""
-    folders = [folder for folder in path.parents if _is_authored(path, folder)]
+    folders = [f for f in path.parents if path.relative_to(f).as_posix().startswith(AUTHORED)]
     with_config = (folder for folder in folders if (folder / "config.yaml").is_file())
     return next(with_config, None) or next((f for f in folders if (f / "journeys").is_dir()), None)
 
@@ -80,7 +80,3 @@ def projects_in(folders: Iterable[Path]) -> list[Path]:
         for folder in dict.fromkeys(folders)
         if (folder / "config.yaml").is_file() or (folder / "journeys").is_dir()
     ]
-
-
-def _is_authored(path: Path, folder: Path) -> bool:
-    return path.relative_to(folder).as_posix().startswith(AUTHORED)

@@ -7,7 +7,7 @@ written and nobody can read the file as a whole.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -21,7 +21,6 @@ from engine.language.grammar import (
     STARTS,
     TEST,
     Construct,
-    Key,
 )
 from engine.language.schema.files import SchemaNames
 from engine.language.steps.register import KINDS
@@ -244,11 +243,9 @@ def _values(
     yield from _named(by_kind.get(key.kind, {}), CompletionKind.name)
     yield from (Completion(choice, CompletionKind.word, key.about) for choice in key.choices)
     if not key.choices and key.kind not in by_kind and key.example and "\n" not in key.example:
-        yield from (Completion(word, CompletionKind.word, key.about) for word in _examples(key))
-
-
-def _examples(key: Key) -> Iterable[str]:
-    return (example.removeprefix(f"{key.name}: ").strip() for example in key.example.split("  or  "))
+        for example in key.example.split("  or  "):
+            word = example.removeprefix(f"{key.name}: ").strip()
+            yield Completion(word, CompletionKind.word, key.about)
 
 
 def _named(names: Mapping[str, str], kind: CompletionKind) -> Iterator[Completion]:

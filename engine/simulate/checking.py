@@ -66,7 +66,8 @@ def failures(report: StoriesReport) -> list[Problem]:
             f'the story "{result.story.name.value}" fails',
             render_rows(result.story.name.value, result.rows, result.notes)
             if result.rows
-            else _said(result.problems),
+            # Without rows the story itself could not be read
+            else "\n".join(f"line {each.span.line}: {each.what}; {each.fix}" for each in result.problems),
             f"mend the journey, or the story where it is meant so; `{command('test')}` shows the same",
             topic="story",
         )
@@ -74,8 +75,3 @@ def failures(report: StoriesReport) -> list[Problem]:
         for result in journey.results
         if not result.passed
     ]
-
-
-def _said(problems: Sequence[Problem]) -> str:
-    """What is wrong with the story itself, one line for each."""
-    return "\n".join(f"line {problem.span.line}: {problem.what}; {problem.fix}" for problem in problems)

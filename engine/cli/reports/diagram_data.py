@@ -13,7 +13,7 @@ from engine.cli.reports.customer import resting
 from engine.cli.reports.times import local
 from engine.cli.reports.trace_lines import sentence
 from engine.command_hints import command
-from engine.core.decision.effects import Trace, TraceKind
+from engine.core.decision.effects import TraceKind
 from engine.core.enrollment import Enrollment, Relocating
 from engine.diagram.flowchart import flowchart
 from engine.diagram.mermaid import mermaid
@@ -171,14 +171,12 @@ def path_of(conn: Connection, person: KnownCustomer, run: Enrollment) -> RunPath
     until = f" until {local(run.due.at, person.zone)}" if run.due is not None else ""
     return RunPath(
         words, began,
-        tuple((line.step, _told(line, person)) for line in mine if line.step),
+        tuple(
+            (line.step, _visit(line.at, sentence(line, person.zone), person)) for line in mine if line.step
+        ),
         rests_at, f"rests here{until}" if rests_at else "",
         _visit(run.ended_at, "", person) if run.ended_at is not None and run.outcome == "finish" else None,
     )  # fmt: skip
-
-
-def _told(line: Trace, person: KnownCustomer) -> Visit:
-    return _visit(line.at, sentence(line, person.zone), person)
 
 
 def _visit(at: Instant, words: str, person: KnownCustomer) -> Visit:

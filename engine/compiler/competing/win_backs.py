@@ -10,7 +10,7 @@ from itertools import islice
 from engine.compiler.competing.target_group import TargetGroup
 from engine.compiler.competing.writing import COMPARED, TOLD, WritingJourney
 from engine.core.conditions.condition import Condition, Did, Not, RelativeAge
-from engine.core.journey import ClockTrigger, SegmentTrigger, Trigger
+from engine.core.journey import ClockTrigger, SegmentTrigger
 from engine.language.wording import quoted
 from engine.problem import Problem
 from engine.values import DAY
@@ -32,7 +32,9 @@ def overlapping_win_backs(writing: Sequence[WritingJourney]) -> Iterator[Problem
     then."""
     of_event: defaultdict[str, list[tuple[_Away, WritingJourney]]] = defaultdict(list)
     for one in writing:
-        if one.schedule.span is None or not any(_finds_the_quiet(start) for start in one.journey.starts):
+        # Who did nothing for a while is found by a segment or by the calendar
+        begins_so = any(isinstance(start, SegmentTrigger | ClockTrigger) for start in one.journey.starts)
+        if one.schedule.span is None or not begins_so:
             continue
         for event, away in _aways(one.entry).items():
             of_event[event].append((away, one))
@@ -46,10 +48,6 @@ def overlapping_win_backs(writing: Sequence[WritingJourney]) -> Iterator[Problem
             )  # fmt: skip
             for found in islice(earlier, TOLD):
                 yield _overlapping(event, away, one, *found)
-
-
-def _finds_the_quiet(start: Trigger) -> bool:
-    return isinstance(start, SegmentTrigger | ClockTrigger)
 
 
 def _begin_together(one: WritingJourney, other: WritingJourney) -> bool:

@@ -59,7 +59,8 @@ def problems_of(choice: OfferChoice, world: ProjectContext) -> list[Problem]:
     if choice.subject.value != SEGMENT:
         ref = resolve(choice.subject, _scope(world))
         kind = ref.type if isinstance(ref, core.Ref) else None
-    fix = f"add as the last line\n         else: {{pool: {_first_pool(choice)}, valid: 7 days}}"
+    first = next((line.pool.value for line in choice.lines if line.pool is not None), "COME5")
+    fix = f"add as the last line\n         else: {{pool: {first}, valid: 7 days}}"
     why = "without an offer there is no code, and without a code no message"
     shape = ChoiceShape(choice.name, choice.subject, choice.into, kind, why, fix)
     asked = [(line.label, offer.question.condition) for line, offer in compiled if offer.question is not None]
@@ -224,10 +225,6 @@ def _no_else(shape: ChoiceShape, hole: NumberRange | None = None) -> Problem:
         shape.into, "E121", f"the lines of {quoted(shape.name)} leave somebody out: whoever has {who}",
         shape.why, shape.fix,
     )  # fmt: skip
-
-
-def _first_pool(choice: OfferChoice) -> str:
-    return next((line.pool.value for line in choice.lines if line.pool is not None), "COME5")
 
 
 def names_of_codes(world: ProjectContext) -> Mapping[str, str]:

@@ -11,7 +11,6 @@ from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 from typing import Any
 from urllib.parse import quote, urlsplit
-from zoneinfo import ZoneInfo
 
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, format_time
@@ -183,17 +182,12 @@ def _moment(value: object, context: Context) -> dt.date | dt.time | Birthday:
         return value
     try:
         text = str(value)
-        return (
-            dt.date.fromisoformat(text)
-            if len(text) == 10
-            else _in_zone(dt.datetime.fromisoformat(text), zone)
-        )
+        if len(text) == 10:
+            return dt.date.fromisoformat(text)
+        moment = dt.datetime.fromisoformat(text)
+        return moment.astimezone(zone) if moment.tzinfo else moment
     except ValueError:
         raise ValueError(f"{str(value)[:40]!r} is no date") from None
-
-
-def _in_zone(moment: dt.datetime, zone: dt.tzinfo | ZoneInfo) -> dt.datetime:
-    return moment.astimezone(zone) if moment.tzinfo else moment
 
 
 @lru_cache(maxsize=4096)

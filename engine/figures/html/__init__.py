@@ -96,7 +96,11 @@ def as_html(report: FiguresReport, shop: str) -> str:
         shop=shop,
         style=_style(),
         tiles=_tiles(report),
-        sections=[_section(table, report) for table in report.tables if table.rows],
+        sections=[
+            _whole(table, report) if table.is_whole else _lines(table, report)
+            for table in report.tables
+            if table.rows
+        ],
         definitions=report.metrics(),
     )  # fmt: skip
 
@@ -137,10 +141,6 @@ def _tiles(report: FiguresReport) -> list[FigureTile]:
                 head = table.head(metric, report.currency)
                 found.append(FigureTile(head, shown(now, metric.unit), change(now, before, metric.unit)))
     return found
-
-
-def _section(table: Table, report: FiguresReport) -> ReportSection:
-    return _whole(table, report) if table.is_whole else _lines(table, report)
 
 
 def _whole(table: Table, report: FiguresReport) -> ReportSection:

@@ -141,7 +141,8 @@ def _line(one: Forecast, values: tuple[Value, ...]) -> Row:
     known = one.calibration
     customers = one.customers if one.is_made else None
     return Row(
-        _label(one), (one.days, customers, *values, _decimal(known.ratio) if known else None), (),
+        f"{one.fact}, as of {one.as_of}",
+        (one.days, customers, *values, _decimal(known.ratio) if known else None), (),
         note=_remark(one, known),
     )  # fmt: skip
 
@@ -182,10 +183,6 @@ def _spending(made: Sequence[Forecast]) -> Iterator[Row]:
                 (*parameters, model.customers, _decimal(model.mean), _decimal(model.correlation)), (),
                 note=edges(model.at_edge).removeprefix("; "),
             )  # fmt: skip
-
-
-def _label(one: Forecast) -> str:
-    return f"{one.fact}, as of {one.as_of}"
 
 
 def _decimal(value: float | None) -> Decimal | None:

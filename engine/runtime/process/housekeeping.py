@@ -12,7 +12,7 @@ import structlog
 from sqlalchemy import Connection
 
 from engine.clock import Clock
-from engine.config import Config, Retention
+from engine.config import Config
 from engine.core.conditions.dependencies import farthest
 from engine.core.journeys import Journeys
 from engine.store import count_backfill, watermarks
@@ -87,7 +87,10 @@ class Housekeeping:
         """Everything that is older than its policy. How many rows went, by table."""
         now, policy = self._clock.now(), self._config().retention
         dropped = {"event": 0}
-        for table, kept in _edged(policy):
+        edged: list[tuple[Edged, int]] = [
+            ("trace", policy.traces), ("alert", policy.traces), ("refused_item", policy.bodies)
+        ]  # fmt: skip
+        for table, kept in edged:
             first = partial(retention.forget_first, table=table, before=Instant(now - kept))
             dropped[table] = await self._again(first)
         walked: list[tuple[Walked, int | None]] = [
@@ -179,7 +182,3 @@ class Housekeeping:
     def _shrink_log(self) -> None:
         with self._store.engine.connect() as conn:
             upkeep.shrink_log(conn)
-
-
-def _edged(policy: Retention) -> tuple[tuple[Edged, int], ...]:
-    return (("trace", policy.traces), ("alert", policy.traces), ("refused_item", policy.bodies))

@@ -174,13 +174,12 @@ def _prices_lately(conn: Connection, products: Sequence[str], now: Instant) -> d
 
 def _histories(found: Sequence[Any]) -> dict[str, PriceHistory]:
     return {
-        product: PriceHistory((at, _price(amount, currency)) for _, at, amount, currency in points)
+        product: PriceHistory(
+            (at, None if amount is None else Money(amounts.amount_of(amount), currency))
+            for _, at, amount, currency in points
+        )
         for product, points in groupby(found, key=lambda row: str(row[0]))
     }
-
-
-def _price(amount: int | None, currency: str) -> Money | None:
-    return None if amount is None else Money(amounts.amount_of(amount), currency)
 
 
 def _stock_of(fields: Mapping[str, Value]) -> tuple[int | None, bool | None]:

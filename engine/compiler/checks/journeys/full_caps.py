@@ -62,7 +62,8 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
                 if policy is None or not policy.caps or not is_known:
                     return sent
                 channel = step.via[0].value if len(step.via) == 1 else ""
-                full = _full(policy, channel, sent) if _is_dropped(step, policy) else None
+                if_capped = step.if_capped.value if step.if_capped is not None else policy.if_capped
+                full = _full(policy, channel, sent) if if_capped == "skip" else None
                 if full is not None:
                     problems.setdefault(full, _problem(step, policy, full))
                     return sent  # a dropped message takes no place
@@ -77,10 +78,6 @@ def check(checked: JourneyCheckInput) -> list[Problem]:
 
     PathWalk(visit, lambda one, other: one.both(other)).along(checked.file.steps, _Sent())
     return list(problems.values())
-
-
-def _is_dropped(step: Send, policy: Policy) -> bool:
-    return (step.if_capped.value if step.if_capped is not None else policy.if_capped) == "skip"
 
 
 def _full(policy: Policy, channel: str, sent: _Sent) -> Cap | None:
