@@ -123,7 +123,7 @@ def test_recommendations(store: Store, at: list[Instant], products: list[Any], b
     clicked = {(number, who) for (number, who, _, _), (_, is_clicked) in lines.items() if is_clicked}
 
     def fill(conn: Connection) -> None:
-        for table in ("shown_product", "reaction", "event"):
+        for table in ("shown_product", "reaction", "event", "credit"):
             conn.exec_driver_sql(f"DELETE FROM {table}")
         insert_many(conn, "shown_product", [
             {"bucket": 0, "customer": who, "send_key": f"{who}{number}", "name": name, "place": place,
@@ -143,6 +143,12 @@ def test_recommendations(store: Store, at: list[Instant], products: list[Any], b
                 (who, when, number, dump_values({"items": [{"product_id": one} for one in some]}))
                 for number, (who, when, some) in enumerate(bought)
             ],
+        )
+        # every order has a row there, beside its event
+        conn.exec_driver_sql(
+            "INSERT INTO credit (bucket, customer, occurred_at, event, amount, currency, send_key, journey,"
+            " step, channel, is_service) SELECT bucket, customer, occurred_at, 'o' || number, 0, 'EUR', '',"
+            " '', '', '', FALSE FROM event"
         )
 
     store.write(fill)

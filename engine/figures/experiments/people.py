@@ -7,7 +7,8 @@ not count yet. So what counts at a moment is known at that moment, and later day
 from __future__ import annotations
 
 import datetime as dt
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from itertools import groupby
 
 import msgspec
 from sqlalchemy import Connection
@@ -55,6 +56,16 @@ def people_of(
         spent = sum(inside) / MONEY
         found[member.experiment].append(Participant(arm, member.at, over_at, has_goal, spent))
     return found
+
+
+def people_by_experiment(
+    conn: Connection, experiments: Sequence[Experiment], journeys: Journeys, currency: str
+) -> Iterator[tuple[Experiment, list[Participant]]]:
+    """Each experiment with its people, as `people_of`. One journey after the other, so that nobody holds the
+    people of all journeys at once, and no transaction waits for what is made of them."""
+    for _, group in groupby(experiments, key=lambda experiment: experiment.journey):
+        some = list(group)
+        yield from zip(some, people_of(conn, some, journeys, currency), strict=True)
 
 
 _ORDERS = msgspec.json.Decoder(list[ArmOrder])

@@ -13,7 +13,7 @@ from engine.core.journeys import Journeys
 from engine.errors import UsageError
 from engine.figures.experiments.experiment import Experiment, experiments_of
 from engine.figures.experiments.metrics import SIZE
-from engine.figures.experiments.people import Participant, arms_at, people_of
+from engine.figures.experiments.people import Participant, arms_at, people_by_experiment
 from engine.figures.metrics import Value
 from engine.figures.report import Row, Table
 from engine.statistics.confidence import ALPHA
@@ -48,7 +48,7 @@ def sizes(conn: Connection, journeys: Journeys, now: Instant, rise: float, base:
     if base is not None:
         each = people_needed(base, base + rise)
         lines.append(Row("two halves", (*_rates(base, rise), each, 2 * each, None, None), ()))
-    for experiment, people in zip(found, people_of(conn, found, journeys, journeys.currency), strict=True):
+    for experiment, people in people_by_experiment(conn, found, journeys, journeys.currency):
         seen = base if base is not None else _seen(experiment, people, now)
         if seen is None or not 0 < seen < 1 - rise:
             continue

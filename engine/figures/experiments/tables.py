@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+import msgspec
 from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
 from engine.figures.experiments.experiment import Experiment, experiments_of, in_phases
 from engine.figures.experiments.metrics import EXPERIMENT, SINCE
-from engine.figures.experiments.people import Participant, arms_at, moment_of, people_of
+from engine.figures.experiments.people import Participant, arms_at, moment_of, people_by_experiment
 from engine.figures.experiments.words import TOO_LATE, Audience, SentenceContext, caveats, verdicts, waiting
 from engine.figures.metrics import Value
 from engine.figures.period import Period
@@ -22,52 +23,56 @@ from engine.store.counting import daily_counts, experiment_log
 from engine.values import DAY, Instant, local_date, zone
 
 
+class ExperimentVerdict(msgspec.Struct, frozen=True):
+    """What one experiment shows, in a line. `split`: "" of a holdout."""
+
+    journey: str
+    split: str
+    words: str
+
+
 @dataclass(frozen=True, slots=True)
 class ExperimentTables:
-    """`empty`: those into which nobody has come; `period`: the days on which people came into the others."""
+    """`empty`: those into which nobody has come; `period`: the days on which people came into the others;
+    `verdicts`: of the others, in their order."""
 
     tables: tuple[Table, ...]
     empty: tuple[str, ...]
     period: Period
+    verdicts: tuple[ExperimentVerdict, ...]
 
 
 def experiments(
-    conn: Connection, journeys: Journeys, now: Instant, period: Period | None
+    conn: Connection, journeys: Journeys, now: Instant, period: Period | None = None, journey: str = ""
 ) -> ExperimentTables:
-    """All experiments of the shop. `period`: only who came in then, of whom nothing is decided."""
+    """All experiments of the shop. `period`: only who came in then, of whom nothing is decided; `journey`:
+    only those of this one."""
     shop, place = daily_counts.shop(conn), zone(journeys.timezone)
-    found = experiments_of(journeys, shop.order)
-    people = people_of(conn, found, journeys, journeys.currency)
+    found = [one for one in experiments_of(journeys, shop.order) if not journey or one.journey == journey]
+    phases = experiment_log.phases(conn) if period is None else {}
+    tables: list[Table] = []
+    verdicts: list[ExperimentVerdict] = []
+    empty: list[str] = []
+    first = now
     if period is not None:
         found = [replace(experiment, decide=None, is_part=True) for experiment in found]
-        people = [[one for one in some if local_date(one.at, place) in period] for some in people]
-    phases = experiment_log.phases(conn)
-    tables: list[Table] = []
-    for experiment, some in zip(found, people, strict=True):
+    for experiment, everybody in people_by_experiment(conn, found, journeys, journeys.currency):
+        some = [one for one in everybody if period is None or local_date(one.at, place) in period]
         if not some:
+            empty.append(experiment.title)
             continue
-        current, earlier = in_phases(experiment, phases.get(experiment.title, ()) if period is None else ())
+        first = min(first, *(one.at for one in some))
+        current, earlier = in_phases(experiment, phases.get(experiment.title, ()))
         for before, ended_at in earlier:
             tables += _earlier(before, ended_at, some, journeys)
-        tables += _tables(_analysed(current, some, journeys, now), journeys, now)
-    empty = tuple(experiment.title for experiment, some in zip(found, people, strict=True) if not some)
-    first = min((one.at for some in people for one in some), default=now)
+        analysed = _analysed(current, some, journeys, now)
+        words = f"{experiment.title}: {' '.join(analysed.verdicts)}"
+        verdicts.append(ExperimentVerdict(experiment.journey, experiment.split, words))
+        tables += _tables(analysed, journeys, now)
     return ExperimentTables(
-        tuple(tables), empty, period or Period(local_date(first, place), local_date(now, place))
-    )
-
-
-def verdicts_of(conn: Connection, journeys: Journeys, now: Instant, name: str) -> list[str]:
-    """What the experiments of one journey show, each in a line."""
-    found = [one for one in experiments_of(journeys, daily_counts.shop(conn).order) if one.journey == name]
-    phases = experiment_log.phases(conn)
-    said = []
-    for experiment, people in zip(found, people_of(conn, found, journeys, journeys.currency), strict=True):
-        if people:
-            current, _ = in_phases(experiment, phases.get(experiment.title, ()))
-            words = " ".join(_analysed(current, people, journeys, now).verdicts)
-            said.append(f"{experiment.title}: {words}")
-    return said
+        tuple(tables), tuple(empty), period or Period(local_date(first, place), local_date(now, place)),
+        tuple(verdicts),
+    )  # fmt: skip
 
 
 def _earlier(

@@ -12,11 +12,13 @@ from sqlalchemy import Connection
 
 from engine.core.journeys import Journeys
 from engine.figures.content import ReportContent, ReportScope
+from engine.figures.experiments.experiment import GLOBAL
 from engine.figures.experiments.sizing import sizes
-from engine.figures.experiments.tables import experiments, verdicts_of
+from engine.figures.experiments.tables import ExperimentTables, ExperimentVerdict, experiments
 from engine.figures.number_format import time_shown
 from engine.figures.period import Period, asked
 from engine.figures.report import FiguresReport
+from engine.figures.reports import nightly
 from engine.figures.reports.audit import audit
 from engine.figures.reports.channels import channels
 from engine.figures.reports.codes import codes
@@ -28,6 +30,7 @@ from engine.figures.reports.forecasts import forecast
 from engine.figures.reports.forecasts import usual_period as forecasts_until
 from engine.figures.reports.forecasts_section import forecasts_beside
 from engine.figures.reports.journeys import all_journeys, names_of, one_journey
+from engine.figures.reports.nightly import NightlyReport
 from engine.figures.reports.other_currencies import other_currencies
 from engine.figures.reports.overview import customers, overview
 from engine.figures.reports.points import points
@@ -42,6 +45,7 @@ from engine.store import count_backfill
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Count, ShopFacts
 from engine.store.counting.period_sums import counted_journeys, first_day, last_day
+from engine.store.journeys import deployments as deployments_log
 from engine.values import Instant, iso, local_date, zone
 
 OVERVIEW = "overview"
@@ -82,7 +86,8 @@ class ReportTopic(StrEnum):
 class ReportKind:
     """One of the reports. `about`: what it holds, in words. `usual`: the days where nobody says which.
     `counts`: which daily counts it is made of, all of them where it holds none; None: of something else.
-    `has_period`: it can be asked of some days."""
+    `has_period`: it can be asked of some days. `most_customers`: of more than so many it is made at night;
+    None: never."""
 
     about: str
     title: str
@@ -92,11 +97,34 @@ class ReportKind:
     usual: Callable[[dt.date], Period] = asked
     counts: frozenset[Count] | None = None
     has_period: bool = True
+    most_customers: int | None = None
 
 
 def _overview(scope: ReportScope) -> ReportContent:
     shop, *parts = overview(scope.conn, scope.wanted, scope.today)
-    return ReportContent((shop, *other_currencies(scope, Count.ORDER), reach(scope), *parts))
+    apart = other_currencies(scope, Count.ORDER)
+    effects = _effects(scope, GLOBAL) if scope.journeys.global_holdout else (_NO_HOLDOUT,)
+    return ReportContent((shop, *apart, reach(scope), *parts), effects)
+
+
+_NO_HOLDOUT = (
+    "No holdout of the whole shop (`holdout:` in config.yaml): nobody knows what of the revenue of triggers "
+    "would have come without them. What a journey with a holdout of its own brought says `report journeys`."
+)
+
+
+def _effects(scope: ReportScope, journey: str = "") -> tuple[str, ...]:
+    """What experiments show, each in a line: those of one journey, or the holdouts of all, since what one
+    path of a split has before another one is no effect of the journey. It stands beside what is attributed to
+    clicks, of which nobody knows whether it would have come anyhow."""
+    made = nightly.find(scope.conn, EXPERIMENTS, scope.now)
+    if made is None:
+        verdicts = experiments(scope.conn, scope.journeys, scope.now, journey=journey).verdicts
+    else:
+        verdicts = made.verdicts
+    lines = tuple(one.words for one in verdicts if (one.journey == journey if journey else not one.split))
+    as_of = f"What experiments show is as of {iso(made.at)}." if made is not None and lines else ""
+    return (*lines, *filter(None, (as_of,)))
 
 
 def _customers(scope: ReportScope) -> ReportContent:
@@ -113,7 +141,8 @@ def _cohorts(scope: ReportScope) -> ReportContent:
 def _journeys(scope: ReportScope) -> ReportContent:
     wanted = scope.wanted
     whole, *parts = all_journeys(scope.conn, wanted.period, scope.before, scope.journeys, wanted.by)
-    return ReportContent((whole, *other_currencies(scope, Count.ATTRIBUTED), *parts))
+    apart = other_currencies(scope, Count.ATTRIBUTED)
+    return ReportContent((whole, *apart, *parts), _effects(scope))
 
 
 def _journey(scope: ReportScope) -> ReportContent:
@@ -124,8 +153,7 @@ def _journey(scope: ReportScope) -> ReportContent:
     )
     times = times_to_click(scope, names, scope.journeys.by_name.get(name))
     apart = other_currencies(scope, Count.ATTRIBUTED, names)
-    shown = tuple(verdicts_of(scope.conn, scope.journeys, scope.now, name))
-    return ReportContent((whole, steps, times, *apart, *others), shown, f"The journey {name}")
+    return ReportContent((whole, steps, times, *apart, *others), _effects(scope, name), f"The journey {name}")
 
 
 def _channels(scope: ReportScope) -> ReportContent:
@@ -145,7 +173,10 @@ def _experiments(scope: ReportScope) -> ReportContent:
         return ReportContent(
             (sizes(conn, journeys, now, wanted.rise, wanted.base),), (), "Size of experiments"
         )
-    found = experiments(conn, journeys, now, None if wanted.is_usual else wanted.period)
+    return _of_experiments(experiments(conn, journeys, now, None if wanted.is_usual else wanted.period))
+
+
+def _of_experiments(found: ExperimentTables) -> ReportContent:
     notes: tuple[str, ...] = _EXPERIMENT_NOTES if found.tables else ()
     if found.empty:
         notes += (f"Nobody has come in yet: {'; '.join(found.empty)}.",)
@@ -193,7 +224,8 @@ KINDS: Mapping[str, ReportKind] = {
         counts=frozenset((Count.POINTS,)),
     ),
     EXPERIMENTS: ReportKind(
-        "what holdouts and splits show, and how sure that is", "Experiments", _experiments
+        "what holdouts and splits show, and how sure that is", "Experiments", _experiments,
+        most_customers=10_000,
     ),
     "segments": ReportKind(
         "who came into each segment, and who left it", "Segments", segments,
@@ -208,7 +240,8 @@ KINDS: Mapping[str, ReportKind] = {
         frozenset((ReportNote.SINCE,)),
     ),
     "audit": ReportKind(
-        "for a shop that begins: who and what is there, and what journeys could bring", "Audit", audit
+        "for a shop that begins: who and what is there, and what journeys could bring", "Audit", audit,
+        most_customers=100_000,
     ),
     "year": ReportKind(
         "the year of one customer (with the id)", "The year", year, of=ReportTopic.CUSTOMER,
@@ -227,9 +260,15 @@ NAMES: Mapping[str, str] = {name: kind.about for name, kind in KINDS.items()}
 def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
     """The report, from one moment of the store. `wanted.name` is one of `NAMES`."""
     kind, scope = KINDS[wanted.name], ReportScope(conn, wanted, journeys, now)
-    content = kind.content(scope)
+    is_whole = kind.most_customers is not None and wanted.is_usual and wanted.rise is None
+    made = nightly.find(conn, wanted.name, now) if is_whole else None
+    content = made.content if made is not None else kind.content(scope)
     rows = [row for table in content.tables for row in table.rows]
     year_before = wanted.period.year_before() if any(row.year_before for row in rows) else None
+    notes = (
+        *_nothing(scope, kind), *content.notes, *((made.note,) if made is not None else ()),
+        *_notes(scope, kind.notes, year_before or scope.before),
+    )  # fmt: skip
     return FiguresReport(
         wanted.name,
         content.title or kind.title,
@@ -237,11 +276,23 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
         scope.before if any(row.before for row in rows) else None,
         journeys.currency,
         journeys.timezone,
-        iso(now),
+        iso(made.at if made is not None else now),
         content.tables,
-        (*_nothing(scope, kind), *content.notes, *_notes(scope, kind.notes, year_before or scope.before)),
+        notes,
         year_before,
     )
+
+
+def made_at_night(conn: Connection, name: str, journeys: Journeys, now: Instant) -> NightlyReport:
+    """A report as it is kept for those who ask for it by day."""
+    wanted = ReportRequest(name, usual_period(name, today(now, journeys)), is_usual=True)
+    verdicts: tuple[ExperimentVerdict, ...] = ()
+    if name == EXPERIMENTS:
+        found = experiments(conn, journeys, now)
+        content, verdicts = _of_experiments(found), found.verdicts
+    else:
+        content = KINDS[name].content(ReportScope(conn, wanted, journeys, now))
+    return NightlyReport(now, deployments_log.current_number(conn), content, verdicts)
 
 
 def _notes(scope: ReportScope, notes: frozenset[ReportNote], earliest: Period) -> list[str]:

@@ -7,12 +7,13 @@ import datetime as dt
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
+from itertools import chain
 
 from engine.figures import customer_metrics as c
 from engine.figures import metrics as m
 from engine.figures.content import ReportContent, ReportScope
 from engine.figures.experiments.experiment import Experiment, experiments_of
-from engine.figures.experiments.people import Participant, people_of
+from engine.figures.experiments.people import Participant, people_by_experiment
 from engine.figures.metrics import Metric, SumMetric, Totals, Value
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
@@ -96,7 +97,8 @@ def deployments(scope: ReportScope) -> ReportContent:
     that it changed."""
     compared, empty = _compared(scope)
     place = zone(scope.journeys.timezone)
-    rows, lines = [], []
+    rows: list[Row] = []
+    against: list[list[Row]] = [[] for _ in compared]
     for one in compared:
         before, after = (_totals(scope, period) for period in (one.before, one.after))
         values: list[Value] = [one.before.days]
@@ -109,16 +111,16 @@ def deployments(scope: ReportScope) -> ReportContent:
         one for one in experiments_of(scope.journeys, daily_counts.shop(scope.conn).order)
         if not one.split and not one.is_global and any(one.journey in each.changed for each in compared)
     ]  # fmt: skip
-    people = people_of(scope.conn, experiments, scope.journeys, scope.journeys.currency)
-    for one in compared:
-        for experiment, some in zip(experiments, people, strict=True):
+    currency = scope.journeys.currency
+    for experiment, people in people_by_experiment(scope.conn, experiments, scope.journeys, currency):
+        for lines, one in zip(against, compared, strict=True):
             if experiment.journey in one.changed:
-                lines.append(_against_holdout(scope, one, experiment, some))
+                lines.append(_against_holdout(scope, one, experiment, people))
     tables = (
         Table(
             "deployments", "Before and after", "deployment", DEPLOYMENTS, tuple(rows), note="journeys changed"
         ),
-        Table("controlled", "With the holdout as control", "deployment", CONTROLLED, tuple(lines)),
+        Table("controlled", "With the holdout as control", "deployment", CONTROLLED, tuple(chain(*against))),
     )
     notes = (
         [*_NOTES]

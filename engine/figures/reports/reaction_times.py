@@ -9,7 +9,6 @@ from decimal import Decimal
 from engine.core.journey import Journey
 from engine.figures.content import ReportScope
 from engine.figures.metrics import Metric, Value
-from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.store.messages import reaction_times
 from engine.values import HOUR
@@ -32,12 +31,16 @@ NINE_OF_TEN = Metric(
 REACTION_TIMES: tuple[Metric, ...] = (REACTED, MEDIAN, NINE_OF_TEN)
 
 
+_Times = defaultdict[str, list[int]]
+"""Milliseconds by step."""
+
+
 def times_to_click(scope: ReportScope, names: Sequence[str], journey: Journey | None) -> Table:
     """A line for each step with a message that was clicked, in the order of the file, and one for all.
     `names`: those of the journey, the former ones among them."""
     steps_now = journey.steps if journey is not None else ()
     order, was = [step.id for step in steps_now], {step.was: step.id for step in steps_now if step.was}
-    now, before = (_by_step(scope, period, names, was) for period in (scope.wanted.period, scope.before))
+    now, before = _by_step(scope, names, was)
     steps = sorted(
         {*now, *before}, key=lambda step: (order.index(step) if step in order else len(order), step)
     )
@@ -52,14 +55,15 @@ def times_to_click(scope: ReportScope, names: Sequence[str], journey: Journey | 
     )
 
 
-def _by_step(
-    scope: ReportScope, period: Period, names: Sequence[str], was: Mapping[str, str]
-) -> defaultdict[str, list[int]]:
-    span = scope.span(period)
-    found: defaultdict[str, list[int]] = defaultdict(list)
-    for one in reaction_times.between(scope.conn, names, span.begin, span.end):
-        found[was.get(one.step, one.step)].append(max(one.took, 0))
-    return found
+def _by_step(scope: ReportScope, names: Sequence[str], was: Mapping[str, str]) -> tuple[_Times, _Times]:
+    """Of the period and of the one before, from one look at both and what lies between them."""
+    now, before = scope.span(scope.wanted.period), scope.span(scope.before)
+    halves: tuple[_Times, _Times] = defaultdict(list), defaultdict(list)
+    for one in reaction_times.between(scope.conn, names, before.begin, now.end):
+        for span, found in zip((now, before), halves, strict=True):
+            if span.begin <= one.handed_at < span.end:
+                found[was.get(one.step, one.step)].append(max(one.took, 0))
+    return halves
 
 
 def _values(took: list[int]) -> tuple[Value, ...]:

@@ -8,7 +8,7 @@ from engine.figures.number_format import time_shown
 from engine.figures.report import Row, Table
 from engine.store.counting import daily_counts
 from engine.store.recommendations import hits
-from engine.store.recommendations.hits import RecommendationSums
+from engine.store.recommendations.hits import RecommendationSums, ShownSpan
 
 _SHOWN = "on the day on which the message was written"
 _BOUGHT = f"{_SHOWN}, whenever it was bought"
@@ -44,11 +44,9 @@ RECOMMENDATIONS: tuple[Metric, ...] = (
 def recommendations(scope: ReportScope) -> ReportContent:
     """A line for each list, and below it one for each source that it took products from."""
     shop = daily_counts.shop(scope.conn)
-    halves = []
-    for period in (scope.wanted.period, scope.before):
-        span = scope.span(period)
-        halves.append(hits.between(scope.conn, span.begin, span.end, shop.order, shop.click))
-    now, before = halves
+    spans = [scope.span(period) for period in (scope.wanted.period, scope.before)]
+    shown = [ShownSpan(span.begin, span.end) for span in spans]
+    now, before = hits.between(scope.conn, shown, shop.order, shop.click)
     order = sorted({*now, *before}, key=lambda origin: (origin.name, origin.source))
     lines = [
         Row(

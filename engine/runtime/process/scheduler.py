@@ -24,6 +24,7 @@ from engine.runtime.advance.learning import learn
 from engine.runtime.advance.loyalty_review import review_points
 from engine.runtime.advance.occurrences import append_occurrences
 from engine.runtime.advance.scoring import score_rfm
+from engine.runtime.nightly_reports import make_reports
 from engine.runtime.process.health import Health
 from engine.runtime.workers.fenced_store import LeadLostError
 from engine.store.database import Store
@@ -31,7 +32,7 @@ from engine.values import HOUR, MINUTE, SECOND
 
 CLOCK_STARTS = MINUTE
 NIGHTLY_LOOK = 15 * MINUTE
-"""So often it is asked whose nightly look is due: segments, `rfm` facts, forecasts, learning."""
+"""So often it is asked whose nightly look is due: segments, `rfm` facts, forecasts, learning, reports."""
 
 TIDY = HOUR
 
@@ -86,6 +87,7 @@ class Scheduler:
             (NIGHTLY_LOOK, "points", self._review),
             (NIGHTLY_LOOK, "segments", self._sweep),
             (NIGHTLY_LOOK, "learning", self._learn),
+            (NIGHTLY_LOOK, "reports", self._make_reports),
             (TIDY, "old traces", self._tidy),
         ):
             self._every(milliseconds, name, self._as_leader(job), at_once=True)
@@ -113,6 +115,7 @@ class Scheduler:
         await self._review()
         await self._sweep()
         await self._learn()
+        await self._make_reports()
 
     def _every(
         self, milliseconds: int, name: str, job: Callable[[], Awaitable[None]], *, at_once: bool = False
@@ -193,6 +196,10 @@ class Scheduler:
         changed = await asyncio.to_thread(learn_gaps, self._store, self._journeys(), self._clock.now())
         if any(changed.values()):
             self._wake()
+
+    async def _make_reports(self) -> None:
+        """In a thread of its own, as the scores."""
+        await asyncio.to_thread(make_reports, self._store, self._journeys(), self._clock.now())
 
     async def _tidy(self) -> None:
         await self._store.awrite(lambda conn: maintenance.forget_old(conn, self._clock.now()))

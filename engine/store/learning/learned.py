@@ -70,7 +70,10 @@ _GAPS = "gaps of "
 FORECAST = "forecast of "
 """In front of the name of a fact: the document of its forecast, which no decision reads."""
 
-_IS_DECIDED_BY = f"name NOT LIKE '{FORECAST}%'"
+REPORT = "report:"
+"""Before the name of a report that is made at night."""
+
+_IS_DECIDED_BY = f"name NOT LIKE '{FORECAST}%' AND name NOT LIKE '{REPORT}%'"
 
 _ARRIVED = ("accepted", "delivered", "complained", "treated_as_sent")
 
@@ -125,6 +128,12 @@ def put_documents(conn: sa.Connection, documents: Mapping[str, str], now: Instan
         " ON CONFLICT (name) DO UPDATE SET at = excluded.at, value = excluded.value",
         [(name, now, document) for name, document in documents.items()],
     )
+
+
+def document(conn: sa.Connection, name: str) -> str | None:
+    """A document as it was kept, if it was."""
+    found = rows(conn, "SELECT value FROM learned WHERE name = ?", (name,))
+    return str(found[0][0]) if found else None
 
 
 def gaps_at(conn: sa.Connection, name: str) -> Instant | None:

@@ -14,9 +14,11 @@ from engine.values import Instant
 
 @dataclass(frozen=True, slots=True)
 class ReactionTime:
-    """A message of `step` that a person clicked: milliseconds from its hand-over to the first click."""
+    """A message of `step` that a person clicked: when it was handed over, and the milliseconds from then to
+    the first click."""
 
     step: str
+    handed_at: Instant
     took: int
 
 
@@ -25,10 +27,10 @@ def between(conn: Connection, journeys: Sequence[str], begin: Instant, end: Inst
     at the clicks, which are few: no index finds the messages of a journey."""
     found = rows(
         conn,
-        "SELECT o.step, min(r.at) - min(o.handed_at) FROM reaction r CROSS JOIN outbox o"
+        "SELECT o.step, min(o.handed_at), min(r.at) - min(o.handed_at) FROM reaction r CROSS JOIN outbox o"
         " WHERE r.at >= ? AND r.kind = 'clicked' AND r.who = 'human' AND o.bucket = r.bucket"
         " AND o.send_key = r.send_key AND o.handed_at >= ? AND o.handed_at < ?"
         " AND o.journey IN (SELECT {cell0} FROM {lines}) GROUP BY o.bucket, o.send_key, o.step",
         (begin, begin, end, dump([[name] for name in journeys])),
     )
-    return [ReactionTime(step, int(took)) for step, took in found]
+    return [ReactionTime(step, Instant(handed_at), int(took)) for step, handed_at, took in found]
