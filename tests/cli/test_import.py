@@ -10,6 +10,7 @@ import signal
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -271,3 +272,29 @@ def test_case_109_refused_rows_hold_no_formula_and_numbers_stay_numbers(small_sh
         kept = list(csv.reader(file))
     assert kept[0] == ["line", "why", "customer_id", "email", "first_name"]
     assert [row[-1] for row in kept[1:]] == [f"'{cell}" for cell in cells] + numbers
+
+
+@pytest.mark.parametrize(
+    ("name", "rows"),
+    [
+        ("events.csv", "event,customer_id,at\norder_placd,c1,2026-11-20T09:00:00Z\n"),
+        ("events.jsonl", '{"event": "order_placd", "customer_id": "c1", "at": "2026-11-20T09:00:00Z"}\n'),
+        (
+            "products.xml",
+            "<rss><channel><item><id>1</id></item><item><title>x</title></item></channel></rss>",
+        ),
+    ],
+)
+def test_refused_rows_lie_beside_the_file_and_the_answer_names_them(
+    small_shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str, rows: str
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+    monkeypatch.chdir(elsewhere)
+    small_shop.write("schemas/product.yaml", "product: {name: text, price: money, in_stock: true/false}\n")
+    path = small_shop.write(f"exports/{name}", rows)
+    answer = small_shop.run("import", str(path))
+    beside = [each.name for each in path.parent.iterdir() if each != path]
+    assert beside == [f"{name}.refused.{'csv' if name.endswith('csv') else 'jsonl'}"]
+    assert f"exports/{beside[0]}" in answer.out
+    assert list(elsewhere.iterdir()) == []

@@ -74,7 +74,7 @@ def test_an_id_that_would_act_is_refused_at_the_door(small_shop: Shop, name: str
     row = json.dumps({"customer_id": name, "email": "anna@example.com"})
     answer = small_shop.run("import", str(small_shop.write("people.jsonl", row + "\n")))
     assert "refused          1" in answer.out
-    assert "control character" in (small_shop.folder.parent / "people.jsonl.refused.jsonl").read_text()
+    assert "control character" in (small_shop.folder / "people.jsonl.refused.jsonl").read_text()
 
 
 @pytest.fixture

@@ -16,7 +16,9 @@ from engine.http.intake.strict_json import (
     SLICE,
     decode,
     decode_lines,
+    storable_consent,
     unstorable,
+    without_unstorable,
 )
 from engine.http.problems import Refusal
 
@@ -110,3 +112,33 @@ def test_a_large_line_is_refused_alone() -> None:
     large = orjson.dumps(LARGE)
     found = decode_lines(b"\n".join([b'{"a":1}', large, large + b",", b"[2]"]))
     assert [value for value, why in found if not why] == [{"a": 1}, LARGE, [2]]
+
+
+TOO_LONG = "x" * (MAX_TEXT + 1)
+
+
+@pytest.mark.parametrize(
+    ("said", "kept", "wrong"),
+    [
+        ({"email": {"state": "withdrawn", "text": "a\0"}}, {"email": {"state": "withdrawn"}}, ["email.text"]),
+        ({"email": "withdrawn", "sms": {"state": "given", "where": TOO_LONG}},
+         {"email": "withdrawn", "sms": {"state": "given"}}, ["sms.where"]),
+        ({"email": {"news": "given", "a\0": "given"}}, {"email": {"news": "given"}}, ["email"]),
+        ({"email": {"news": {"state": "given", "when": "\ud800"}}}, {"email": {"news": {"state": "given"}}},
+         ["email.news.when"]),
+        ({"email": "withdrawn", "push": ["\0"]}, {"email": "withdrawn"}, ["push[0]"]),
+        ({"email": "withdrawn", "pu\0sh": "given"}, {"email": "withdrawn"}, [""]),
+        ({"email": "withdrawn", "sms": "given\0"}, {"email": "withdrawn"}, ["sms"]),
+        # without its purpose it would be for another one
+        ({"email": {"state": "given", "purpose": "a\0"}}, {"email": {"state": "given", "purpose": []}}, []),
+    ],
+)  # fmt: skip
+def test_of_consents_only_the_parts_that_cannot_be_stored_are_left_out(
+    said: dict[str, Any], kept: dict[str, Any], wrong: list[str]
+) -> None:
+    fields = [f"consent.{each}".rstrip(".") for each in wrong]
+    right, faults = storable_consent(said, 3)
+    assert (right, [(fault.item, fault.field) for fault in faults]) == (kept, [(3, each) for each in fields])
+    call, dropped = without_unstorable({"userId": "a", "traits": {"consent": said, "age": 3}}, 3, ("traits",))
+    assert call == {"userId": "a", "traits": {"consent": kept, "age": 3}}
+    assert [fault.field for fault in dropped] == fields

@@ -48,7 +48,12 @@ _Encoding = Annotated[
     str | None, typer.Option("--encoding", help="for example cp1251; UTF-8 and marked UTF-16 are found")
 ]
 _Delimiter = Annotated[str | None, typer.Option("--delimiter", help="one character; , ; and tab are found")]
-_Refused = Annotated[Path | None, typer.Option("--refused", help="the file for rows that were not taken")]
+_Refused = Annotated[
+    Path | None,
+    typer.Option(
+        "--refused", help="the file for rows that were not taken; without it one beside the imported file"
+    ),
+]
 _Batch = Annotated[int, typer.Option("--batch", min=1, max=20_000, help="rows of one transaction")]
 _Again = Annotated[bool, typer.Option("--again", help="import a file that was imported before once more")]
 _Full = Annotated[
@@ -186,7 +191,7 @@ def _import_table(
 
     kind, rows = _kind_and_rows(table, options, world)
     origin, beside = names_of(source.path.name, source.form)
-    refused_path = options.refused or Path(beside)
+    refused_path = options.refused or source.path.with_name(beside)
     store = open_store(world.config.store, session.folder.resolve())
     try:
         with store.read() as conn:

@@ -69,7 +69,7 @@ def import_feed(
     from engine.runtime.feeds.catalogue_feed import take, terms_of
     from engine.store.database import open_store
 
-    faults = _RefusedItems(refused or Path(f"{path.name.removesuffix('.gz')}.refused.jsonl"))
+    faults = _RefusedItems(refused or path.with_name(f"{path.name.removesuffix('.gz')}.refused.jsonl"))
     terms = terms_of(world.catalogue, world.config, is_full=full, anyway=anyway, encoding=encoding)
     store = open_store(world.config.store, session.folder.resolve())
     try:
@@ -155,3 +155,5 @@ def _tell(taken: TakenFeed, faults: _RefusedItems, form: Format, *, is_full: boo
         say_plain(f"  {fault.words()}")
     if reading.faulty > SHOWN:
         say_plain(f"  and {reading.faulty - SHOWN:,} more")
+    if taken.refused and reading.faulty:
+        say_plain(f"  all of them stand in {faults.path}")

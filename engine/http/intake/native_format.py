@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from engine.http.intake.strict_json import MAX_NODES, unstorable, without_unstorable
+from engine.http.intake.strict_json import MAX_NODES, storable_consent, unstorable, without_unstorable
 from engine.runtime.intake.consent_reading import take_consent
 from engine.runtime.intake.items import (
     CustomerItem,
@@ -138,25 +138,11 @@ def customer_item(customer_id: str, value: Any, key: str | None) -> list[Item] |
             dropped.append(_wrong_addresses(f"addresses.{name}"))
         else:
             right[name] = address
-    consent, wrong = _storable_consent(consent)
+    consent, wrong = storable_consent(consent, 0)
     customer = CustomerItem(
         0, customer_id, key, attributes, right, consent=consent, dropped=(*dropped, *wrong)
     )
     return [customer] if visitor is None else [VisitorItem(0, visitor, customer_id), customer]
-
-
-def _storable_consent(consent: Any) -> tuple[Any, list[RefusedItem]]:
-    """Without the parts that cannot be stored: the state of a consent is a word that can."""
-    if not isinstance(consent, dict):
-        return (consent, []) if unstorable(consent, 0) is None else (None, [])
-    right: dict[str, Any] = {}
-    wrong: list[RefusedItem] = []
-    for channel, said in consent.items():
-        proof = said if isinstance(said, dict) else {"state": said}
-        faults = {name: fault for name in proof if (fault := unstorable({name: proof[name]}, 0)) is not None}
-        wrong += [RefusedItem(0, f"consent.{channel}.{fault.field}", fault.why) for fault in faults.values()]
-        right[channel] = {name: part for name, part in proof.items() if name not in faults}
-    return right, wrong
 
 
 def _is_address(address: Any) -> bool:

@@ -234,11 +234,47 @@ def without_unstorable(
             dropped.append(RefusedItem(item, name, f"one item may hold at most {MAX_NODES} values"))
             members = {key: inner for key, inner in members.items() if is_consent(key)}
         faults = {key: wrong for key in members if (wrong := unstorable({key: members[key]}, item))}
+        for key in [key for key in faults if is_consent(key) and not _text_fault(key, MAX_KEY)]:
+            del faults[key]
+            kept, wrong_parts = storable_consent(members[key], item, key)
+            dropped += wrong_parts
+            members = {**members, key: kept}
         # Traits are told by the name of the attribute alone, as everything that is wrong with it is.
         before = "" if name == "traits" else f"{name}."
         dropped += [RefusedItem(item, f"{before}{wrong.field}", wrong.why) for wrong in faults.values()]
         right[name] = {key: inner for key, inner in members.items() if key not in faults}
     return unstorable(right, item) or right, tuple(dropped)
+
+
+def storable_consent(said: Any, item: int, path: str = "consent") -> tuple[Any, list[RefusedItem]]:
+    """What is said of consents without the parts that cannot be stored, and these: the state of a consent is
+    a word that can. A purpose that cannot be stored stays as one that nobody can read, for without one the
+    consent would be for another purpose."""
+    fault = unstorable(said, item)
+    if fault is None:
+        return said, []
+    if not isinstance(said, dict) or len(said) > MAX_NODES or path.count(".") > _CONSENT_DEPTH:
+        dot = "." if fault.field and not fault.field.startswith("[") else ""
+        return None, [RefusedItem(item, f"{path}{dot}{fault.field}", fault.why)]
+    right: dict[str, Any] = {}
+    wrong: list[RefusedItem] = []
+    for name, part in said.items():
+        why = _text_fault(name, MAX_KEY)
+        if why:
+            wrong.append(RefusedItem(item, path, f"a name in here cannot be stored: {why}"))
+            continue
+        kept, parts = storable_consent(part, item, f"{path}.{name}")
+        if name == "purpose" and parts:
+            right[name] = []
+        else:
+            wrong += parts
+            if kept is not None or part is None:
+                right[name] = kept
+    return right, wrong
+
+
+_CONSENT_DEPTH = 3
+"""Dots in the path to a part of a proof: `consent.email.news.when`."""
 
 
 def _text_fault(text: str, longest: int) -> str:
