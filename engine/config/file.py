@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import replace
 
 from engine.config import Config, HttpConfig, Shop, WebhookConfig
@@ -174,7 +175,7 @@ def _read_parts(parts: MapReader) -> Config:
         timezone=_read_timezone(parts, usual.timezone),
         currency=currency,
         # The order counts: the first language is the one of a customer whose language nobody knows.
-        languages=tuple(word.value for word in parts.texts("languages", blank=True)) or usual.languages,
+        languages=_read_languages(parts) or usual.languages,
         store=_read_store(parts, usual.store),
         http=read_http(parts.block("http")),
         egress=read_egress(parts.block("egress")),
@@ -220,6 +221,31 @@ def _read_shop(reader: MapReader | None, usual: Shop) -> Shop:
 def _read_tests(parts: MapReader) -> tuple[Story, ...]:
     node = parts.node("tests")
     return () if node is None else parse_tests(parts.context, node, parts.at_key("tests"))
+
+
+def _read_languages(parts: MapReader) -> tuple[str, ...]:
+    """Codes as in the names of templates; a language by its name would be in the name of none."""
+    languages: list[str] = []
+    for word in parts.texts("languages", blank=True):
+        if re.fullmatch(r"[a-z]{2,3}(?:[-_][A-Za-z0-9]{2,8})*", word.value):
+            languages.append(word.value)
+            continue
+        from babel import Locale  # read only when something is wrong
+
+        names = Locale("en").languages
+        written = word.value.casefold()
+        code = (
+            written
+            if written in names
+            else next((code for code, name in names.items() if name.casefold() == written), "")
+        )
+        parts.context.wrong(
+            word,
+            "is not the code of a language",
+            "codes stand in the names of templates, as in  hello.email.de.mjml",
+            f"write  {code}" if code else "write the code of two letters, as in  en",
+        )
+    return tuple(languages)
 
 
 def _read_timezone(parts: MapReader, usual: str) -> str:

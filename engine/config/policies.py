@@ -13,6 +13,7 @@ from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, part
 from engine.language.quantities import parse_clock, parse_length
 from engine.language.spelling import spell_cap
+from engine.language.syntax import Text
 from engine.language.weekdays import WEEKDAYS
 from engine.language.wording import quoted
 from engine.problem import did_you_mean
@@ -41,7 +42,15 @@ POLICY = Construct(
         Key("too_late", "length", "when a message is not worth sending any more", example="24 hours"),
     ),
     "When messages may be sent",
-)
+    other_words=(
+        ("quiet_hours", "quiet"), ("quiet_time", "quiet"), ("hours", "quiet"), ("days", "weekdays"),
+        ("send_days", "weekdays"), ("frequency", "caps"), ("frequency_cap", "caps"),
+        ("frequency_caps", "caps"), ("limit", "caps"), ("limits", "caps"), ("cap", "caps"),
+        ("max_per_day", "write it as  caps: [1 a day]  with your number"),
+        ("max_per_week", "write it as  caps: [4 a week]  with your number"),
+        ("purpose", "consent"), ("expires", "too_late"), ("silenced_by", "not_inside"),
+    ),
+)  # fmt: skip
 LONGEST_WAIT = Duration(days=3)
 """A message is held back for a cap at most this long (design/language 2.13)."""
 
@@ -66,12 +75,14 @@ def read_policy(context: ReadContext, entry: Entry, channels: tuple[str, ...]) -
     reader = context.block(entry.value, POLICY, entry.key, f"the policy {name}")
     if reader is None:
         return usual
-    consent = reader.text("consent")
+    consent = _read_consent(reader, channels)
     if_capped, wait_up_to = _read_if_capped(reader, usual)
     length = reader.length("too_late")
     caps = reader.node("caps")
     # One cap may stand without the brackets of a list; `none` is what a shop writes to be explicit about it.
     is_none = isinstance(caps, Scalar) and caps.text == "none"
+    if isinstance(caps, Scalar) and "," in caps.text:
+        caps = Sequence(tuple(Scalar(each.value, each.span, caps.plain) for each in _listed(caps)), caps.span)
     items = () if caps is None or is_none else caps.items if isinstance(caps, Sequence) else (caps,)
     days, quiet = reader.weekdays(), _read_hours(reader)
     if days and len(days) < len(WEEKDAYS):  # all seven say the same as none
@@ -93,6 +104,17 @@ _NO_HOURS = Quiet(dt.time.min, dt.time.min)
 
 
 def _read_hours(reader: MapReader) -> Quiet | None:
+    node = reader.node("quiet")
+    if isinstance(node, Mapping | Sequence):
+        reader.context.report(
+            reader.at_key("quiet"),
+            "E84",
+            '"quiet" is one stretch of hours',
+            "a policy has one; they are hours of the customer's own clock, in every country",
+            "for other hours elsewhere make a second policy, and choose: country in the journey: "
+            "docs/how_do_i.md#quiet-hours-by-country",
+        )
+        return None
     quiet = reader.text("quiet")
     if quiet is None or quiet.value == "none":
         return None
@@ -122,12 +144,65 @@ def _read_hours(reader: MapReader) -> Quiet | None:
     return Quiet(times[0], times[1])
 
 
+_YES = ("yes", "true", "needed", "required", "given", "always", "on")
+_NO = ("no", "false", "never", "not needed", "optional", "off")
+
+
+def _read_consent(reader: MapReader, channels: tuple[str, ...]) -> Text | None:
+    """The purpose; a purpose called `yes` is one that nobody has ever agreed to."""
+    consent = reader.text("consent")
+    if consent is None:
+        return None
+    word = consent.value.casefold()
+    fix = "write  marketing" if word in _YES else "write  none" if word in _NO else ""
+    if word in channels:
+        fix = "use the name of a purpose, such as  marketing: it is asked on the channel of each message"
+    if not fix:
+        return consent
+    reader.context.wrong(
+        consent,
+        "is no purpose that somebody agrees to",
+        "it is the purpose for which consent is needed, or none: a message that nobody has to agree to",
+        fix,
+    )
+    return None
+
+
+def _listed(caps: Scalar) -> list[Text]:
+    """`1 a day, 4 a week` without the brackets of a list."""
+    whole, found = caps.whole(), []
+    start = 0
+    for piece in caps.text.split(","):
+        begin = start + len(piece) - len(piece.lstrip())
+        found.append(part(whole, begin, len(piece.strip())))
+        start += len(piece) + 1
+    return [each for each in found if each.value]
+
+
+_PERIODS = {"day": "a day", "daily": "a day", "week": "a week", "weekly": "a week", "month": "a month"}
+
+
+def _by_period(node: Mapping) -> list[str]:
+    """The caps of `{day: 1, week: 4}`; empty where it is something else."""
+    said = [(entry.key.text.casefold().removeprefix("per_"), entry.value) for entry in node.entries]
+    return [
+        f"{value.text} {_PERIODS[period]}"
+        for period, value in said
+        if period in _PERIODS and isinstance(value, Scalar) and value.text.isdigit()
+    ]
+
+
 def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> list[Cap]:
     """`1 a day`, or `{sms: 2 a month}`."""
     if not isinstance(node, Mapping):
         cap = _cap(context, node, None, channels)
         return [] if cap is None else [cap]
     caps: list[Cap] = []
+    if len(periods := _by_period(node)) == len(node.entries):
+        what = "caps do not stand under the name of a time"
+        why = "each is a number and  a day, a week, a month"
+        context.report(node.entries[0].key.span, "E84", what, why, f"write  caps: [{', '.join(periods)}]")
+        return []
     for entry in node.entries:
         channel = entry.key.text
         # A cap for a channel that is misspelt would cap nothing, without a word.

@@ -9,10 +9,10 @@ from engine.core.journey import Pool
 from engine.language.conditions.condition import form_of
 from engine.language.grammar import Construct, Key, TextPattern
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Entry
+from engine.language.nodes import Entry, Scalar
 from engine.language.steps.choose import split_label
 from engine.language.syntax import Form, Length, Text
-from engine.language.wording import quoted
+from engine.language.wording import quoted, shown
 from engine.problem import Span
 
 POOL_KINDS = {"generated": "pattern", "shared": "code", "file": "path"}
@@ -56,6 +56,7 @@ POOL = Construct(
         Key("into", "free", "the offers by value; else comes last", example=_LINE, of=OFFER),
     ),
     "Codes that messages give away",
+    other_words=(("file", "path"), ("csv", "path"), ("type", "kind"), ("codes", "path"), ("value", "text")),
 )  # fmt: skip
 _OF_A_CHOICE = ("choose", "into")
 _OF_A_FILE = ("alert",)
@@ -89,6 +90,14 @@ def read_codes(parts: MapReader) -> tuple[dict[str, Pool], dict[str, OfferChoice
     choices: dict[str, OfferChoice] = {}
     for entry in parts.entries("codes"):
         name = entry.key.text
+        if isinstance(entry.value, Scalar) and entry.value.text.strip():
+            code = shown(entry.value.text)
+            drawn = "?" in code
+            kind = f"{{kind: {'generated, pattern' if drawn else 'shared, code'}: {code}}}"
+            parts.context.wrong(
+                entry.value, "is no pool", "a pool says how a customer gets a code", f"write  {name}: {kind}"
+            )
+            continue
         reader = parts.context.block(entry.value, POOL, entry.key, f"the pool {name}")
         if reader is None:
             continue
@@ -103,7 +112,13 @@ def read_codes(parts: MapReader) -> tuple[dict[str, Pool], dict[str, OfferChoice
 
 def _pool(context: ReadContext, reader: MapReader, name: str) -> Pool | None:
     if "kind" not in reader and not reader.misspelt("kind"):
-        reader.missing("kind")
+        # the key that only one kind has says which it is
+        told = [kind for kind, key in POOL_KINDS.items() if key in reader]
+        if len(told) == 1:
+            why = f"{POOL_KINDS[told[0]]}: is what a {told[0]} pool has"
+            context.report(reader.at, "E83", '"kind" is missing', why, f"add  kind: {told[0]}")
+        else:
+            reader.missing("kind")
     kind = reader.choice("kind")
     if kind is None:
         return None

@@ -5,6 +5,7 @@ A key that holds a secret takes a reference alone, and a secret that is written 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -79,8 +80,27 @@ def secret_of(context: ReadContext, key: str, node: Node) -> Secret | None:
     # Taken before anything else is judged: a reference is right wherever a secret is asked for.
     if isinstance(node, Scalar) and is_reference(node.text):
         return Secret(node.text)
+    variable = _VARIABLE.fullmatch(node.text.strip()) if isinstance(node, Scalar) else None
+    if variable is not None:
+        context.report(
+            node.span,
+            "E85",
+            f"{quoted(key)} is not written as a variable of the environment",
+            "a secret is a reference: env:NAME, or file:/path",
+            f"write  {key}: env:{variable[1] or variable[2] or variable[3]}",
+        )
+        return None
     refuse_literal(context, node.span, key)
     return None
+
+
+_VARIABLE = re.compile(
+    # with an underscore: what begins with a dollar may be a password, which is never repeated
+    r"\$\{?([A-Z]+_[A-Z0-9_]+)\}?|%([A-Z]+_[A-Z0-9_]+)%"
+    r"|(?:env|ENV|environ|process\.env)[. ]([A-Z]+_[A-Z0-9_]+)",
+    re.ASCII,
+)
+"""`$NAME`, `${NAME}`, `%NAME%`, `env.NAME`: names of variables, and no secrets."""
 
 
 def refuse_literal(context: ReadContext, span: Span, key: str, fix: str = "") -> None:

@@ -549,7 +549,12 @@ def zone_fix(written: str) -> str:
     if written.upper() in _ZONES:
         return f"write  {_ZONES[written.upper()]}"
     # a few hundred names from the disk, read only when something is wrong
-    near = nearest(written.replace(" ", "_"), zoneinfo.available_timezones()) if len(written) < 60 else None
+    word = written.strip().replace(" ", "_") if len(written) < 60 else ""
+    zones = sorted(zoneinfo.available_timezones()) if word else []
+    # a city alone is a place, where there is one of that name
+    city = f"/{word.casefold()}"
+    of_city = [zone for zone in zones if zone.casefold().endswith(city)]
+    near = of_city[0] if len(of_city) == 1 else nearest(word, zones)
     return f'did you mean "{near}"?' if near else "write a region and a city, as in  Europe/Berlin"
 
 

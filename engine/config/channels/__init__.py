@@ -157,14 +157,17 @@ def _read_price(reader: MapReader, currency: str) -> tuple[Decimal, str]:
                 topic="currency",
             )
         return Decimal(price[1]), price[2]
-    amount = re.search(r"\d[\d.,]*", text.value)
-    # Half of the world writes a comma there.
-    meant = amount[0].replace(",", ".") if amount else "0"
+    # Half of the world writes a comma there. A word beside the number may be another unit: `6 cents`.
+    bare = re.fullmatch(r"\d+(?:[.,]\d+)?", text.value)
+    cents = re.fullmatch(r"(\d{1,4}(?:[.,]\d{1,2})?) ?(?:cts?|cents?|¢)", text.value.casefold())
+    meant = bare[0].replace(",", ".") if bare else ""
+    if cents:
+        meant = f"{(Decimal(cents[1].replace(',', '.')) / 100).normalize():f}"
     reader.context.wrong(
         text,
         "is not an amount of money",
         "an amount is a number and a currency",
-        f"write  {meant} {currency}",
+        f"write  {meant} {currency}" if meant else f"write a number in digits, a space and {currency}",
         "E22",
     )
     return Decimal(0), currency
