@@ -21,7 +21,7 @@ class ForgeServer:
     """What the forge holds, and how it answers. `account`: whose token is used. `may_write`: whether it may.
     `fails`: with which status the next requests of this method are answered, before or after they did their
     work, and with which headers and `message`. `meanwhile`: what somebody else does right before the next
-    request of a method."""
+    request of a method. `is_gone`: nobody knows the change any more."""
 
     address: str = ""
     account: str = BOT
@@ -36,6 +36,7 @@ class ForgeServer:
     fails_late: dict[str, list[int]] = field(default_factory=dict)
     tokens: set[str] = field(default_factory=set)
     number: int = 100
+    is_gone: bool = False
 
     def comment(self, text: str, author: str = BOT) -> dict[str, Any]:
         """One more comment, as both forges hand it out."""
@@ -52,6 +53,8 @@ class ForgeServer:
 
     def answer(self, method: str, path: str, query: dict[str, list[str]], body: Any) -> tuple[int, Any]:
         """Status and answer of one request."""
+        if self.is_gone and not path.endswith("/user"):
+            return 404, {"message": "Not Found"}
         comment = re.search(r"/(?:comments|notes)/(\d+)$", path)
         if method != "GET" and not self.may_write:
             return 403, {"message": "Resource not accessible by integration"}

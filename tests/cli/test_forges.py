@@ -130,6 +130,43 @@ def test_without_the_right_to_write_it_goes_to_the_summary_and_says_so(
     assert "posted nowhere" in post(pull, "gitlab").err
 
 
+@pytest.mark.parametrize("when", ["GET", "POST", "PATCH"])
+@pytest.mark.parametrize("where", ["github", "gitlab"])
+def test_a_change_that_goes_while_it_is_reviewed_is_told_as_gone(
+    pull: Shop, server: ForgeServer, tmp_path: Path, when: str, where: str
+) -> None:
+    if where == "gitlab":
+        server.account = "project_12_bot"
+        when = {"PATCH": "PUT"}.get(when, when)
+    if when in ("PATCH", "PUT"):
+        server.comment(f"{MARK}\nof yesterday", server.account)
+
+    def goes(there: ForgeServer) -> None:
+        there.is_gone = True
+
+    server.meanwhile = {when: goes}
+    said = post(pull, where)
+    assert said.code == 0
+    assert "the change is gone from the forge, or the token of this run may not see it (" in said.err
+    if where == "github":
+        assert MARK in (tmp_path / "summary.md").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("status", [400, 422])
+def test_a_comment_that_the_forge_refuses_for_what_it_is_goes_to_the_summary(
+    pull: Shop, server: ForgeServer, tmp_path: Path, status: int
+) -> None:
+    server.fails, server.refusal, server.message = {"POST": [status]}, {}, "Validation Failed"
+    said = post(pull)
+    assert said.code == 0
+    assert (
+        f"the forge refuses the comment (POST /repos/shop/campaigns/issues/7/comments: {status} Vali"
+        in said.err
+    )
+    assert "token" not in said.err
+    assert MARK in (tmp_path / "summary.md").read_text(encoding="utf-8")
+
+
 def test_a_forge_that_fails_is_asked_again(pull: Shop, server: ForgeServer) -> None:
     server.fails = {"GET": [502, 503], "POST": [500]}
     assert "the comment is written" in post(pull, "github", "--no-labels").err

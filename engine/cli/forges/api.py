@@ -22,7 +22,7 @@ PAGE, MOST_PAGES = 100, 50
 TRIES = 4
 _WAITS = Backoff(first=1_000, longest=8_000)
 _LONGEST_WAIT = 60.0
-_GONE, _TOO_MANY, _SERVER = (404, 410), 429, 500
+_FORBIDDEN, _GONE, _TOO_MANY, _SERVER = (401, 403), (404, 410), 429, 500
 _TOO_OFTEN = re.compile(r"rate limit", re.IGNORECASE)
 
 _Result = TypeVar("_Result")
@@ -30,14 +30,22 @@ _Result = TypeVar("_Result")
 
 class ForgeError(WorldError):
     """A forge refused (`permanent`), or could not be asked. `after`: seconds until it wants to be asked
-    again; None where it does not say. `is_gone`: what was asked for is not there."""
+    again; None where it does not say. `is_gone`: what was asked for is not there; `is_forbidden`: the token
+    may not."""
 
     def __init__(
-        self, what: str, *, permanent: bool, after: float | None = None, is_gone: bool = False
+        self,
+        what: str,
+        *,
+        permanent: bool,
+        after: float | None = None,
+        is_gone: bool = False,
+        is_forbidden: bool = False,
     ) -> None:
         super().__init__(what, permanent=permanent)
         self.after = after
         self.is_gone = is_gone
+        self.is_forbidden = is_forbidden
 
 
 class ForgeApi:
@@ -132,6 +140,7 @@ def _refusal(answer: httpx2.Response, body: bytes, asked: str) -> ForgeError:
         permanent=answer.status_code < _SERVER and not is_limit,
         after=after,
         is_gone=answer.status_code in _GONE,
+        is_forbidden=answer.status_code in _FORBIDDEN and not is_limit,
     )
 
 

@@ -47,8 +47,7 @@ def post_review(
     try:
         remark(post_comment(request, text.partition("\n")[0], text).value)
     except ForgeError as wrong:
-        may_not = "the token of this run may not write comments"
-        _instead(forge, text, may_not if wrong.permanent else "the forge did not answer", str(wrong))
+        _instead(forge, text, _why(wrong), str(wrong))
         return
     if labels is None:
         return
@@ -56,6 +55,14 @@ def post_review(
         post_labels(request, labels, known)
     except ForgeError as wrong:
         remark(f"the labels stay as they were ({wrong})")
+
+
+def _why(refused: ForgeError) -> str:
+    if refused.is_forbidden:
+        return "the token of this run may not write comments"
+    if refused.is_gone:
+        return "the change is gone from the forge, or the token of this run may not see it"
+    return "the forge refuses the comment" if refused.permanent else "the forge did not answer"
 
 
 def _instead(forge: Forge, comment: str, why: str, detail: str = "") -> None:
