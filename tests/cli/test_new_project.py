@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 from pathlib import Path
 from typing import Any
@@ -41,7 +42,8 @@ def test_it_is_committed_checked_tested_and_an_edit_is_reviewed(made: tuple[Shop
     files = said(shop.folder, "ls-files").split("\n")
     assert {
         ".github/workflows/review.yml", ".gitlab-ci.yml", ".gitlab/review.yml", "CODEOWNERS", ".gitignore",
-        ".gitattributes", ".githooks/pre-commit", ".vscode/settings.json", "README.md", "config.yaml",
+        ".gitattributes", ".githooks/pre-commit", ".vscode/settings.json", ".vscode/tasks.json", "README.md",
+        "config.yaml",
         "schemas/journey.schema.json", "schemas/config.schema.json", "journeys/welcome.yaml",
     } <= set(files)  # fmt: skip
     assert shop.run("check").code == 0
@@ -142,6 +144,74 @@ def test_workflows_name_the_checkout_that_made_them_and_no_secret(
 def test_the_template_of_gitlab_is_the_one_that_new_projects_get() -> None:
     one = (ROOT / "packaging/gitlab/review.yml").read_text(encoding="utf-8")
     assert one == (ROOT / "engine/cli/starters/project/gitlab_review.yml").read_text(encoding="utf-8")
+
+
+def matched(patterns: list[dict[str, Any]], output: str) -> list[dict[str, str]]:
+    """What VS Code finds in the output of a task: its patterns match lines that follow one another, and the
+    groups of JavaScript's expressions are those of Python."""
+    lines, found = output.split("\n"), []
+    for start in range(len(lines) - len(patterns) + 1):
+        problem: dict[str, str] = {}
+        for pattern, line in zip(patterns, lines[start:], strict=False):
+            match = re.search(pattern["regexp"], line)
+            if match is None:
+                break
+            problem |= {name: match[group] for name, group in pattern.items() if isinstance(group, int)}
+        else:
+            found.append(problem)
+    return found
+
+
+def check_task(shop: Shop) -> dict[str, Any]:
+    (task,) = json.loads((shop.folder / ".vscode/tasks.json").read_text(encoding="utf-8"))["tasks"]
+    return dict(task)
+
+
+def test_the_task_of_editors_finds_every_mistake_and_a_failing_story(made: tuple[Shop, Answer]) -> None:
+    shop, _ = made
+    mistakes, stories = (each["pattern"] for each in check_task(shop)["problemMatcher"])
+    replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: soon")
+    replace(shop, "journeys/welcome.yaml", "again:", "agian:")
+    said = json.loads(shop.run("check", "--format", "json").out)["problems"]
+    assert len(said) > 1
+    assert matched([mistakes], shop.run("check").out) == [
+        {
+            "file": each["file"], "line": str(each["line"]), "column": str(each["column"]),
+            "severity": each["level"], "code": each["code"], "message": each["what"],
+        }
+        for each in said
+    ]  # fmt: skip
+    git(shop.folder, "checkout", "journeys")
+    assert matched([mistakes], shop.run("check").out) == matched(stories, shop.run("check").out) == []
+    replace(shop, "journeys/welcome.yaml", "day 2 10:00: finish", "day 3 10:00: finish")
+    (failing,) = matched(stories, shop.run("check").out)
+    assert failing == {"file": "journeys/welcome.yaml", "message": "hears from us twice"}
+
+
+def test_the_task_of_editors_runs_the_program_that_git_knows(
+    made: tuple[Shop, Answer], tmp_path: Path
+) -> None:
+    shop, _ = made
+    program = tmp_path / "perennial"
+    program.write_text('#!/bin/sh\necho "$0: $@"\n')
+    program.chmod(0o755)
+    other = tmp_path / "elsewhere"
+    other.mkdir()
+    program.rename(other / "perennial")
+    task, known = check_task(shop), said(shop.folder, "config", "perennial.command")
+    assert known  # where it was made
+
+    def ran(path: str) -> str:
+        words = [task["command"], *task["args"]]
+        where = {"PATH": f"{path}:/usr/bin:/bin", "HOME": str(tmp_path)}
+        return subprocess.run(
+            words, cwd=shop.folder, env=where, check=True, capture_output=True, text=True
+        ).stdout
+
+    git(shop.folder, "config", "perennial.command", f"{other}/perennial")
+    assert ran("/nowhere") == f"{other}/perennial: check\n"
+    git(shop.folder, "config", "--unset", "perennial.command")
+    assert ran(str(other)) == f"{other}/perennial: check\n"
 
 
 def test_editors_get_settings_that_name_schemas_which_are_there(made: tuple[Shop, Answer]) -> None:

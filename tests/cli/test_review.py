@@ -8,6 +8,7 @@ import shutil
 
 import pytest
 
+from engine.cli.changes.review_comment import LARGEST
 from tests.cli.conftest import Shop, report
 from tests.cli.test_diff import replace, without_commits
 from tests.cli.test_renames import git
@@ -232,6 +233,33 @@ def test_a_large_change_stays_readable_and_fits(shop: Shop) -> None:
     assert "all of it is in the first fold" in said
     assert "<summary>All that changes</summary>" in said
     assert "Too long for a comment" in said
+
+
+def test_a_comment_as_long_as_may_be_is_whole_and_one_character_more_leaves_its_last_fold_out(
+    files: Shop,
+) -> None:
+    welcome = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    changed = welcome.replace("about: Say", "about: Do say")
+
+    def review(pad: int) -> str:
+        files.write("journeys/welcome.yaml", f"{changed}# {'x' * pad}\n")
+        return files.run("review").out
+
+    fold = "<summary>The files, line by line</summary>"
+    assert fold in review(1)
+    # what joins the parts is not counted, so the limit lies within a few characters
+    whole = LARGEST - len(review(1))
+    too_long = whole + 32
+    while too_long - whole > 1:
+        middle = (whole + too_long) // 2
+        whole, too_long = (middle, too_long) if fold in review(middle) else (whole, middle)
+    fits, cut = review(whole), review(too_long)
+    assert LARGEST <= len(fits) < 65_535
+    assert "Too long for a comment" not in fits
+    assert cut.endswith("Too long for a comment: The files, line by line.\n")
+    for text in (fits, cut):
+        assert text.count("<details>") == text.count("</details>") > 0
+        assert text.count("```") % 2 == 0
 
 
 def test_what_is_least_important_is_folded_so_that_at_most_60_lines_stand_before_the_folds(

@@ -17,6 +17,7 @@ OF_EVERY_FOLDER: Mapping[str, str] = {
     ".gitignore": "gitignore",
     ".vscode/settings.json": "vscode_settings.json",
     ".vscode/extensions.json": "vscode_extensions.json",
+    ".vscode/tasks.json": "vscode_tasks.json",
 }
 OF_A_REPOSITORY: Mapping[str, str] = {
     "README.md": "README.md",
