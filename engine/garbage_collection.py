@@ -29,6 +29,28 @@ def without_garbage_collection() -> Iterator[None]:
             gc.enable()
 
 
+_USUAL = gc.get_threshold()
+_RARELY = 1_000_000_000
+_held: list[None] = []
+"""One for each block of `without_full_collections` that is open."""
+
+
+@contextmanager
+def without_full_collections() -> Iterator[None]:
+    """Inside the block only what is young is collected, a millisecond at a time: for very many objects that
+    live until their request is answered. A full collection would walk them all, find nothing, and hold the
+    interpreter for some 80 ms. For the whole process, and for coroutines as for threads."""
+    _held.append(None)
+    try:
+        gc.set_threshold(*_USUAL[:2], _RARELY)
+        yield
+    finally:
+        # As above: off the count first
+        _held.pop()
+        if not _held:
+            gc.set_threshold(*_USUAL)
+
+
 def freeze_long_lived() -> None:
     """Later collections pass by everything that is there now. Called after each deployment.
 

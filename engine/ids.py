@@ -58,8 +58,10 @@ def derive(*parts: str | int) -> str:
     128 bits of SHA-256 in hexadecimal over the parts, each with its length before it, so that ("ab", "c") and
     ("a", "bc") differ. A number counts as its digits.
     """
-    texts = map(str, parts)
-    message = "".join([f"{len(text)}:{text}" for text in texts])
+    message = ""
+    for part in parts:
+        text = str(part)
+        message += f"{len(text)}:{text}"
     # `surrogatepass`: JSON may hold half a pair, and a key must come of any text.
     return hashlib.sha256(message.encode("utf-8", "surrogatepass")).hexdigest()[:32]
 

@@ -15,6 +15,8 @@ from functools import lru_cache
 from typing import Literal, NewType
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+from msgspec import Struct
+
 Instant = NewType("Instant", int)
 """Milliseconds since 1970, UTC."""
 
@@ -58,8 +60,7 @@ class Type:
     items: tuple[tuple[str, Type], ...] = ()
 
 
-@dataclass(frozen=True, slots=True, order=False)
-class Money:
+class Money(Struct, frozen=True, gc=False):
     """An amount with its currency (ISO 4217). Of amounts of two currencies none is less or more."""
 
     amount: Decimal

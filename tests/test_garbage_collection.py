@@ -8,7 +8,11 @@ from collections.abc import Iterator
 
 import pytest
 
-from engine.garbage_collection import freeze_long_lived, without_garbage_collection
+from engine.garbage_collection import (
+    freeze_long_lived,
+    without_full_collections,
+    without_garbage_collection,
+)
 
 
 class Deployment:
@@ -53,3 +57,22 @@ def test_collections_go_on_after_what_makes_no_garbage() -> None:
     with pytest.raises(ZeroDivisionError), without_garbage_collection():
         _ = 1 / 0
     assert gc.isenabled()
+
+
+def test_beside_large_bodies_only_what_is_young_is_collected() -> None:
+    first, second, usual = without_full_collections(), without_full_collections(), gc.get_threshold()
+    full, young = collections(2), collections(0)
+    with first:
+        second.__enter__()
+    held: list[dict[str, list[int]]] = [
+        {str(number): []} for number in range(200_000)
+    ]  # several full ones without the block
+    assert collections(0) > young
+    assert collections(2) == full
+    second.__exit__(None, None, None)
+    assert gc.get_threshold() == usual
+    assert len(held) == 200_000
+
+
+def collections(generation: int) -> int:
+    return int(gc.get_stats()[generation]["collections"])

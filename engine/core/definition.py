@@ -10,6 +10,8 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Mapping
 
+from msgspec import Struct
+
 from engine.core.conditions import condition as conditions
 from engine.core.facts.rfm import Group, GroupTable
 from engine.values import Birthday, Duration, Money, Type
@@ -48,8 +50,12 @@ def definition(value: object) -> str:
     if isinstance(value, tuple):
         parts = [definition(part) for part in value]
         return f"({parts[0]},)" if len(parts) == 1 else f"({', '.join(parts)})"
-    if not dataclasses.is_dataclass(value):
+    if isinstance(value, Struct):
+        names = value.__struct_fields__
+    elif dataclasses.is_dataclass(value):
+        names = tuple(field.name for field in dataclasses.fields(value))
+    else:
         return repr(value)
     tag, *words = _WRITTEN_AS[type(value)].split()
-    fields = zip(words, dataclasses.fields(value), strict=True)
-    return f"{tag}({', '.join(f'{word}={definition(getattr(value, field.name))}' for word, field in fields)})"
+    parts = [f"{word}={definition(getattr(value, name))}" for word, name in zip(words, names, strict=True)]
+    return f"{tag}({', '.join(parts)})"

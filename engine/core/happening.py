@@ -16,7 +16,7 @@ from engine.core.reasons import ReturnReason
 from engine.values import Instant, Money, Value
 
 
-class Event(Struct, frozen=True):
+class Event(Struct, frozen=True, gc=False):
     """Something the customer did. A direct price_drop, back_in_stock or low_stock event is a start that
     reached this customer."""
 

@@ -35,10 +35,10 @@ def load(document: str | bytes) -> Any:
 
 def is_plain(values: Mapping[str, Value]) -> bool:
     """Whether JSON can tell all of them by itself, so that they are stored as they are."""
-    for name, value in values.items():  # no generator: every run and event that is written is asked  # noqa: SIM110
-        if type(value) not in _PLAIN or name[:1] == MARKS:
-            return False
-    return True
+    # No loop: every run and event that is written is asked
+    if not _PLAIN.issuperset(map(type, values.values())):
+        return False
+    return MARKS not in "".join(values) or not any(name[:1] == MARKS for name in values)
 
 
 def pack(values: Mapping[str, Value]) -> dict[str, Any]:
@@ -70,7 +70,7 @@ def unpack(stored: dict[str, Any]) -> dict[str, Value]:
 
 def dump_values(values: Mapping[str, Value]) -> str:
     """`dump` of `pack`."""
-    return dump(pack(values))
+    return dump(values if is_plain(values) else _pack_marked(values))
 
 
 def load_values(document: str | bytes) -> dict[str, Value]:

@@ -13,8 +13,8 @@ from typing import Any
 
 from sqlalchemy import Connection, CursorResult
 from sqlalchemy.engine.interfaces import DBAPICursor
-from sqlalchemy.exc import DBAPIError
 
+from engine.store.connections import run_on_driver
 from engine.store.serialization import dump
 
 IDS = "{ids}"
@@ -60,30 +60,10 @@ def change_many(conn: Connection, sql: str, parameters: Sequence[tuple[Any, ...]
 def _execute(
     conn: Connection, sql: str, parameters: tuple[Any, ...] | list[tuple[Any, ...]]
 ) -> DBAPICursor | CursorResult[Any]:
-    """The driver's own cursor, after the statement: SQLAlchemy's way there and its result cost ten times what
-    a small statement does. Transactions and errors are SQLAlchemy's all the same."""
     statement = _in_dialect(sql, conn.dialect.name)
-    if conn.dispatch.before_cursor_execute or conn._echo:  # noqa: SLF001 - statements are asked to be shown
-        # Somebody watches every statement, as the tests that make the n-th one fail do.
-        return conn.exec_driver_sql(statement, parameters)
     if not conn.in_transaction():
         conn.begin()
-    driver = conn.connection
-    cursor = driver.cursor()
-    try:
-        if isinstance(parameters, list):
-            cursor.executemany(statement, parameters)
-        else:
-            cursor.execute(statement, parameters)
-    except conn.dialect.loaded_dbapi.Error as wrong:
-        # Else the pool would give a dead connection to the next one.
-        if conn.dialect.is_disconnect(wrong, driver, cursor):
-            conn.invalidate(wrong)
-        raise DBAPIError.instance(
-            statement, None, wrong, conn.dialect.loaded_dbapi.Error,
-            hide_parameters=True, dialect=conn.dialect,
-        ) from wrong  # fmt: skip
-    return cursor
+    return run_on_driver(conn, statement, parameters)
 
 
 def insert_many(

@@ -7,8 +7,9 @@ import queue
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import Future
+from contextlib import contextmanager
 from typing import Any, Literal, NamedTuple, TypeVar
 
 from sqlalchemy import Connection, Engine
@@ -43,6 +44,7 @@ class Writer:
         self.on_commit: Callable[[int, float], None] = lambda _jobs, _seconds: None
         """Told of every transaction by the writer's thread: how many jobs shared it, and its seconds."""
         self._engine = engine
+        self._kept: Connection | None = None
         self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
         self._closed = threading.Lock()
         self._is_closed = False
@@ -87,6 +89,7 @@ class Writer:
             elif quick:
                 self._run([quick.popleft() for _ in range(min(GROUP, len(quick)))])
                 was_quick = True
+        self._let_go()
 
     def _collect(self, quick: deque[Job], patient: deque[Job]) -> bool:
         """Takes over what was handed in; waits only where there is nothing else to do. False: no more will
@@ -116,7 +119,7 @@ class Writer:
         settled: list[tuple[Job, Any, BaseException | None]] = []
         began = time.perf_counter()
         try:
-            with self._engine.connect().execution_options(writes=writes) as conn, conn.begin():
+            with self._transaction(writes) as conn:
                 daily_counts.begin(conn)
                 for job in group:  # one by one: those before one that raises are known then
                     settled.append((job, *_attempt(conn, job.run, alone=len(group) == 1)))  # noqa: PERF401
@@ -138,6 +141,30 @@ class Writer:
             else:
                 job.future.set_exception(own)
         return collided
+
+    @contextmanager
+    def _transaction(self, writes: Literal["shared", "alone"]) -> Iterator[Connection]:
+        """One transaction. A file's connection is kept for the next one: to take it from the pool and give it
+        back costs more than a small job. One to a server may be cut while it rests, which the pool finds
+        out."""
+        if self._engine.dialect.name != "sqlite":
+            with self._engine.connect().execution_options(writes=writes) as conn, conn.begin():
+                yield conn
+            return
+        if self._kept is None:
+            self._kept = self._engine.connect().execution_options(writes="alone")
+        try:
+            with self._kept.begin():
+                yield self._kept
+        except BaseException:
+            # Whatever state it is in, the pool sets it right
+            self._let_go()
+            raise
+
+    def _let_go(self) -> None:
+        kept, self._kept = self._kept, None
+        if kept is not None:
+            kept.close()
 
 
 _COLLISIONS = frozenset({"40P01", "40001", "23505"})

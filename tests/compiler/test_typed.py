@@ -15,6 +15,7 @@ from engine.compiler.catalogue.catalogue import MONEY, NUMBER, TEXT, TEXTS, TIME
 from engine.compiler.catalogue.data_schema import attributes_schema, event_schema
 from engine.compiler.catalogue.typed import CatalogueReaders, FieldProblem
 from engine.core.facts.rule import FactRule
+from engine.runtime.intake.untyped import storable
 from engine.values import Birthday, Money, Type
 
 ITEMS = Type("list of", items=(("sku", TEXT), ("price", MONEY), ("quantity", NUMBER)))
@@ -52,6 +53,23 @@ def test_every_type_is_read() -> None:
         "items": [{"sku": "7", "price": Money(Decimal("3.50"), "USD"), "quantity": 2, "color": "red"}],
         "currency": "usd", "extra": {"kept": [1]},
     }  # fmt: skip
+
+
+KEPT: dict[str, Any] = {
+    "text": "Zoe\u0308", "number": 1.5, "total": 19.99, "flag": True, "tier": "gold", "day": "2026-11-27",
+    "at": 1_795_766_400, "born": "--02-29", "tags": ["Zoe\u0308"], "undeclared": "Zoe\u0308",
+    "items": [{"note": "Zoe\u0308"}], "mark": "Zoe\u0308",
+}  # fmt: skip
+
+
+@given(st.sets(st.sampled_from(sorted(KEPT))))
+def test_what_is_said_to_be_storable_is_kept_as_it_is(names: set[str]) -> None:
+    choices = {"mark": Type("one of", ("Zoe\u0308",))}
+    typing = CatalogueReaders(Catalogue(events={"said": {**FIELDS, **choices}}), "EUR")
+    found = typing.event("said", {name: KEPT[name] for name in names})
+    assert found.is_storable == names.isdisjoint({"undeclared", "items", "mark"})
+    if found.is_storable:
+        assert storable(found.values) == found.values
 
 
 def test_money_without_a_currency_is_in_that_of_the_shop_and_an_item_may_have_its_own() -> None:

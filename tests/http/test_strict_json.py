@@ -16,6 +16,7 @@ from engine.http.intake.strict_json import (
     SLICE,
     decode,
     decode_lines,
+    plain_items,
     storable_consent,
     unstorable,
     without_unstorable,
@@ -74,6 +75,16 @@ def test_the_deepest_level_counts(make: Callable[[Any], Any]) -> None:
     found = unstorable(make(value), 0)
     assert found is not None
     assert "nested deeper than 20 levels" in found.why
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_items_that_are_looked_at_together_are_plain_where_all_are(name: str) -> None:
+    right: dict[str, Any] = {"properties": {"a": "x", "b": [1, 2.5, None], "c": {"d": True}}}
+    assert plain_items([right] * 45) == [True] * 45
+    told = plain_items([*[right] * 30, {"properties": {"wrong": BAD[name][0]}}, *[right] * 14])
+    assert len(told) == 45
+    assert not told[30]
+    assert any(told)
 
 
 def test_the_last_value_that_is_too_many_counts() -> None:

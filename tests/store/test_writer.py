@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from sqlalchemy import Connection, event
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.pool import QueuePool
 
 from engine.store import meta
 from engine.store.database import Store, open_store
@@ -91,6 +92,35 @@ def test_what_the_database_refuses_is_rolled_back_alone(store: Store) -> None:
     with pytest.raises(IntegrityError):
         wrong.result(10)
     assert written(store) == {"first", "last"}
+
+
+def test_who_listens_later_hears_of_the_connection_that_is_kept(sqlite_store: Store) -> None:
+    sqlite_store.write(note("before"))
+    seen = commits(sqlite_store)
+    said: list[str] = []
+    event.listen(sqlite_store.engine, "before_cursor_execute", lambda *told: said.append(told[2]))
+    sqlite_store.write(note("after"))
+    assert len(seen) == 1
+    assert said[0] == "BEGIN IMMEDIATE"
+    assert any("meta" in statement for statement in said)
+
+
+def test_the_connection_that_is_kept_is_given_back(tmp_path: Path) -> None:
+    store = open_store("sqlite:///kept.db", tmp_path, exclusive=True)
+
+    def fail(conn: Connection) -> None:
+        meta.put(conn, "half", "x")
+        raise ValueError("no")
+
+    store.write(note("one"))
+    pool = store.engine.pool
+    with pytest.raises(ValueError, match="no"):
+        store.write(fail)
+    store.write(note("two"))
+    assert written(store) == {"one", "two"}
+    store.close()
+    assert isinstance(pool, QueuePool)
+    assert pool.checkedout() == 0
 
 
 def test_whoever_waits_goes_before_a_long_job_and_after_it(sqlite_store: Store) -> None:

@@ -157,7 +157,7 @@ def _item(row: Row) -> Item:
 
 
 def _product(name: str, fields: Row) -> Item:
-    product = product_item(fields, 0, name)
+    product = product_item(fields, 0, product_id=name)
     assert not isinstance(product, RefusedItem), product
     return product
 

@@ -29,6 +29,7 @@ class SteppedWriter(Writer):
     def __init__(self, engine: Any, faults: FaultPoints, dice: Random) -> None:
         self.on_commit = lambda _jobs, _seconds: None
         self._engine = engine
+        self._kept = None
         self._faults = faults
         self._dice = dice
         self._waiting_jobs: list[Job] = []
@@ -83,6 +84,7 @@ class SteppedWriter(Writer):
     def close(self) -> None:
         """Finishes what was handed in."""
         self.run_waiting()
+        self._let_go()
 
 
 class _Awaited(Future[T]):

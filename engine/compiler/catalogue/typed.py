@@ -31,17 +31,19 @@ class FieldProblem:
     what: str
 
 
-class TypedFields(Struct, frozen=True):
-    """Values by name, without those that did not fit."""
+class TypedFields(Struct, frozen=True, gc=False):
+    """Values by name, without those that did not fit. `is_storable`: each is of a type that is declared, in
+    the form that is stored; False says nothing."""
 
     values: dict[str, Value]
     problems: tuple[FieldProblem, ...] = ()
+    is_storable: bool = False
 
 
 class FieldReader:
     """The compiled reader of one set of fields. Make it once, use it for every item."""
 
-    __slots__ = ("_money", "_nested", "_simple", "_uses_currency", "currency")
+    __slots__ = ("_money", "_nested", "_simple", "_storable", "_uses_currency", "currency")
 
     def __init__(self, fields: Mapping[str, Type], currency: str) -> None:
         """`currency`: of the shop, for amounts without one."""
@@ -56,12 +58,18 @@ class FieldReader:
             if kind.kind == "list of"
         )
         self._uses_currency = bool(self._money or self._nested)
+        # Lists hold lines with fields that nobody has declared, and a choice is kept as the schema writes it
+        self._storable = frozenset(
+            name
+            for name, kind in fields.items()
+            if kind.kind != "list of" and "".join(kind.choices).isascii()
+        )
 
     def read(self, given: Mapping[str, object]) -> TypedFields:
         """The typed values of one item."""
         problems: list[FieldProblem] = []
         values = self.read_into(given, self.currency, "", problems)
-        return TypedFields(values, tuple(problems))
+        return TypedFields(values, tuple(problems), self._storable.issuperset(given))
 
     def read_into(
         self, given: Mapping[str, object], currency: str | None, path: str, problems: list[FieldProblem]

@@ -15,6 +15,8 @@ LIST_NAMES = ("items", "products")
 MOST_PRODUCTS = 100
 """So many products of one event count; an order rarely has more."""
 
+_NAMES = frozenset(("product_id", "sku", *LIST_NAMES))
+
 # By name: asked for every event, and `list | tuple` makes a type each time
 _LISTS = (list, tuple)
 _IDS = (str, int)
@@ -22,6 +24,9 @@ _IDS = (str, int)
 
 def products_named(fields: Mapping[str, Value | Mapping[str, Value]]) -> tuple[str, ...]:
     """Ids in the order of the event, each once: `product_id`, a list of them, and those of `items`."""
+    # Most events are about none
+    if fields.keys().isdisjoint(_NAMES):
+        return ()
     named = fields.get("product_id")
     found: list[object] = list(named) if isinstance(named, _LISTS) else [named]
     for name in LIST_NAMES:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -16,6 +17,7 @@ from sqlalchemy import Connection
 from starlette.requests import Request
 from starlette.responses import Response
 
+from engine.garbage_collection import without_full_collections
 from engine.http.body import FEW, MAX_BODY, ReceivedBody, receive_body
 from engine.http.callers import caller_of
 from engine.http.console.openapi import (
@@ -32,7 +34,7 @@ from engine.http.context import Context
 from engine.http.intake import browsers
 from engine.http.intake.native_format import customer_item, event_item, product_item
 from engine.http.intake.segment_format import CALLS, sent_call, translate
-from engine.http.intake.strict_json import MAX_ITEMS, decode, decode_lines
+from engine.http.intake.strict_json import MAX_ITEMS, decode, decode_lines, plain_items
 from engine.http.keys import ApiKeyAuth, presented
 from engine.http.problems import Refusal, problem
 from engine.runtime.intake.intake import IntakeResult
@@ -93,7 +95,7 @@ def intake_routes(context: Context, keys: ApiKeyAuth) -> APIRouter:
             value = decode(body)
             said = {"product_id": product_id, **value} if isinstance(value, dict) else value
             sent = SentItem("product", said)
-            return ParsedBody([product_item(value, 0, product_id.strip())], lambda _: sent)
+            return ParsedBody([product_item(value, 0, product_id=product_id.strip())], lambda _: sent)
 
         return await _take(context, request, key, understand)
 
@@ -245,7 +247,10 @@ def _segment(value: Any, kind: str | None, now: Instant, *, history: bool) -> Pa
     # One moment for all: the calls of a batch keep their distances.
     calls, sent = _calls_of(value, kind)
     return ParsedBody(
-        [translate(call, kind, place, now, sent, history) for place, call in enumerate(calls)],
+        [
+            translate(call, kind, place, now, sent, history, is_plain)
+            for place, (call, is_plain) in enumerate(zip(calls, plain_items(calls), strict=True))
+        ],
         lambda place: SentItem(kind, value) if kind else sent_call(calls[place], sent, history=history),
         sdk=True,
     )
@@ -292,7 +297,7 @@ def _check_id(text: str) -> None:
 
 
 def _each(
-    values: Sequence[Any], make: Callable[[Any, int], Item | list[Item] | RefusedItem], way: str
+    values: Sequence[Any], make: Callable[[Any, int, bool], Item | list[Item] | RefusedItem], way: str
 ) -> ParsedBody:
     """The items of a body of ours."""
 
@@ -301,8 +306,8 @@ def _each(
         return SentItem(way, value.text if isinstance(value, _BrokenLine) else value)
 
     read = [
-        RefusedItem(place, "", value.why) if isinstance(value, _BrokenLine) else make(value, place)
-        for place, value in enumerate(values)
+        RefusedItem(place, "", value.why) if isinstance(value, _BrokenLine) else make(value, place, is_plain)
+        for place, (value, is_plain) in enumerate(zip(values, plain_items(values), strict=True))
     ]
     return ParsedBody(read, sent)
 
@@ -318,6 +323,13 @@ async def _store(
 ) -> Response:
     """Stores what can be, keeps the rest in quarantine, and says what is wrong with it. `understand` is
     called away from the event loop when the body is large."""
+    with nullcontext() if received.is_small else without_full_collections():
+        return await _store_items(context, key, received, understand)
+
+
+async def _store_items(
+    context: Context, key: ApiKey, received: ReceivedBody, understand: Callable[[bytes], ParsedBody]
+) -> Response:
     now, intake = context.clock.now(), context.live().intake
 
     def prepare(body: bytes) -> tuple[bool, Any, ParsedBody]:

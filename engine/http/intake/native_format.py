@@ -27,11 +27,12 @@ _AN_ID = "1 to 200 characters"
 _LONGEST_EVENT = 100
 
 
-def event_item(value: Any, item: int) -> list[Item] | RefusedItem:
+def event_item(value: Any, item: int, is_plain: bool = False) -> list[Item] | RefusedItem:
     """`{id?, event, customer_id, anonymous_id?, at?, properties?, history?}`: a visitor who has not signed in
-    has the second id alone; where both stand, what the visitor did belongs to the customer."""
+    has the second id alone; where both stand, what the visitor did belongs to the customer. `is_plain`: as
+    `plain_items` told."""
     # first: no text that follows may hold what no database keeps
-    value, dropped = without_unstorable(value, item, ("properties",))
+    value, dropped = without_unstorable(value, item, ("properties",), is_plain=is_plain)
     if isinstance(value, RefusedItem):
         return value
     if not isinstance(value, dict):
@@ -158,9 +159,12 @@ def _wrong_addresses(field: str) -> RefusedItem:
     return RefusedItem(0, field, why)
 
 
-def product_item(value: Any, item: int, product_id: str | None = None) -> ProductItem | RefusedItem:
-    """`{product_id, ...fields}`; in `PUT /products/ID` the path says which."""
-    refused = unstorable(value, item)
+def product_item(
+    value: Any, item: int, is_plain: bool = False, *, product_id: str | None = None
+) -> ProductItem | RefusedItem:
+    """`{product_id, ...fields}`; in `PUT /products/ID` the path says which. `is_plain`: as `plain_items`
+    told."""
+    refused = None if is_plain else unstorable(value, item)
     if refused is not None:
         return refused
     if not isinstance(value, dict):

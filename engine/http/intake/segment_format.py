@@ -45,11 +45,17 @@ _AN_ID = "1 to 200 characters"
 
 
 def translate(
-    call: Any, kind: str | None, item: int, received: Instant, sent_at: Any, history: bool
+    call: Any,
+    kind: str | None,
+    item: int,
+    received: Instant,
+    sent_at: Any,
+    history: bool,
+    is_plain: bool = False,
 ) -> list[Item] | RefusedItem:
     """The items of one call. `kind` None: the call's own `type` says it (batch). `sent_at` is the batch's.
-    A trait or a property that cannot be stored is left out alone."""
-    call, dropped = without_unstorable(call, item, _OPEN)
+    A trait or a property that cannot be stored is left out alone (`is_plain`: as `plain_items` told)."""
+    call, dropped = without_unstorable(call, item, _OPEN, is_plain=is_plain)
     if isinstance(call, RefusedItem):
         return call
     if not isinstance(call, dict):
@@ -98,7 +104,10 @@ def _customer(call: Mapping[str, Any], item: int) -> str | RefusedItem:
 
 def _id(call: Mapping[str, Any], names: tuple[str, ...], item: int) -> str | RefusedItem | None:
     """The id under any of its names; None where there is none. Two that differ are nobody."""
-    one, other = id_text(call.get(names[0])), id_text(call.get(names[1]))
+    first, second = call.get(names[0]), call.get(names[1])
+    if second is None:
+        return id_text(first)
+    one, other = id_text(first), id_text(second)
     if one is not None and other is not None and one != other:
         return RefusedItem(item, names[0], f"{' and '.join(names)} say two different things")
     return other if one is None else one

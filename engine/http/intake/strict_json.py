@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Iterable
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import msgspec
@@ -36,6 +36,12 @@ in one place; a larger body is refused as a whole."""
 
 SLICE = 512 * 1024
 """Bytes that are decoded in one go: some milliseconds."""
+
+_TOGETHER = 20
+"""Items that are looked at in one go."""
+
+_NESTED = frozenset({dict, list})
+_JSON_TYPES = frozenset({str, int, float, bool, type(None)}) | _NESTED
 
 _SPACE, _MOST_SPACE = b" \t\r\n", 1_024
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
@@ -126,7 +132,7 @@ def _no_json(why: str) -> Refusal:
 
 def unstorable(value: Any, item: int) -> RefusedItem | None:
     """The first thing in one item that cannot be stored, or None. Without recursion."""
-    if _is_plain(value):
+    if _are_plain([value]):
         return None
     nodes = 0
     # A stack of our own: the depth of a stranger's value may not be the depth of our calls.
@@ -164,48 +170,53 @@ def unstorable(value: Any, item: int) -> RefusedItem | None:
     return None
 
 
-def _is_plain(value: Any) -> bool:
-    """Whether an object can be stored without a doubt: what nearly all items are, told without the path to
-    every value. False says nothing."""
-    nodes, layer = 1, [value]
+def plain_items(values: Sequence[Any]) -> list[bool]:
+    """For each item of a body whether it can be stored without a doubt: what nearly all are, told many at a
+    time and without the path to every value. False says nothing."""
+    told: list[bool] = []
+    for start in range(0, len(values), _TOGETHER):
+        some = values[start : start + _TOGETHER]
+        told += [_are_plain(some)] * len(some)
+    return told
+
+
+def _are_plain(items: Sequence[Any]) -> bool:
+    """Whether all of these objects can be stored, and have no more values together than one may have."""
+    nodes, layer = len(items), items
     # What the innermost objects hold lies one level deeper than they do.
     for _ in range(MAX_DEPTH):
-        below: list[Any] = []
-        names: list[str] = []
-        texts: list[str] = []
+        names: set[str] = set()
+        inside: list[Any] = []
         for node in layer:
             nodes += len(node) if type(node) is dict or type(node) is list else MAX_NODES
             # Counted before a value is looked at, so that a wide item ends early.
             if nodes > MAX_NODES:
                 return False
             if type(node) is dict:
-                names += node
-                inside: Iterable[Any] = node.values()
+                names.update(node)
+                inside += node.values()
             else:
-                inside = node
-            for inner in inside:
-                kind = type(inner)
-                if kind is str:
-                    texts.append(inner)
-                elif kind is int:
-                    if not -(2**63) < inner < 2**63:
-                        return False
-                elif kind is float:
-                    if not math.isfinite(inner):
-                        return False
-                elif kind is dict or kind is list:
-                    below.append(inner)
-                elif inner is not None and kind is not bool:
-                    return False
-        if not (_are_plain(names, MAX_KEY) and _are_plain(texts, MAX_TEXT)):
+                inside += node
+        # By lists of one type each: a look at each value costs several times as much.
+        kinds = set(map(type, inside))
+        if not kinds <= _JSON_TYPES:
             return False
-        if not below:
+        if int in kinds:
+            numbers = [value for value in inside if type(value) is int]
+            if not -(2**63) < min(numbers) <= max(numbers) < 2**63:
+                return False
+        if float in kinds and not all(math.isfinite(value) for value in inside if type(value) is float):
+            return False
+        texts = [value for value in inside if type(value) is str]
+        if not (_are_plain_texts(names, MAX_KEY) and _are_plain_texts(texts, MAX_TEXT)):
+            return False
+        if kinds.isdisjoint(_NESTED):
             return True
-        layer = below
+        layer = [value for value in inside if type(value) in _NESTED]
     return False
 
 
-def _are_plain(texts: list[str], longest: int) -> bool:
+def _are_plain_texts(texts: Collection[str], longest: int) -> bool:
     # As one text: a look at each costs five times as much.
     joined = "".join(texts)
     is_short = len(joined) <= longest or max(map(len, texts)) <= longest
@@ -213,11 +224,11 @@ def _are_plain(texts: list[str], longest: int) -> bool:
 
 
 def without_unstorable(
-    value: Any, item: int, containers: tuple[str, ...]
+    value: Any, item: int, containers: tuple[str, ...], *, is_plain: bool = False
 ) -> tuple[Any | RefusedItem, tuple[RefusedItem, ...]]:
     """An item without the members of its containers (such as `properties`) that cannot be stored, and those.
-    A RefusedItem where what is left cannot be stored either."""
-    fault = unstorable(value, item)
+    A RefusedItem where what is left cannot be stored either. `is_plain`: as `plain_items` told."""
+    fault = None if is_plain else unstorable(value, item)
     if fault is None:
         return value, ()
     if not isinstance(value, dict):

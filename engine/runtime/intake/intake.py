@@ -297,7 +297,7 @@ class Intake:
                 batch.refused.extend(replace(fault, kept=True) for fault in wrong)
                 return
             batch.refused.extend(wrong)
-        fields = storable(typed.values)
+        fields = typed.values if typed.is_storable else storable(typed.values)
         event = Event(0, item.id or "", name, at, now, fields, not item.history)
         batch.happened.append((item.item, Arrival(item.customer_id, source, item.id, event)))
 
@@ -512,6 +512,9 @@ def _moment(text: str | None, skew: int, now: Instant) -> Instant | None:
 def _unfit_id(item: Item) -> RefusedItem | None:
     """Ids are printed by operators, put into links and compared by eye: none acts on a terminal or hides
     how it reads."""
+    # Nearly everything that comes, and nothing in it acts
+    if type(item) is EventItem and not acting(item.customer_id + (item.id or "")):
+        return None
     ids: tuple[tuple[str, str | None], ...]
     match item:
         case EventItem() | CustomerItem():

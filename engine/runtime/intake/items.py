@@ -25,7 +25,7 @@ class RefusedItem:
     reason: str = ""
 
 
-class EventItem(Struct, frozen=True):
+class EventItem(Struct, frozen=True, gc=False):
     """Something a customer did. `at` is ISO 8601 or None (now); `id` makes it idempotent; `history` only
     updates facts. `dropped`: fields that no store could keep, which are not in `properties`."""
 

@@ -34,7 +34,7 @@ class Lane(IntEnum):
     HISTORY = 1  # imported, or sent as history: facts and segments learn of it, and nobody waits for it
 
 
-class Arrival(Struct, frozen=True):
+class Arrival(Struct, frozen=True, gc=False):
     """Something that happened to a customer, on its way into the inbox (its `number` is not known yet and is
     ignored).
 

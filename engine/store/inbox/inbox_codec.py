@@ -28,7 +28,7 @@ from engine.core.happening import (
     Wake,
 )
 from engine.core.reasons import ReturnReason
-from engine.store.serialization import dump, load, pack, unpack
+from engine.store.serialization import dump, dump_values, load, pack, unpack
 from engine.values import Instant, Money
 
 
@@ -81,7 +81,7 @@ def to_row(what: Happening) -> tuple[str, str]:
 def event_row(event: Event) -> tuple[str, str]:
     """The body of an event, and its content: the body of the same event without what the act of receiving
     adds to it (the id and two moments) and without its causes. Two texts of one encoding."""
-    name, fields = _quoted(event.name), dump(pack(event.fields))
+    name, fields = _quoted(event.name), dump_values(event.fields)
     starts = "true" if event.starts else "false"
     causes = f",{dump(dict(event.causes))}" if event.causes else ""
     moments = f"{event.occurred_at},{event.received_at}"
