@@ -14,8 +14,8 @@ from twilio.request_validator import RequestValidator
 from engine.channels.base import Callback, CallbackRefusedError, CallbackUnreadableError
 from engine.channels.twilio.callbacks import TwilioCallbackReader
 from engine.values import Instant
-from tests.channels.test_gateway_callbacks import HMAC, TOKEN, read, signed
-from tests.http.test_fuzz import bodies
+from tests.channels.http_provider.test_callbacks import HMAC, TOKEN, read, signed
+from tests.http.server.test_fuzz import bodies
 
 SLOW = 5.0
 NOW = Instant(1_782_000_000_000)

@@ -12,7 +12,7 @@ from enum import StrEnum, auto
 from functools import partial
 from pathlib import Path
 
-from tests.cli.test_renames import git
+from tests.cli.authoring.test_renames import git
 
 
 class Meaning(StrEnum):

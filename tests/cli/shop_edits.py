@@ -12,6 +12,7 @@ from engine.language.fmt import format_journey
 from engine.project import load
 from engine.simulate.stories.accept import accept
 from engine.simulate.stories.story_report import run_stories
+from tests.cli.authoring.test_renames import git
 from tests.cli.journey_history import (
     JOURNEYS,
     MAILS,
@@ -23,7 +24,6 @@ from tests.cli.journey_history import (
     read,
     write,
 )
-from tests.cli.test_renames import git
 
 CONFIG, EVENTS, CUSTOMER, PRODUCT = (
     "config.yaml", "schemas/events.yaml", "schemas/customer.yaml", "schemas/product.yaml",

@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from engine.figures.period import Period
 from tests.figures.customers_anew import Bought
-from tests.runtime.test_counting import DOMAINS
+from tests.runtime.advance.test_counting import DOMAINS
 from tools.simulation import counted_anew
 from tools.simulation.counted_anew import Line
 

@@ -22,8 +22,8 @@ from engine.store.customers import enrollments
 from engine.store.persons.erasure import erase
 from engine.values import Instant, plus, zone
 from tests import stores
+from tests.runtime.advance.test_counting import FILES, PEOPLE, Life, histories
 from tests.runtime.shop import Shop
-from tests.runtime.test_counting import FILES, PEOPLE, Life, histories
 
 SPLIT = """again: always
 goal: {event: order_placed, within: 3 days}

@@ -26,8 +26,8 @@ from engine.store.customers.customer_codec import dump_reach
 from engine.store.database import Store
 from engine.store.sql import change_many, insert_many
 from engine.values import DAY, Instant, instant
+from tests.runtime.advance.test_counting import FILES
 from tests.runtime.shop import Shop
-from tests.runtime.test_counting import FILES
 from tests.stores import new_store
 
 NOW = instant(dt.datetime(2026, 6, 1, 12, tzinfo=dt.UTC))

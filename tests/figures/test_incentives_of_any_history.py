@@ -36,7 +36,7 @@ from tests.figures.incentives_anew import (
 from tests.figures.reports_anew import day_of
 from tests.figures.test_any_history import CHANGED, MINE, mine
 from tests.figures.test_reports_of_any_history import Living, agree, figures, one, periods
-from tests.runtime.test_counting import LETTER, PEOPLE, clicks
+from tests.runtime.advance.test_counting import LETTER, PEOPLE, clicks
 
 INCENTIVES = """
 codes:

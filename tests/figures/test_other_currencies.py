@@ -16,8 +16,8 @@ from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.store.messages import reactions
 from engine.values import Money
+from tests.runtime.advance.test_counting import FILES
 from tests.runtime.shop import Shop
-from tests.runtime.test_counting import FILES
 
 DAY = dt.date(2026, 3, 2)
 

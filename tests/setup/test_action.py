@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 import yaml
 
+from tests.cli.authoring.test_renames import git
 from tests.cli.forge_server import ForgeServer, forge
-from tests.cli.test_renames import git
 
 ROOT = Path(__file__).parents[2]
 # what git takes as a name of a branch, and a shell as commands

@@ -21,9 +21,9 @@ from engine.simulate.replay.replay import ReplayOptions, replay
 from engine.simulate.replay.replay_report import notes, report
 from engine.simulate.replay.result import ReplayResult
 from engine.values import HOUR, parse_instant
+from tests.runtime.advance.test_points import files as points_files
 from tests.runtime.shop import FILES as SHOP_FILES
 from tests.runtime.shop import write_project
-from tests.runtime.test_points import files as points_files
 
 Rows = list[dict[str, Any]]
 Play = Callable[..., tuple[ReplayResult, Rows, Rows, Rows]]
