@@ -277,12 +277,13 @@ class ReadContext:
             return ()
         if isinstance(node, Mapping):
             return node.entries
+        meant = pair_meant(name, node.text) if isinstance(node, Scalar) else ""
         self.report(
             node.span,
             self.rules.wrong_shape,
             f'{quoted(name)} needs lines of the form "name: value" here',
             "every value belongs to a name",
-            f"write  {_after(name, example)}",
+            f"write  {meant or _after(name, example)}",
         )
         return ()
 
@@ -562,6 +563,18 @@ def loose_name(key: str, value: str, name: str) -> tuple[str, str, str]:
         "inside one-line braces a comma ends the value in front of it",
         f"write  {key}: [{shown(value)}, {shown(name)}]",
     )
+
+
+_ASSIGNED = re.compile(r"([a-z][\w.]*) *(?::=|=|:| to | ) *([^\s=:+].{0,80})", re.ASCII)
+_MORE = re.compile(r"([a-z]\w*) *(?:\+=?|by) *(\d+(?:\.\d+)?)", re.ASCII)
+
+
+def pair_meant(name: str, written: str) -> str:
+    """`set: {tier: gold}` for `tier = gold`, `add: {points: 50}` for `points + 50`; "" for other words."""
+    if match := _MORE.fullmatch(written):
+        return f"add: {{{match[1]}: {match[2]}}}" if name in ("set", "add") else ""
+    match = _ASSIGNED.fullmatch(written)
+    return f"{name}: {{{match[1]}: {match[2]}}}" if match and name in ("set", "add", "with") else ""
 
 
 def meant_name(text: str) -> str:

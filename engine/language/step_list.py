@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from itertools import pairwise
 
@@ -19,6 +20,8 @@ _FIX_NO_JUMP = (
     "journey_finished"
 )
 _JUMPS = ("goto", "go_to", "jump", "next", "loop", "repeat", "while", "call", "restart")
+_A_NAME = re.compile(r"[a-z][a-z0-9_]*", re.ASCII)
+_NOTHING = ("nothing", "none", "no", "-", "nobody")
 _ANY_EXAMPLE = KINDS["send"].example
 
 
@@ -36,10 +39,16 @@ def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple
     if not isinstance(node, Sequence):
         fix = "put a dash in front of each step, for example  - send: welcome_hello"
         if isinstance(node, Scalar):
-            # `steps: send` names what its author wanted to write below it
+            # `steps: send` names what its author wanted to write below it, `then: hello` the message
             first = node.text.split(" ")[0]
             known = KINDS.get(OTHER_VERBS.get(first, first))
-            fix = f"write under it  - {known.example if known else _ANY_EXAMPLE}"
+            written = _ANY_EXAMPLE if not _A_NAME.fullmatch(node.text) else f"send: {node.text}"
+            fix = f"write under it  - {known.example if known else written}"
+            if node.text.casefold() in _NOTHING:
+                fix = "write under it  - exit: nothing  where nobody goes on, else leave the path out"
+        elif node.entries and isinstance(first_value := node.entries[0].value, Scalar):
+            verb = node.entries[0].key.text
+            fix = f"put a dash in front of each step:  - {verb}: {shown(first_value.text)}"
         context.report(
             node.span,
             "E07",

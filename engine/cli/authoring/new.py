@@ -146,7 +146,9 @@ def template(
                 did_you_mean(channel, config.channels, f"there are: {', '.join(config.channels)}"),
             )
         ending, text = new_message(channel)
-        for suffix in ("", *(f".{language}" for language in spoken)):
+        # the first language is that of the file without one in its name
+        beside = [language for language in dict.fromkeys(spoken) if language != config.languages[0]]
+        for suffix in ("", *(f".{language}" for language in beside)):
             files[folder / "templates" / f"{name}.{channel}{suffix}.{ending}"] = text
     if not files:
         raise UsageError("no channel is named:", f"write  --for {next(iter(config.channels), 'email')}")
