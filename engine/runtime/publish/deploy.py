@@ -198,7 +198,7 @@ def _move_people(
 ) -> Counter[str]:
     """How many of the people inside were moved by which rule, as their traces say."""
     happened: Counter[str] = Counter()
-    for bucket, chunk in enrollments.chunks_inside(conn, before.name, CHUNK):
+    for bucket, chunk in enrollments.chunks_inside(conn, (before.name,), CHUNK):
         batch = batches.load_batch(conn, bucket, chunk, new, now)
         decided: list[tuple[str, Mapping[str, Enrollment], Sequence[Decision]]] = []
         moments: list[tuple[Instant, str]] = []

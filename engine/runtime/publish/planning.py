@@ -339,13 +339,10 @@ def _outcomes(conn: Connection, asked: ComingQuestions, now: Instant) -> AskedOu
     asked = asked.knowing(learned.known(conn))
     in_use = asked.in_use
     found: AskedOutcomes = Counter()
-    for name, moves in asked.migrations.items():
-        if not asked.asks(name):
-            continue
-        for bucket, chunk in enrollments.chunks_inside(conn, name, CHUNK):
-            for state in batches.load_batch(conn, bucket, chunk, in_use, now).states.values():
-                outcomes = asked.outcomes(state, now)
-                found.update({each: count for each, count in outcomes.items() if each[0] == moves.new.name})
+    names = [name for name in asked.migrations if asked.asks(name)]
+    for bucket, chunk in enrollments.chunks_inside(conn, names, CHUNK):
+        for state in batches.load_batch(conn, bucket, chunk, in_use, now).states.values():
+            found.update(asked.outcomes(state, now))
     return found
 
 

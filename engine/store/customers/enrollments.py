@@ -154,14 +154,14 @@ def journeys_with_people(conn: Connection) -> dict[str, int]:
     return dict(rows(conn, sql))
 
 
-def chunks_inside(conn: Connection, journey: str, size: int) -> Iterator[tuple[int, list[str]]]:
-    """Everybody inside a journey, bucket by bucket, at most `size` at a time."""
+def chunks_inside(conn: Connection, journeys: Iterable[str], size: int) -> Iterator[tuple[int, list[str]]]:
+    """Everybody inside any of these journeys, each once, bucket by bucket, at most `size` at a time."""
     sql = (
-        "SELECT DISTINCT bucket, customer FROM enrollment WHERE journey = ? AND ended_at IS NULL "
-        "ORDER BY bucket, customer"
+        "SELECT DISTINCT e.bucket, e.customer FROM {ids} CROSS JOIN enrollment e"
+        " WHERE e.journey = j.value AND e.ended_at IS NULL ORDER BY e.bucket, e.customer"
     )
     # read to its end, since the statements of a chunk run before the next one is asked for
-    for bucket, group in groupby(list(rows(conn, sql, (journey,))), key=lambda person: int(person[0])):
+    for bucket, group in groupby(list(rows(conn, sql, (ids(journeys),))), key=lambda person: int(person[0])):
         everybody = [customer for _, customer in group]
         for start in range(0, len(everybody), size):
             yield bucket, everybody[start : start + size]
