@@ -12,10 +12,11 @@ _inside: list[None] = []
 
 
 @contextmanager
-def without_garbage_collection() -> Iterator[None]:
+def without_garbage_collection(*, makes_what_lasts: bool = False) -> Iterator[None]:
     """Inside the block nothing is collected: for work that makes very many objects and no circles of them.
     For the whole process; what forms circles meanwhile is collected when the last such block of all threads
-    ends."""
+    ends. `makes_what_lasts`: what is there at the end is old at once, else the next collection of what is
+    young walks all of it."""
     # Counted before it is put off, and off the count before it is put on: whatever another thread does in
     # between, the last one to leave puts it on. Were it remembered whether it was on, a thread that looked
     # while another one was inside could leave it off for good.
@@ -24,6 +25,10 @@ def without_garbage_collection() -> Iterator[None]:
         gc.disable()
         yield
     finally:
+        # What is frozen stays so: it would be old as well, and no longer passed by
+        if makes_what_lasts and not gc.get_freeze_count():
+            gc.freeze()
+            gc.unfreeze()
         _inside.pop()
         if not _inside:
             gc.enable()

@@ -128,7 +128,7 @@ def load_published(sources: Mapping[str, str], commit: str = "") -> Project:
     return _load(Folder(Path(), sources), commit)
 
 
-@without_garbage_collection()  # hundreds of thousands of records, and not one circle
+@without_garbage_collection(makes_what_lasts=True)  # hundreds of thousands of records, and not one circle
 def _load(opened: Folder, commit: str, now: Instant | None = None) -> Project:
     # Names before their users: journeys speak of channels, attributes, segments and templates.
     world = read_world(opened)

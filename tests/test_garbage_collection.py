@@ -59,6 +59,22 @@ def test_collections_go_on_after_what_makes_no_garbage() -> None:
     assert gc.isenabled()
 
 
+def test_what_is_made_to_last_is_not_walked_as_young() -> None:
+    with without_garbage_collection(makes_what_lasts=True):
+        made = [Deployment() for _ in range(10)]
+    young = [each for generation in (0, 1) for each in gc.get_objects(generation) if each is made[0]]
+    assert young == []
+    assert any(each is made[0] for each in gc.get_objects(2))
+
+
+def test_what_is_frozen_stays_so_beside_what_is_made_to_last() -> None:
+    freeze_long_lived()
+    frozen = gc.get_freeze_count()
+    with without_garbage_collection(makes_what_lasts=True):
+        pass
+    assert gc.get_freeze_count() == frozen
+
+
 def test_beside_large_bodies_only_what_is_young_is_collected() -> None:
     first, second, usual = without_full_collections(), without_full_collections(), gc.get_threshold()
     full, young = collections(2), collections(0)
