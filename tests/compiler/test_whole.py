@@ -146,6 +146,22 @@ def test_an_attribute_that_may_be_missing_needs_something_in_its_place(shop: Pat
     assert problem.what == '"customer.tier" may be missing, and there is nothing in its place'
 
 
+@pytest.mark.parametrize(("given", "is_warned"), [("customer.tier", True), ("customer.orders_count", False)])
+def test_so_does_a_value_that_a_step_gives_from_such_an_attribute(
+    shop: Path, given: str, is_warned: bool
+) -> None:
+    step = f"send: welcome_our_story\n        with: {{rank: {given}}}"
+    change(shop / "journeys/welcome.yaml", "send: welcome_our_story", step)
+    text = "---\nsubject: x\n---\n<p>{{ rank }} {{ rank or 'none' }}</p>\n"
+    write(shop, "welcome_our_story.email.html", f"{text}{FOOTER}")
+    assert not [problem for problem in load(shop).problems if problem.code == "T21"]
+    write(shop, "welcome_our_story.email.html", f"---\nsubject: x\n---\n<p>{{{{ rank }}}}</p>\n{FOOTER}")
+    found = [problem for problem in load(shop).problems if problem.code == "T21"]
+    assert [problem.what for problem in found] == is_warned * [
+        '"rank" may be missing, and there is nothing in its place'
+    ]
+
+
 def test_marketing_needs_a_way_out_and_an_address_and_service_does_not(shop: Path) -> None:
     write(shop, "welcome_our_story.email.html", "---\nsubject: x\n---\n<p>Hello</p>\n")
     assert [problem.code for problem in told(shop)] == ["T22", "T23"]

@@ -52,7 +52,7 @@ def _of_template(
     for read in reads:
         if read.name in reported:
             continue
-        problem = _unknown(read, uses, checked) or _may_be_missing(read, channel, guarded, checked)
+        problem = _unknown(read, uses, checked) or _may_be_missing(read, channel, guarded, uses, checked)
         if problem:
             reported.add(read.name)
             problems.append(problem)
@@ -170,17 +170,19 @@ def _bare(read: NameRead, name: str, uses: list[Use], checked: ProjectCheckInput
 
 
 def _may_be_missing(
-    read: NameRead, channel: str, guarded: set[str], checked: ProjectCheckInput
+    read: NameRead, channel: str, guarded: set[str], uses: list[Use], checked: ProjectCheckInput
 ) -> Problem | None:
-    head, _, rest = read.name.partition(".")
-    field = rest.partition(".")[0]
-    catalogue = checked.world.catalogue
-    if head != "customer" or read.name in guarded or not field:
+    if read.name in guarded:
         return None
+    # A value of `with:` is missing where the attribute is that a step gives for it
+    given = [pair.value.value for _, send in uses for pair in send.values if pair.name.value == read.name]
+    fields = [name.split(".")[1] for name in (read.name, *given) if name.startswith("customer.")]
+    never_missing = checked.world.catalogue.cannot_be_missing()
     # the address itself is there, or the message would not be sent
-    if field in catalogue.cannot_be_missing() or kind_of(channel).attribute == field:
+    missing = [name for name in fields if name not in never_missing and name != kind_of(channel).attribute]
+    if not missing:
         return None
-    example = '"there"' if field.endswith("name") else '"..."'
+    example = '"there"' if missing[0].endswith("name") else '"..."'
     return Problem(
         place(read.file, read.line, read.name, checked.sources), "T21",
         f"{quoted(read.name)} may be missing, and there is nothing in its place",
