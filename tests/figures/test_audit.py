@@ -20,6 +20,7 @@ from engine.core.policy import Policy
 from engine.figures.period import Period
 from engine.figures.report import FiguresReport, Row, Table
 from engine.figures.reports import by_name as reports
+from engine.figures.reports.audit import LATELY
 from engine.figures.request import ReportRequest
 from engine.store.audience import base_groups
 from engine.store.customers.customer_codec import dump_reach
@@ -146,8 +147,15 @@ def test_groups_hold_everybody_once(store: Store, base: list[Any]) -> None:
         is_reachable = closed(reach, "email", "marketing") == "open"
         expected[min(len(orders), 3), quiet, value, is_reachable, days is not None and days <= 30] += 1
     with store.read() as conn:
-        sums = base_groups.orders(conn, "EUR")
-        assert (sums.orders, sums.money) == (len(known), 1_000_000 * sum(known))
+        sums = base_groups.orders(conn)
+        currencies = {currency for _, orders, _ in base for _, _, currency in orders}
+        assert sums == {
+            each: (
+                sum(currency == each for _, orders, _ in base for _, _, currency in orders),
+                1_000_000 * sum(n for _, orders, _ in base for _, n, currency in orders if currency == each),
+            )
+            for each in currencies
+        }
         found = base_groups.groups(conn, ["email"], "marketing", "EUR", average, NOW)
     assert {
         (one.times, one.quiet, one.value, one.is_reachable, one.is_written): one.people for one in found
@@ -194,5 +202,19 @@ def test_of_a_shop_that_sends_events_since_a_week_nobody_counts_in_two_months(tm
             shop.later(pause)
         now = shop.clock.now()
         with shop.store.read() as conn:
-            told = base_groups.event_counts(conn, Instant(now - 365 * DAY), now, 30 * DAY)
+            told = base_groups.event_counts(conn, Instant(now - LATELY * DAY), now, 30 * DAY)
     assert [(each.name, each.lately, each.lately_monthly) for each in told] == [("subscribed", 2, 1)]
+
+
+def test_of_a_year_of_events_each_month_counts_once_and_there_are_twelve(tmp_path: Path) -> None:
+    """A part of a thirteenth one would make more of it than there is."""
+    with closing(Shop(tmp_path, FILES)) as shop:
+        for _ in range(14):
+            shop.event("a", "subscribed")
+            shop.later(29 * DAY)
+        now, day = shop.clock.now(), dt.date(2026, 6, 1)
+        with shop.store.read() as conn:
+            wanted = ReportRequest("audit", Period(day, day))
+            report = reports.report(conn, wanted, shop.publication.journeys, now)
+        feeds = next(table for table in report.tables if table.name == "audit_feeds")
+        assert figures(feeds, feeds.row("welcome"))["audit_a_month"] == pytest.approx(1)

@@ -93,7 +93,9 @@ def test_codes(store: Store, given_: list[Any], shown: list[Any]) -> None:
     for before, period in ((False, PERIOD), (True, PERIOD.before())):
         with store.read() as conn:
             found = codes_anew(conn, period, NOW)
-        for expected, table in zip(found, report.tables, strict=True):
+        # what is in another currency stands apart in a table of its own
+        tables = [table for table in report.tables if table.name != "other_currencies"]
+        for expected, table in zip(found, tables, strict=True):
             lines = {row.label: figures(table, row, before=before) for row in table.rows}
             for name, counts in expected.items():
                 line = lines.get(name, {})

@@ -114,3 +114,16 @@ def test_what_experiments_show_stands_beside_what_is_attributed_the_same_by_day_
 def test_a_shop_of_few_customers_is_always_looked_at_at_once(life: Experimenting) -> None:
     shop = life.shop
     assert make_reports(shop.store, shop.publication.journeys, shop.clock.now()) == []
+
+
+def test_one_that_another_version_of_the_engine_has_kept_in_another_shape_is_made_anew(
+    life: Experimenting,
+) -> None:
+    night(life)
+    life.shop.store.write(
+        lambda conn: conn.exec_driver_sql(
+            "UPDATE learned SET value = '{\"at\": 1}' WHERE name LIKE 'report:%'"
+        )
+    )
+    assert report(life, "audit").made_at == iso(life.shop.clock.now())
+    assert night(life) == list(NIGHTLY)

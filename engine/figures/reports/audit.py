@@ -13,6 +13,7 @@ from engine.figures.content import ReportContent, ReportScope
 from engine.figures.metrics import Metric, Unit, Value, ratio
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
+from engine.figures.reports.other_currencies import apart
 from engine.figures.reports.reach import reach_and_why_not, reach_of
 from engine.statistics.proportions import Proportion, wilson
 from engine.store.amounts import amount_of
@@ -20,11 +21,11 @@ from engine.store.audience import base_groups, memberships
 from engine.store.audience.base_groups import QUIET_DAYS, BaseGroup, EventCount
 from engine.store.counting import daily_counts
 from engine.store.counting.daily_counts import Count, GoalKind
-from engine.store.counting.period_sums import sums
+from engine.store.counting.period_sums import PeriodSum, sums
 from engine.values import DAY, Instant, local_date, zone
 
-LATELY = 365
-"""Days of the history from which it is said what a month brings."""
+LATELY = 360
+"""Days of the history from which it is said what a month brings: twelve whole months of it."""
 
 OBSERVED = 90
 """Days of which the share of goals is taken."""
@@ -145,13 +146,14 @@ def audit(scope: ReportScope) -> ReportContent:
     conn, journeys = scope.conn, scope.journeys
     shop = daily_counts.shop(conn)
     live = [journey for _, journey in sorted(journeys.by_name.items()) if journey.state == "live"]
-    known = base_groups.orders(conn, journeys.currency)
-    average = amount_of(known.money) / known.orders if known.orders else Decimal(0)
+    others = base_groups.orders(conn)
+    known = others.pop(journeys.currency, PeriodSum(0, 0))
+    average = amount_of(known.money) / known.n if known.n else Decimal(0)
     purposes = [pair.purpose for pair in reach_of(journeys)]
     channels = sorted(_channels(live)) or journeys.channels
     groups = base_groups.groups(
         conn, channels, purposes[0] if purposes else "", journeys.currency,
-        known.money // known.orders if known.orders else 0, scope.now,
+        known.money // known.n if known.n else 0, scope.now,
     )  # fmt: skip
     everybody = sum(group.people for group in groups)
     if not everybody:
@@ -167,6 +169,7 @@ def audit(scope: ReportScope) -> ReportContent:
         _left_alone(groups, everybody, _conversion(observed, None), average),
         _data(scope, events, shop.order),
         _feeds(scope, events, observed, average),
+        *apart(others, {}),
     )
     period = Period(scope.today, scope.today)
     return ReportContent(tables, _notes(observed, average, journeys.currency, live), period=period)

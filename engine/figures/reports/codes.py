@@ -8,6 +8,7 @@ from engine.figures.content import ReportContent, ReportScope
 from engine.figures.metrics import Metric, Value, ratio
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
+from engine.figures.reports.other_currencies import apart
 from engine.store.amounts import amount_of
 from engine.store.incentives import code_figures, code_report
 from engine.store.incentives.code_figures import CodeOrigin, CodeSums
@@ -47,8 +48,10 @@ CODE_REVENUE = Metric(
     "orders, gross; those in another currency apart", "on the day of the use", "",
 )  # fmt: skip
 CODE_AVERAGE = Metric(
-    "code_average", "average order", "money", "revenue / orders", "orders, gross", "on the day of the use", ""
-)
+    "code_average", "average order", "money",
+    "revenue / orders, of those whose amount is known in the currency of the shop", "orders, gross",
+    "on the day of the use", "",
+)  # fmt: skip
 REFUSED = Metric(
     "codes_refused", "not counted", "count", "codes that were shown and did not count, for whatever reason",
     "showings", "on the day on which it was shown", "",
@@ -84,6 +87,10 @@ def codes(scope: ReportScope) -> ReportContent:
         )
         for name in sorted({*of_journey, *of_journey_before})
     ]
+    whole, whole_before = CodeSums(), CodeSums()
+    for total, half in ((whole, now), (whole_before, before)):
+        for some in half.values():
+            total.add(some)
     return ReportContent(
         (
             Table("codes", "Pools", "pool", CODES, tuple(lines), note="why not counted"),
@@ -91,6 +98,7 @@ def codes(scope: ReportScope) -> ReportContent:
                 "codes_by_journey", "Journeys that gave them", "journey", _OF_PERIOD, tuple(journeys),
                 note="why not counted",
             ),
+            *apart(whole.others, whole_before.others),
         ),
         _NOTES if pools else ("No code was ever given, and no file of codes was read.",),
     )  # fmt: skip
@@ -125,7 +133,7 @@ def _values(found: CodeSums) -> tuple[Value, ...]:
     revenue = amount_of(found.money)
     return (
         found.given, found.used, ratio(found.used, found.given), found.given_back, found.expired,
-        found.orders, revenue, ratio(revenue, found.orders), sum(found.refused.values()),
+        found.orders, revenue, ratio(revenue, found.priced), sum(found.refused.values()),
     )  # fmt: skip
 
 

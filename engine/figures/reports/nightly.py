@@ -37,12 +37,15 @@ class NightlyReport(msgspec.Struct, frozen=True):
 
 
 def find(conn: Connection, name: str, now: Instant) -> NightlyReport | None:
-    """The report of this name that was made last. None: there is none, it is old, or other files are
-    published since."""
+    """The report of this name that was made last. None: there is none, it is old, another version of the
+    engine made it, or other files are published since."""
     text = learned.document(conn, f"{learned.REPORT}{name}")
     if text is None:
         return None
-    found = msgspec.json.decode(text, type=NightlyReport)
+    try:
+        found = msgspec.json.decode(text, type=NightlyReport)
+    except msgspec.ValidationError:
+        return None  # of the shape that reports had in another version
     is_fresh = now - FRESH < found.at <= now
     return found if is_fresh and found.deployment == deployments.current_number(conn) else None
 

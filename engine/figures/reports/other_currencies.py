@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from engine.figures.content import ReportScope
 from engine.figures.metrics import Metric, Value
@@ -32,6 +32,12 @@ def other_currencies(scope: ReportScope, what: Count, journeys: Sequence[str] = 
     now, before = (
         _by_currency(scope, period, what, journeys) for period in (scope.wanted.period, scope.before)
     )
+    return apart(now, before)
+
+
+def apart(now: Mapping[str, PeriodSum], before: Mapping[str, PeriodSum]) -> tuple[Table, ...]:
+    """A line for each currency, from the sums of this period and of the one before by currency; no table
+    where there is none."""
     lines = [
         Row(currency, _values(now.get(currency)), _values(before.get(currency)))
         for currency in sorted({*now, *before})

@@ -11,7 +11,9 @@ from engine.figures.content import ReportContent, ReportScope
 from engine.figures.metrics import Metric, Value, ratio
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
+from engine.figures.reports.other_currencies import apart
 from engine.store.amounts import amount_of
+from engine.store.counting.period_sums import PeriodSum
 from engine.store.customers import customer_orders
 from engine.store.customers.customer_orders import CustomerOrder
 from engine.values import local_date, zone
@@ -97,7 +99,19 @@ def year(scope: ReportScope) -> ReportContent:
     place = zone(scope.journeys.timezone)
     if orders:
         notes.append(f"The first order of all: {local_date(orders[0].at, place).isoformat()}.")
-    return ReportContent((whole, categories), tuple(notes), f"The year of {customer}")
+    others = (_other_currencies(scope, orders, each) for each in (period, scope.before))
+    return ReportContent((whole, *apart(*others), categories), tuple(notes), f"The year of {customer}")
+
+
+def _other_currencies(
+    scope: ReportScope, orders: Sequence[CustomerOrder], period: Period
+) -> dict[str, PeriodSum]:
+    found: dict[str, PeriodSum] = {}
+    for order in _inside(scope, orders, period):
+        if order.currency != scope.journeys.currency:
+            known = found.get(order.currency, PeriodSum(0, 0))
+            found[order.currency] = PeriodSum(known.n + 1, known.money + order.amount)
+    return found
 
 
 def _inside(scope: ReportScope, orders: Sequence[CustomerOrder], period: Period) -> list[CustomerOrder]:

@@ -10,6 +10,7 @@ from sqlalchemy import Connection
 
 from engine.store.audience import reach_counts
 from engine.store.audience.reach_counts import ChannelPurpose
+from engine.store.counting.period_sums import PeriodSum
 from engine.store.sql import rows
 from engine.values import DAY, Instant
 
@@ -39,18 +40,10 @@ class BaseGroup:
     money: int
 
 
-@dataclass(frozen=True, slots=True)
-class OrderSums:
-    """All orders in one currency; `money` in millionths."""
-
-    orders: int
-    money: int
-
-
-def orders(conn: Connection, currency: str) -> OrderSums:
-    """Of everybody, ever."""
-    n, money = rows(conn, "SELECT count(*), sum(amount) FROM credit WHERE currency = ?", (currency,))[0]
-    return OrderSums(int(n), int(money or 0))
+def orders(conn: Connection) -> dict[str, PeriodSum]:
+    """Of everybody, ever, by currency."""
+    found = rows(conn, "SELECT currency, count(*), sum(amount) FROM credit GROUP BY currency")
+    return {currency: PeriodSum(int(n), int(money)) for currency, n, money in found}
 
 
 def groups(

@@ -7,7 +7,7 @@ by changed shares or turns out to be somebody with another id stays there. Who w
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import msgspec
@@ -15,7 +15,7 @@ from sqlalchemy import Connection
 
 from engine.core.enrollment import Enrollment
 from engine.store.serialization import dump
-from engine.store.sql import rows
+from engine.store.sql import stream
 from engine.values import Instant
 
 HELD_OUT = "holdout"
@@ -58,11 +58,12 @@ class ArmMember(msgspec.Struct, frozen=True, gc=False):
     orders: str | None
 
 
-def members(conn: Connection, sources: Iterable[ArmSource], currency: str) -> list[ArmMember]:
-    """Everybody in some arm, by their first start, with their orders in this currency."""
+def members(conn: Connection, sources: Iterable[ArmSource], currency: str) -> Iterator[ArmMember]:
+    """Everybody in some arm, by their first start, with their orders in this currency; one after the other,
+    since they may be everybody."""
     wanted = list(sources)
     if not wanted:
-        return []
+        return
     is_sqlite = conn.dialect.name == "sqlite"
     # Looked up by its name, so that a run is taken apart for the splits that are asked for and no other
     path = f"""json_extract(e.state, '$[{_PATHS}]."' || w.split || '"')""" if is_sqlite else (
@@ -92,4 +93,5 @@ SELECT f.experiment, f.arm, f.journey, f.customer, c.zone, f.at,
       WHERE k.bucket = f.bucket AND k.customer = f.customer AND k.occurred_at > f.at
       AND k.occurred_at <= f.at + f.longest AND k.currency = ?)
   FROM first f CROSS JOIN customer c WHERE c.bucket = f.bucket AND c.id = f.customer"""  # noqa: S608 - our own words
-    return [ArmMember(*row) for row in rows(conn, sql, (dump(wanted), currency))]
+    for row in stream(conn, sql, (dump(wanted), currency)):
+        yield ArmMember(*row)

@@ -8,15 +8,17 @@ from dataclasses import dataclass, field
 from sqlalchemy import Connection
 
 from engine.core.code_verdict import Verdict
+from engine.store.counting.period_sums import PeriodSum
 from engine.store.sql import rows
 from engine.values import Instant
 
 
 @dataclass(slots=True)
 class CodeSums:
-    """Of one pool, or of the codes of it that one journey gave. `orders`, `money`: in which a code counted,
-    and what those in the currency of the shop came to, in millionths; `refused`: codes that were shown and
-    did not count, by why."""
+    """Of one pool, or of the codes of it that one journey gave. `orders`: in which a code counted; `money`:
+    what those came to whose amount is known in the currency of the shop, in millionths, and `priced` how many
+    these are; `others`: those in another currency, by currency; `refused`: codes that were shown and did not
+    count, by why."""
 
     given: int = 0
     used: int = 0
@@ -24,6 +26,8 @@ class CodeSums:
     expired: int = 0
     orders: int = 0
     money: int = 0
+    priced: int = 0
+    others: dict[str, PeriodSum] = field(default_factory=dict)
     refused: dict[str, int] = field(default_factory=dict)
 
     def add(self, other: CodeSums) -> None:
@@ -34,6 +38,10 @@ class CodeSums:
         self.expired += other.expired
         self.orders += other.orders
         self.money += other.money
+        self.priced += other.priced
+        for currency, total in other.others.items():
+            known = self.others.get(currency, PeriodSum(0, 0))
+            self.others[currency] = PeriodSum(known.n + total.n, known.money + total.money)
         for why, times in other.refused.items():
             self.refused[why] = self.refused.get(why, 0) + times
 
@@ -66,17 +74,21 @@ def between(
         found[CodeOrigin(pool, journey)] = CodeSums(taken, used, back, expired)
     shown = rows(
         conn,
-        "SELECT pool, journey, verdict, count(*), sum(CASE WHEN currency = ? THEN amount ELSE 0 END) FROM"
+        "SELECT pool, journey, verdict, currency, count(*), count(amount), sum(amount) FROM"
         " (SELECT u.pool, u.verdict, u.currency, u.amount, (SELECT c.journey FROM code c"
         " WHERE c.value = u.value AND c.customer = u.customer ORDER BY c.taken_at DESC LIMIT 1) AS journey"
-        " FROM code_use u WHERE u.at >= ? AND u.at < ?) AS s GROUP BY pool, journey, verdict",
-        (currency, begin, end),
+        " FROM code_use u WHERE u.at >= ? AND u.at < ?) AS s GROUP BY pool, journey, verdict, currency",
+        (begin, end),
     )
-    for pool, journey, verdict, times, money in shown:
+    for pool, journey, verdict, told, times, priced, money in shown:
         one = found.setdefault(CodeOrigin(pool, journey or ""), CodeSums())
         if verdict == Verdict.USED.value:
             one.orders += int(times)
-            one.money += int(money or 0)
+            if told == currency:
+                one.priced += int(priced)
+                one.money += int(money or 0)
+            elif told and priced:
+                one.others[told] = PeriodSum(int(priced), int(money))
         else:
             one.refused[verdict] = one.refused.get(verdict, 0) + int(times)
     return found
