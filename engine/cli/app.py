@@ -41,8 +41,8 @@ WRITE, TRY, RUN, LOOK = "Write journeys", "Try them out", "Run them", "Look into
 _COMMANDS = ("authoring", "changes", "customers", "data", "operations")
 """The packages whose files are commands."""
 _NOT_COMMANDS = {
-    "compared_versions", "markdown", "new_project", "replay_comparison", "replay_inputs", "review_comment",
-    "reviewed_change", "selection", "traffic",
+    "compared_versions", "new_project", "replay_comparison", "replay_inputs", "reviewed_change", "selection",
+    "traffic",
 }  # fmt: skip
 """Files of theirs that commands are made of: read when one of these runs, or `--help` would wait for them."""
 _TOOLS = ("tools.crashtest.command", "tools.demo.command", "tools.simulation.command")

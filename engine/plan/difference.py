@@ -49,15 +49,28 @@ class Difference:
     place: Span | None = None
 
 
-def with_rules(changes: Sequence[Difference]) -> Iterator[tuple[Difference, str]]:
-    """Differences with the rule to tell beside each, "" where a neighbour tells it: of those in a row with
-    the same one the first that is not gone does."""
+class RuledChanges(NamedTuple):
+    """Differences in a row that mean the same for people, and what they mean."""
+
+    changes: tuple[Difference, ...]
+    rule: str
+
+
+def by_rule(changes: Sequence[Difference]) -> Iterator[RuledChanges]:
+    """Differences in their order, those beside each other with the same rule together. Of several the rule
+    says that it is that of all; what came in the place of something else is one change with it."""
     for rule, row in groupby(changes, key=lambda change: change.rule):
-        same = list(row)
-        teller = next(
-            (place for place, each in enumerate(same) if each.sign is not DiffSign.REMOVED), len(same) - 1
-        )
-        yield from ((each, rule if place == teller else "") for place, each in enumerate(same))
+        same = tuple(row)
+        are_several = len(same) > 1 and {each.sign for each in same} != {DiffSign.REMOVED, DiffSign.ADDED}
+        many = ("both" if len(same) == 2 else f"all {len(same)}") if are_several else ""
+        yield RuledChanges(same, f"{many}: {rule}" if rule and many else rule)
+
+
+def with_rules(changes: Sequence[Difference]) -> Iterator[tuple[Difference, str]]:
+    """As `by_rule`, each difference by itself: the last of a row has the rule, the others ""."""
+    for row in by_rule(changes):
+        yield from ((each, "") for each in row.changes[:-1])
+        yield row.changes[-1], row.rule
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,9 +28,9 @@ class PlaceInFlight:
 
 @dataclass(frozen=True, slots=True)
 class JourneyPlan:
-    """One journey that changes while people are inside. `leaves`: who leaves at once since a changed goal or
-    `exit_if` holds for them already, by which of the two. `is_gone`: it is refused, since its file is gone
-    and people would be inside without waits and goals."""
+    """One journey that changes while people are inside. `reaches_goal`, `leaves_early`: for whom a changed
+    goal or `exit_if` holds already, so that they leave; 0 from a snapshot, which cannot know. `is_gone`: it
+    is refused, since its file is gone and people would be inside without waits and goals."""
 
     journey: str
     people: int

@@ -13,7 +13,7 @@ from engine.diagram.flowchart import start_words
 from engine.diagram.nodes import HeadPart
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
-from engine.plan.condition_diff import condition_changes
+from engine.plan.condition_diff import asked, condition_changes
 from engine.plan.difference import Affected, Difference, DiffSign, SubjectDiff, subject_diff
 from engine.plan.step_diff import DECIDE_RULE, step_diff
 from engine.problem import Span
@@ -130,19 +130,18 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
         words = f"again: {_again(before.again)} -> {_again(now.again)}"
         change = Difference(DiffSign.CHANGED, words, Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
         yield HeadDifference(HeadPart.AGAIN, change)
-    if meaning(before.goal) != meaning(now.goal):
+    if asked(before.goal) != asked(now.goal):
         words = f"goal: {_goal(before.goal)} -> {_goal(now.goal)}"
-        rule = "asked of everybody inside at their next event or step; who has reached it leaves"
-        if _is_shorter(before.goal, now.goal):
-            rule += (
-                "; who is past the shorter time stays inside, and a goal of theirs from then on is late:"
-                " it does the same for them and is not counted"
-            )
+        rule = _goal_rule(before.goal, now.goal)
         place = now.goal.span if now.goal else now.span
         change = Difference(DiffSign.CHANGED, words, Affected.IN_FLIGHT, rule, place)
         yield HeadDifference(HeadPart.GOAL, change)
     if words := condition_changes(before.exit_if, now.exit_if):
-        rule = "asked of everybody inside at their next event or step; whom it holds leaves"
+        rule = (
+            "asked of everybody inside at their next event or step; whoever it holds for leaves"
+            if now.exit_if is not None
+            else "nobody leaves by it any more"
+        )
         change = Difference(DiffSign.CHANGED, f"exit_if: {words}", Affected.IN_FLIGHT, rule, now.span)
         yield HeadDifference(HeadPart.LEAVES_EARLY, change)
     for part, was, is_now in (
@@ -178,8 +177,8 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
 
 
 def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> Iterator[Difference]:
-    former = {meaning(start): start for start in before}
-    present = {meaning(start): start for start in now}
+    former = {asked(start): start for start in before}
+    present = {asked(start): start for start in now}
     gone = [start for key, start in former.items() if key not in present]
     came = [start for key, start in present.items() if key not in former]
     if len(gone) == len(came) == 1:
@@ -197,6 +196,23 @@ def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> 
 def _start_rule(came: syntax.Start) -> str:
     entered = _only_who_enters([came])
     return f"{entered}; {_STAY}" if entered else _FROM_NOW_ON
+
+
+def _goal_rule(before: syntax.Goal | None, now: syntax.Goal | None) -> str:
+    """Design/language 2.9: an event is the goal when it comes, a condition whenever it is asked."""
+    if now is None:
+        return "nobody leaves by it any more"
+    then = "stays inside" if now.then == "stay" else "leaves"
+    if now.events:
+        rule = f"of events from the deployment on; whoever has it then {then}"
+    else:
+        rule = f"asked of everybody inside at their next event or step; whoever it holds for {then}"
+    if _is_shorter(before, now):
+        rule += (
+            "; who is past the shorter time stays inside, and a goal of theirs from then on is late:"
+            " it does the same for them and is not counted"
+        )
+    return rule
 
 
 def _is_shorter(before: syntax.Goal | None, now: syntax.Goal | None) -> bool:

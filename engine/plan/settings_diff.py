@@ -18,6 +18,7 @@ _ORDERED = "into"
 _AT_ONCE = Consequence(Affected.POLICY, "at once, for everything that is not handed over yet")
 _OTHER_SENDER = Consequence(Affected.MESSAGES, "at once, for everything that is not handed over yet")
 _NOT_WRITTEN = Consequence(Affected.MESSAGES, "in messages that are not written yet")
+_TIERS = Consequence(Affected.IN_FLIGHT, "asked of everybody at the next sweep")
 _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
     "config.yaml": {
         "policies": _AT_ONCE,
@@ -29,10 +30,21 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
         "holdout": Consequence(
             Affected.NEWCOMERS, "who is inside stays; who is held out of everything gets no more"
         ),
-        "codes": Consequence(Affected.MESSAGES, "codes that were given stay as they are"),
+        "codes": Consequence(
+            Affected.MESSAGES,
+            "for codes that are given from now on; messages about a code that somebody has keep its words",
+        ),
         "recommendations": _NOT_WRITTEN,
         "points": Consequence(Affected.IN_FLIGHT, "for what is earned from now on"),
-        "tiers": Consequence(Affected.IN_FLIGHT, "asked of everybody at the next sweep"),
+        "points.expire": Consequence(
+            Affected.IN_FLIGHT,
+            "for what is earned from now on; points that somebody has end when they were to",
+        ),
+        "points.warn": Consequence(
+            Affected.IN_FLIGHT, "for all points that have not been warned of, also those that somebody has"
+        ),
+        "points.worth": Consequence(Affected.NOTHING, ""),
+        "tiers": _TIERS,
         "shop": _NOT_WRITTEN,
         "currency": Consequence(
             Affected.MESSAGES, "amounts that come in from now on without a currency of their own are in it"
@@ -46,8 +58,8 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
     "schemas/customer.yaml": {
         "facts": Consequence(
             Affected.IN_FLIGHT,
-            "conditions and segments hear the new value once it is counted for everybody, "
-            "of one over some days at once",
+            "conditions and segments go by the former value until everybody is counted anew; "
+            "what is counted over the last days counts at once",
         ),
         "rfm": Consequence(Affected.IN_FLIGHT, "the groups are made anew in the next night"),
         "attributes": Consequence(Affected.IN_FLIGHT, "for values that come in from now on"),
@@ -62,9 +74,8 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
 """By file and its keys, from the top; `*` is any one; the longest that fits counts (design/language 2.15)."""
 
 _HELD_BACK: Mapping[str, str] = {
-    "quiet": "what is due within the new hours waits for their end",
+    "quiet": "what is due within the new hours, by the customer's clock, waits for their end",
     "weekdays": "what is due on another day waits for the next allowed one",
-    "caps": "what finds no free place is skipped, or waits with  if_capped: wait",
 }
 """By the key of a policy, what becomes of messages that it holds back (design/language 2.13)."""
 
@@ -83,9 +94,10 @@ def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDi
         consequence = known[max(fitting, key=len)] if fitting else Consequence(Affected.NOTHING, "")
         words, rule = f"{'.'.join(found.path)}: {found.words}", consequence.rule
         if consequence is _AT_ONCE and found.path[0] == "policies" and len(found.path) > 2:
-            held_back = _HELD_BACK.get(found.path[2])
-            # hours, days or caps that are gone hold nothing back
-            rule += f"; {held_back}" if held_back and _is_set(now, found.path[:3]) else ""
+            held_back = _held_back(now, found.path)
+            rule += f"; {held_back}" if held_back else ""
+        if consequence is _TIERS and (keep := _value_under(now, ("tiers", "keep"))) is not None:
+            rule += f"; nobody falls out of a tier within {_text(keep)} of reaching it"
         changes.append(Difference(found.sign, words, consequence.affected, rule, found.place))
     return subject_diff("settings", file, file, changes)
 
@@ -96,13 +108,28 @@ def _leads_to(keys: Sequence[str], path: Sequence[str]) -> bool:
     )
 
 
-def _is_set(tree: Node | None, path: Sequence[str]) -> bool:
-    """Whether something stands under a path of keys: neither  none  nor an empty list."""
+def _held_back(tree: Node | None, path: Sequence[str]) -> str:
+    """What becomes of messages that a changed key of a policy holds back; "" where hours, days or caps that
+    are gone hold back nothing."""
+    policy, key = path[:2], path[2]
+    written = _value_under(tree, (*policy, key))
+    if written is None or _text(written) in ("none", "[]"):
+        return ""
+    if key != "caps":
+        return _HELD_BACK.get(key, "")
+    if_capped = _value_under(tree, (*policy, "if_capped"))
+    waits = _text(if_capped) if if_capped is not None else "skip"
+    then = "is skipped" if waits == "skip" else waits.replace("wait", "waits", 1)
+    return f"what finds no free place {then}, unless its  send  says otherwise"
+
+
+def _value_under(tree: Node | None, path: Sequence[str]) -> Node | None:
+    """What stands under a path of keys; None: nothing."""
     node = tree
     for key in path:
         entries = node.entries if isinstance(node, nodes.Mapping) else ()
         node = next((entry.value for entry in entries if entry.key.text == key), None)
-    return node is not None and _text(node) not in ("none", "[]")
+    return node
 
 
 @dataclass(frozen=True, slots=True)
@@ -150,10 +177,25 @@ def _lists(path: tuple[str, ...], before: nodes.Sequence, now: nodes.Sequence) -
         gone, came = before.items[start:end], now.items[first:last]
         if len(gone) == len(came):
             for was, item in zip(gone, came, strict=True):
-                yield _Found(path, DiffSign.CHANGED, f"{_text(was)} -> {_text(item)}", item.span)
+                yield _Found(path, DiffSign.CHANGED, _item_words(was, item), item.span)
         else:
             yield from (_Found(path, DiffSign.REMOVED, _text(was), was.span) for was in gone)
             yield from (_Found(path, DiffSign.ADDED, _text(item), item.span) for item in came)
+
+
+def _item_words(was: Node, item: Node) -> str:
+    """Of two maps with the same keys only what differs, behind what tells which of the list they are:
+    `{event: order_placed}: points: 50 -> 100`."""
+    if isinstance(was, nodes.Mapping) and isinstance(item, nodes.Mapping):
+        former, present = (
+            {entry.key.text: _text(entry.value) for entry in each.entries} for each in (was, item)
+        )
+        other = [key for key in present if former.get(key) != present[key]]
+        if former.keys() == present.keys() and 2 * len(other) <= max(2, len(present)):
+            same = ", ".join(f"{key}: {value}" for key, value in present.items() if key not in other)
+            told = "; ".join(f"{key}: {former[key]} -> {present[key]}" for key in other)
+            return f"{{{same}}}: {told}" if same else told
+    return f"{_text(was)} -> {_text(item)}"
 
 
 def _text(node: Node) -> str:

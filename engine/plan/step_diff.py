@@ -11,6 +11,7 @@ from engine.compiler.journeys.fingerprint import meaning
 from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text
 from engine.language.steps.branch import If
+from engine.language.steps.change import Change
 from engine.language.steps.choose import Choose, ChoosePath
 from engine.language.steps.send import Send
 from engine.language.steps.split import Split, SplitPath
@@ -18,9 +19,9 @@ from engine.language.steps.wait import Awaited, Wait
 from engine.language.steps.with_values import ChosenValue
 from engine.language.weekdays import WEEKDAYS
 from engine.plan.compared_steps import ComparedSteps, place_words
-from engine.plan.condition_diff import condition_changes
+from engine.plan.condition_diff import asked, condition_changes
 from engine.plan.difference import Affected, Consequence, Difference, DiffSign
-from engine.plan.step_matching import PlacedStep, lookalikes, name_of
+from engine.plan.step_matching import PlacedStep, lookalikes, name_of, next_messages
 
 _KEYS: Mapping[str, str] = {
     "template": "send", "values": "with", "chosen": "with", "awaited": "for", "paths": "into", "pool": "code",
@@ -34,8 +35,15 @@ _ALREADY_TOLD = ("span", "id", "was", "value", "how", "then", "otherwise")
 
 DECIDE_RULE = "nobody moves; a moment that has passed decides nothing"
 
+MOST_NEXT = 3
+"""Messages behind a wait that are named."""
+
 _MOMENT = ("length", "at", "weekdays", "their_hour")
 """What says when a wait ends; of the first `waiting: recompute` speaks."""
+
+
+_CHANNELS = ("via", "is_cascade", "likely")
+"""What says through which channels a message goes."""
 
 
 class StepDiff(NamedTuple):
@@ -60,10 +68,9 @@ def step_diff(before: Sequence[syntax.Step], now: Sequence[syntax.Step]) -> Step
             changes.append(_added(place, seems.get(place.index)))
             continue
         changes += (
-            Difference(
-                DiffSign.CHANGED, f"{name_of(was.step)}: {part.words}", *part.consequence, place.step.span
-            )
+            Difference(DiffSign.CHANGED, words, *part.consequence, place.step.span)
             for part in part_changes(was.step, place.step)
+            for words in (_changed_words(was.step, place, steps.present, part),)
         )
         if place.is_named and was.id != place.id:
             words = f"{place.step.verb} {was.id} is called {place.id}"
@@ -104,13 +111,27 @@ def _removed(place: PlacedStep, goes_on: PlacedStep | None) -> Difference:
     return Difference(DiffSign.REMOVED, where + _full(place.step), affected, rule, place.step.span)
 
 
+def _changed_words(was: syntax.Step, place: PlacedStep, row: Sequence[PlacedStep], part: PartChange) -> str:
+    if isinstance(place.step, Change) and part.key == "with":
+        return f"{was.words()} -> {place.step.words()}"  # its words hold the values already
+    # what a wait is for says more than its name
+    then = next_messages(place, row) if isinstance(place.step, Wait) else ()
+    return f"{name_of(was)}{then_words(then)}: {part.words}"
+
+
+def then_words(templates: Sequence[str]) -> str:
+    """` (then welcome_offer)`, as next_messages gives them; "" of none."""
+    more = f" and {len(templates) - MOST_NEXT} more" if len(templates) > MOST_NEXT else ""
+    return f" (then {' or '.join(templates[:MOST_NEXT])}{more})" if templates else ""
+
+
 def rule_of_gone(place: PlacedStep, goes_on: PlacedStep | None) -> str:
     """What becomes of whoever rests at a step that is gone. `goes_on`: the first later step that is still
     there for them."""
     if not place.rests:
         return "nobody gets there any more"
     if goes_on is None:
-        return "who rests there has come to the end"
+        return "who rests there leaves at once: nothing behind it is left"
     rule = f"who rests there goes on to {name_of(goes_on.step)}"
     if isinstance(place.step, Wait):
         rule += ", not before the moment the removed wait would have ended"
@@ -126,6 +147,7 @@ def _full(step: syntax.Step) -> str:
 class PartChange(NamedTuple):
     """One key of a step that says something else, in words, and for whom that counts."""
 
+    key: str
     words: str
     consequence: Consequence
 
@@ -144,7 +166,8 @@ def part_changes(before: syntax.Step, now: syntax.Step) -> Iterator[PartChange]:
             said = f"{_words(was.content) or 'none'} -> {_words(part.content) or 'none'}"
             is_moment = any(isinstance(content, syntax.Until) for content in (was.content, part.content))
             words = said if is_moment else f"{key} {said}"
-        yield PartChange(words, _consequence(now, name))
+        if words:
+            yield PartChange(key, words, _consequence(now, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +183,7 @@ class _Part:
             return ", ".join(f"{path.share} {path.name.value}" for path in self.content)
         if isinstance(self.content, tuple) and all(isinstance(part, ChoosePath) for part in self.content):
             return "; ".join(meaning(path.forms) for path in self.content)
-        return meaning(self.content)
+        return asked(self.content)
 
 
 def _parts(step: syntax.Step) -> dict[str, _Part]:
@@ -228,6 +251,16 @@ def _consequence(now: syntax.Step, name: str) -> Consequence:
             return Consequence(Affected.IN_FLIGHT, "who waits there is asked this from now on")
         case Wait() if name == "waiting":
             return Consequence(Affected.NOTHING, "counts when the length of this wait changes")
+        case Send() if name in ("next_after", "auto"):
+            return Consequence(
+                Affected.MESSAGES,
+                "who waits for the next channel keeps the promised moment, who comes later gets the new one",
+            )
+        case Send() if name in _CHANNELS:
+            return Consequence(
+                Affected.MESSAGES,
+                "whoever has not got it yet gets it this way; of these channels those that were not tried",
+            )
         case Send():
             return Consequence(Affected.MESSAGES, "whoever has not got it yet gets it this way")
         case Split() if name == "decide":

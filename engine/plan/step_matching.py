@@ -6,20 +6,25 @@ one that stood there before, in other words.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import chain, islice
 
 from engine.compiler.journeys.fingerprint import meaning
 from engine.compiler.walk import StepIds
 from engine.language import syntax
 from engine.language.steps.choose import Choose
 from engine.language.steps.code import Code
+from engine.language.steps.exit import Exit
 from engine.language.steps.send import Send
 from engine.language.steps.split import Split
 from engine.language.steps.wait import Wait
 
 Matched = Mapping[int, int]
 """Index in the older row -> index in the newer one."""
+
+MOST_WAYS = 16
+"""Of more ways from a step to the next message the others are not looked at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +57,42 @@ def name_of(step: syntax.Step) -> str:
     if isinstance(step, Send):
         return f"send {step.resting_id.value}"
     return step.words()
+
+
+def next_messages(place: PlacedStep, row: Sequence[PlacedStep]) -> tuple[str, ...]:
+    """The templates that whoever leaves a step may get next, each once; of many the first ones."""
+    later: list[syntax.Step] = []
+    inside = place
+    while True:
+        later += [
+            other.step for other in row[inside.index + 1 :]
+            if (other.parent, other.side) == (inside.parent, inside.side)
+        ]  # fmt: skip
+        if inside.parent < 0:
+            break
+        inside = row[inside.parent]
+    ways = (_first_messages((*side, *later)) for side in place.step.sides() or ((),))
+    # ways that part and meet again are as many as one likes
+    return tuple(dict.fromkeys(islice(chain.from_iterable(ways), MOST_WAYS)))
+
+
+def _first_messages(steps: Sequence[syntax.Step]) -> Iterator[str]:
+    for number, step in enumerate(steps):
+        if isinstance(step, Send):
+            yield step.template.value
+            return
+        if isinstance(step, Exit):
+            return
+        if _parts_ways(step):
+            for side in step.sides():
+                yield from _first_messages((*side, *steps[number + 1 :]))
+            return
+
+
+def _parts_ways(step: syntax.Step) -> bool:
+    """Whether a message, or the end, lies on some side of it."""
+    inner = [each for side in step.sides() for each in side]
+    return any(isinstance(each, Send | Exit) or _parts_ways(each) for each in inner)
 
 
 def placed(steps: Sequence[syntax.Step]) -> list[PlacedStep]:

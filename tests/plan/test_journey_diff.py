@@ -58,6 +58,8 @@ steps:
   - send: bye
 """
 
+_GOAL = "goal: {event: order_placed, within: 30 days}"
+
 EDITS: dict[str, tuple[tuple[str, str], ...]] = {
     "a wait is shorter": (("wait: 3 days", "wait: 2 days"),),
     "a wait is shorter for those who wait, too": (
@@ -238,3 +240,97 @@ def test_of_a_group_in_which_one_value_changes_the_value_is_told() -> None:
     assert told(who("at least 300 EUR")) == "who: in any: total_spent: at least 500 EUR -> at least 300 EUR"
     for other in (who("at least 300 EUR", "tier: silver"), who("at least 300 EUR", how="none")):
         assert "is not asked any more" in told(other), "more than the value is another"
+
+
+@pytest.mark.parametrize(
+    ("before", "now", "words"),
+    [
+        (
+            "{tier: gold}",
+            "{any: [{tier: gold}, {country: DE}]}",
+            "country: DE is enough too, beside tier: gold",
+        ),
+        (
+            "{any: [{tier: gold}, {country: DE}]}",
+            "{any: [{tier: gold}, {country: DE}, {orders_count: 0}]}",
+            "orders_count: 0 is enough too, beside tier: gold or country: DE",
+        ),
+        (
+            "{any: [{tier: gold}, {country: DE}]}",
+            "{tier: gold}",
+            "country: DE is not enough any more; tier: gold still is",
+        ),
+        (
+            "{tier: gold, country: DE}",
+            "{any: [{country: DE, tier: gold}, {orders_count: 0}]}",
+            "orders_count: 0 is enough too, beside tier: gold and country: DE",
+        ),
+        (
+            "{orders_count: 0, none: [{tier: gold}]}",
+            "{orders_count: 0, none: [{tier: gold}, {country: DE}]}",
+            "in none: country: DE is asked too",
+        ),
+        (
+            "{tier: gold}",
+            "{any: [{country: DE}, {orders_count: 0}]}",
+            "tier: gold is not asked any more; any (country: DE; orders_count: 0) is asked too",
+        ),
+    ],
+)
+def test_a_condition_that_is_enough_beside_others_takes_nothing_away_from_them(
+    before: str, now: str, words: str
+) -> None:
+    both = [parsed(edited((("steps:\n", f"exit_if: {each}\nsteps:\n"),))) for each in (before, now)]
+    diff = journey_diff(*both)
+    assert diff is not None
+    assert [change.words for change in diff.changes] == [f"exit_if: {words}"]
+
+
+def test_the_order_of_conditions_is_no_difference() -> None:
+    for before, now in (
+        ("{tier: gold, country: DE}", "{country: DE, tier: gold}"),
+        ("{any: [{tier: gold}, {country: DE}]}", "{any: [{country: DE}, {tier: gold}]}"),
+        (
+            "{did: {order_placed: {since: start, where: {code: A, order_id: B}}}}",
+            "{did: {order_placed: {since: start, where: {order_id: B, code: A}}}}",
+        ),
+    ):
+        for at in (
+            "who: {orders_count: at least 1}", _GOAL, "  - if: {orders_count: at least 2}",
+        ):  # fmt: skip
+            key = at.partition(":")[0]
+            both = [
+                parsed(edited(((at, f"{key}: {{when: {each}}}" if key == "goal" else f"{key}: {each}"),)))
+                for each in (before, now)
+            ]
+            assert journey_diff(*both) is None, (before, key)
+
+
+def test_a_goal_says_who_leaves_by_it_and_from_when_on() -> None:
+    def rule(goal: str) -> str:
+        diff = journey_diff(parsed(JOURNEY), parsed(edited(((_GOAL, goal),))))
+        assert diff is not None
+        return diff.changes[0].rule
+
+    assert rule("goal: {event: subscribed, within: 30 days}") == (
+        "of events from the deployment on; whoever has it then leaves"
+    )
+    assert rule("goal: {event: order_placed, within: 30 days, then: stay}").endswith("stays inside")
+    assert rule("goal: {when: {tier: gold}, within: 30 days}") == (
+        "asked of everybody inside at their next event or step; whoever it holds for leaves"
+    )
+
+
+def test_a_wait_is_told_with_the_messages_that_may_come_next() -> None:
+    asking = (
+        "  - if: {orders_count: at least 2}",
+        "  - wait: 1 hour\n    id: before_question\n  - if: {tier: gold}",
+    )
+    before = parsed(edited((asking,)))
+    after = parsed(edited((asking, ("wait: 1 hour", "wait: 2 hours"), ("wait: 1 day", "wait: 2 days"))))
+    diff = journey_diff(before, after)
+    assert diff is not None
+    assert [change.words for change in diff.changes] == [
+        "wait before_question (then thanks or coded): length 1 hour -> 2 hours",
+        "wait regular (then thanks): length 1 day -> 2 days",
+    ]

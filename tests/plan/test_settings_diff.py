@@ -51,13 +51,26 @@ def test_the_setting_stands_before_the_messages_that_it_changes() -> None:
 @pytest.mark.parametrize(
     ("old", "new", "rule"),
     [
-        ("quiet: 21:00-09:00", "quiet: 20:00-09:00", "what is due within the new hours waits for their end"),
+        (
+            "quiet: 21:00-09:00",
+            "quiet: 20:00-09:00",
+            "what is due within the new hours, by the customer's clock, waits for their end",
+        ),
         (
             "weekdays: workdays",
             "weekdays: [Tuesday]",
             "what is due on another day waits for the next allowed one",
         ),
-        ("[1 a day]", "[2 a day]", "what finds no free place is skipped, or waits with  if_capped: wait"),
+        (
+            "[1 a day]",
+            "[2 a day]",
+            "what finds no free place is skipped, unless its  send  says otherwise",
+        ),
+        (
+            "[1 a day], too_late: 24 hours",
+            "[2 a day], too_late: 24 hours, if_capped: wait up to 2 days",
+            "what finds no free place waits up to 2 days, unless its  send  says otherwise",
+        ),
         ("too_late: 24 hours", "too_late: 12 hours", ""),
         ("quiet: 21:00-09:00", "quiet: none", ""),
         ("weekdays: workdays, ", "", ""),
@@ -69,6 +82,34 @@ def test_a_changed_policy_says_what_becomes_of_the_messages_that_it_meets(
 ) -> None:
     config = "policies:\n  m: {quiet: 21:00-09:00, weekdays: workdays, caps: [1 a day], too_late: 24 hours}\n"
     (subject,) = project_diff({"config.yaml": config}, {"config.yaml": config.replace(old, new)}).subjects
-    (change,) = subject.changes
     at_once = "at once, for everything that is not handed over yet"
-    assert change.rule == (f"{at_once}; {rule}" if rule else at_once)
+    assert subject.changes[0].rule == (f"{at_once}; {rule}" if rule else at_once)
+
+
+def test_of_an_item_of_a_list_what_differs_is_told() -> None:
+    def told(old: str, new: str) -> str:
+        lines = (
+            "points: {earn: [{event: order_placed, points: 50, and: also}]}\n"
+            "policies: {m: {caps: [sms: 2 a month]}}\n"
+        )
+        found = project_diff({"config.yaml": lines}, {"config.yaml": lines.replace(old, new)})
+        return found.subjects[0].changes[0].words
+
+    assert told("points: 50", "points: 100") == (
+        "points.earn: {event: order_placed, and: also}: points: 50 -> 100"
+    )
+    assert told("sms: 2 a month", "sms: 1 a month") == "policies.m.caps: sms: 2 a month -> 1 a month"
+    assert told("sms: 2 a month", "push: 1 a month") == (
+        "policies.m.caps: {sms: 2 a month} -> {push: 1 a month}"
+    )
+
+
+def test_a_tier_says_how_long_nobody_falls_out_of_it() -> None:
+    def rule(keep: str) -> str:
+        config = f"tiers: {{by: points earned, into: {{bronze: 0, gold: 450}}{keep}}}\n"
+        now = config.replace("450", "600")
+        return project_diff({"config.yaml": config}, {"config.yaml": now}).subjects[0].changes[0].rule
+
+    asked = "asked of everybody at the next sweep"
+    assert rule("") == asked
+    assert rule(", keep: 365 days") == f"{asked}; nobody falls out of a tier within 365 days of reaching it"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
+from dataclasses import replace
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -11,9 +12,9 @@ from typing import Any
 import pytest
 
 from engine.cli.changes.replay_comparison import cost_line, formatted_difference
-from engine.cli.changes.traffic import cannot_know, competitions, daily_rows
+from engine.cli.changes.traffic import competitions, daily_rows, in_all, learned_words, lost_to_caps
 from engine.core.timing.frequency_caps import window_start
-from engine.plan.traffic import DailyCost, Traffic, traffic
+from engine.plan.traffic import DailyCost, DailyCount, JourneyTraffic, Traffic, traffic
 from engine.project import Project
 from engine.runtime.publish.recent_events import RecentEvents, of_file, play_both
 from engine.simulate.replay.competition import CapCompetition, TakenSlots
@@ -267,7 +268,7 @@ def test_a_sample_says_which_facts_it_found_by_itself(tmp_path: Path, events: Pa
         assert found is not None
         day = traffic(found, ["cart"])
         assert day.learned == learned
-        assert any("due_at" in sentence for sentence in cannot_know(day)) is bool(learned)
+        assert any("due_at" in sentence for sentence in learned_words(day)) is bool(learned)
 
 
 def test_who_goes_by_the_same_caps_is_told_once() -> None:
@@ -289,3 +290,38 @@ def test_who_goes_by_the_same_caps_is_told_once() -> None:
         f"c goes by the caps of marketing (1 a day): 2 of its 9 {met} (z 2)",
         f"b, d go by the caps of marketing (1 a day): none of their {met}",
     ]
+
+
+def _day(about: tuple[str, ...], *journeys: JourneyTraffic) -> Traffic:
+    return Traffic(
+        days=7, first_at=None, last_at=None, customers=9, one_in=1, changed=0, about=about,
+        journeys=journeys, messages={"email": DailyCount(2.0, 1.5, 0.4), "sms": DailyCount(1.0, 1.0, 0.2)},
+        cost=DailyCost(Decimal("0.06"), Decimal("0.05")), competition=(),
+    )  # fmt: skip
+
+
+def _capped(name: str, before: float, after: float) -> JourneyTraffic:
+    same, cost = DailyCount(1.0, 1.0), DailyCost(Decimal(), Decimal())
+    return JourneyTraffic(name, same, 0, 0, {}, DailyCount(before, after), cost)
+
+
+def test_a_day_of_all_journeys_is_one_sentence() -> None:
+    day = _day(())
+    assert in_all(day, "EUR") == (
+        "all journeys together, a day: email 2.0 -> 1.5 (-0.5 ± 0.4), sms 1.0 as before; "
+        "cost 0.06 -> 0.05 EUR"
+    )
+    same = replace(day, messages={"sms": day.messages["sms"]}, cost=DailyCost(Decimal(1), Decimal(1)))
+    assert in_all(same, "EUR") == (
+        "all journeys together send as many messages a day as before, at the same cost"
+    )
+
+
+def test_messages_that_are_lost_to_caps_are_told_of_the_changed_journeys_and_of_all_others() -> None:
+    day = _day(("a", "b"), _capped("a", 1.0, 2.0), _capped("b", 1.0, 1.0), _capped("c", 1.0, 1.5))
+    (told,) = lost_to_caps(day)
+    assert told == (
+        "messages a day that find no place under caps: a 2.0 (1.0 before), "
+        "journeys that do not change 1.5 (1.0 before)"
+    )
+    assert not [*lost_to_caps(_day(("b",), _capped("b", 1.0, 1.0)))]

@@ -54,19 +54,19 @@ MOVED = {
     "new_moment": "stay and get the new moment",
     "planned_anew": "stay; what has not left yet is planned anew",
     "goes_on": "go on",
-    "finishes": "have come to the end",
-    "leaves": "leave now",
+    "finishes": "leave at once and get no more of it: nothing behind their step is left",
+    "leaves": "leave at once",
 }
 """In words, by `core.handlers.migrate.MoveRule`."""
 RISKS = {
     "without_file": "refused: the file is gone",
     "unsure": "refused: is it {to} under another name?",
-    "leaves": "leave now",
+    "leaves": "leave at once",
     "reaches_goal": "leave: the changed goal holds already",
     "leaves_early": "leave: the changed exit_if holds already",
     "recounted_goal": "reach the goal as soon as everybody is counted anew ({to})",
     "recounted_exit": "leave as soon as everybody is counted anew ({to})",
-    "finishes": "have come to the end",
+    "finishes": "leave at once and get no more of it: nothing behind their step is left",
     "goes_on": "go on to {to}",
 }
 """In words, by `plan.in_flight.Risk`."""
@@ -320,8 +320,12 @@ def place_words(place: PlaceInFlight, zone: ZoneInfo) -> str:
 
     # it holds by the second answer alone
     words = f"{'refused; with --gone they ' if place.seems is not None else ''}{MOVED[place.move]}"
-    if place.to is not None:
-        words += f" {'to' if place.move is Move.GOES_ON else 'at'} {step_in_words(place.to)}"
+    if place.to is not None and place.move is not Move.GOES_ON:
+        words += f"; their step is called {step_in_words(place.to)} now"
+    elif place.to is not None:
+        words += f" to {step_in_words(place.to)}" + (
+            " at the promised moment" if place.until is not None else ""
+        )
     if place.until is not None and place.move in (Move.KEEPS_MOMENT, Move.GOES_ON):
         words += f"; the last of them is due {place.until.astimezone(zone):%Y-%m-%d %H:%M}"
     return words

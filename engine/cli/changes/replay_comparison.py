@@ -178,25 +178,31 @@ def aligned(rows: Sequence[tuple[str, ...]], left: int = 1) -> list[tuple[str, .
 
 
 def _timeline(timeline: ChangedTimeline, zone: dt.tzinfo, stream: ReplayArguments) -> None:
-    from engine.cli.reports.times import local
-    from engine.values import parse_instant
-
     others = f", and {counted(timeline.like - 1, 'customer')} in the same way" if timeline.like > 1 else ""
     say()
     say_plain(f"  {timeline.customer}{others}")
+    for line in timeline_lines(timeline, zone):
+        say_plain(f"    {line}")
+    if (told := stream.story_of(timeline)) is not None:
+        say_plain(f"      as a test: {told}")
+
+
+def timeline_lines(timeline: ChangedTimeline, zone: dt.tzinfo) -> Iterator[str]:
+    """Both versions of a story in one list, from what led to the change. What came long before it and what is
+    too long behind it is only counted."""
+    from engine.cli.reports.times import local
+    from engine.values import parse_instant
+
     lines = [*side_by_side(timeline.before, timeline.after)]
-    # What led to the change matters more than what came long before it
     changed = next((place for place, (sign, _) in enumerate(lines) if sign != " "), 0)
     first = max(0, min(changed - LEADING, len(lines) - MOST_EVENTS))
     if first:
-        say_plain(f"      {first} more, then")
+        yield f"  {first} more, then"
     for sign, event in lines[first : first + MOST_EVENTS]:
         at = parse_instant(event.at)
-        say_plain(f"    {sign} {local(at, zone) if at is not None else event.at}  {event.words}")
+        yield f"{sign} {local(at, zone) if at is not None else event.at}  {event.words}"
     if len(lines) > first + MOST_EVENTS:
-        say_plain(f"      and {len(lines) - first - MOST_EVENTS} more")
-    if (told := stream.story_of(timeline)) is not None:
-        say_plain(f"      as a test: {told}")
+        yield f"  and {len(lines) - first - MOST_EVENTS} more"
 
 
 def side_by_side(

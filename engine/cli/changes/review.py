@@ -18,6 +18,7 @@ from engine.errors import PerennialError
 if TYPE_CHECKING:
     from engine.cli.changes.reviewed_change import ReviewedChange
     from engine.language.acceptance import AcceptedWarning
+    from engine.language.syntax import JourneyFile
     from engine.plan.in_flight import DeploymentPlan
     from engine.problem import Problem
     from engine.project import Project
@@ -66,7 +67,7 @@ def review(
     """Write a change as one comment in Markdown: in words, with the people inside, recorded events played
     with both versions, stories, pictures. Leaves with 1 where a story fails, a file has mistakes, or deploy
     would refuse."""
-    from engine.cli.changes.review_comment import comment, failure
+    from engine.cli.changes.comment.comment import comment, failure
     from engine.cli.changes.reviewed_change import ReviewLabel
     from engine.cli.forges.annotations import workflow_error
     from engine.cli.forges.posting import base_on, page_of_run, post_review, request_on
@@ -104,7 +105,7 @@ def _write(out: Path, text: str) -> None:
 
 
 def _say(change: ReviewedChange, text: str, form: ReviewFormat) -> None:
-    from engine.cli.changes.review_comment import verdict
+    from engine.cli.changes.comment.verdict import verdict
     from engine.cli.forges.annotations import code_quality, workflow_commands
     from engine.problem import to_json
 
@@ -206,7 +207,17 @@ def _change(
         refusals=refusals,
         not_played=not_played,
         members=counted.segments if counted is not None else {},
+        next_messages={name: _next_messages(file) for name, file in project.files.items()},
     )
+
+
+def _next_messages(file: JourneyFile) -> dict[str, Sequence[str]]:
+    """By id of a wait the messages that may come behind it."""
+    from engine.language.steps.wait import Wait
+    from engine.plan.step_matching import next_messages, placed
+
+    row = placed(file.steps)
+    return {place.id: next_messages(place, row) for place in row if isinstance(place.step, Wait)}
 
 
 def _refusals(plan: DeploymentPlan, project: Project) -> Iterator[Problem]:

@@ -40,7 +40,8 @@ class ReviewedChange:
     that is to be mended; `pictures`: Mermaid by journey; `patch`: the files as git compares them. `against`:
     the commit it is compared with. `within`: where the project stands in its repository, "" or ending in `/`.
     `made`: the folder with pictures before and after, if one was wanted. `snapshot`: as it was named, "":
-    none; `not_played`: why its events are not; `members`: how many were in each segment."""
+    none; `not_played`: why its events are not; `members`: how many were in each segment; `next_messages`: by
+    journey and id of a step the templates that whoever leaves it may get next."""
 
     differences: ProjectDiff
     plan: DeploymentPlan | None
@@ -59,6 +60,19 @@ class ReviewedChange:
     refusals: Sequence[Problem] = ()
     not_played: str = ""
     members: Mapping[str, int] = field(default_factory=dict[str, int])
+    next_messages: Mapping[str, Mapping[str, Sequence[str]]] = field(
+        default_factory=dict[str, Mapping[str, Sequence[str]]]
+    )
+
+    @property
+    def errors(self) -> int:
+        """How many mistakes the changed files have."""
+        return sum(problem.is_error for problem in self.problems)
+
+    @property
+    def warnings(self) -> int:
+        """How many warnings stand against the changed files."""
+        return len(self.problems) - self.errors
 
     @property
     def daily(self) -> Traffic | None:
@@ -70,8 +84,7 @@ class ReviewedChange:
     @property
     def is_refused(self) -> bool:
         """It must not be merged as it is: a story fails, a file has mistakes, or `deploy` would refuse."""
-        has_mistakes = self.stories.failed > 0 or any(problem.is_error for problem in self.problems)
-        return has_mistakes or bool(self.refusals)
+        return self.stories.failed > 0 or self.errors > 0 or bool(self.refusals)
 
     @property
     def annotations(self) -> list[Problem]:

@@ -29,10 +29,11 @@ MOST_NAMES = 3
 _SHOWN = 0.05
 """What is less is 0.0 in one decimal."""
 
-_CANNOT_KNOW = (
+CANNOT_KNOW = (
     "This is what would have been sent, not what people would have done: recorded orders and visits stay.",
     "What happened before the first recorded event is not known.",
 )
+"""What counts over recorded events do not tell."""
 
 SAMPLE = "one in {} customers was played; ± is how far a difference may be off, in 95 of 100 samples"
 
@@ -84,13 +85,11 @@ def tell_traffic(traffic: Traffic, currency: str) -> None:
         say_rows(aligned([("", "before", "now", "difference"), *rows]))
     else:
         say_plain("  nothing starts, and nothing is sent, more or less often")
+    say_plain(f"  {in_all(traffic, currency)}")
     for sentence in (
-        *entries(traffic),
-        *members(traffic),
-        *people_inside(traffic),
-        *competitions(traffic),
-        *cannot_know(traffic),
-    ):
+        *entries(traffic), *members(traffic), *people_inside(traffic), *lost_to_caps(traffic),
+        *competitions(traffic), *CANNOT_KNOW, *learned_words(traffic),
+    ):  # fmt: skip
         say_plain(f"  {sentence}")
 
 
@@ -129,6 +128,8 @@ def entries(traffic: Traffic) -> Iterator[str]:
 def members(traffic: Traffic) -> Iterator[str]:
     """Who is in changed segments at the end of what was played, by the definition before and by this one."""
     for each in traffic.segments:
+        if each.limits and not each.before and not each.after:
+            continue  # what puts people into it lies before these events
         margin = f" (± {each.margin:,})" if each.margin else ""
         limits = (
             f"; {_some(each.limits)}: only what is recorded counts, so the real numbers are others"
@@ -213,10 +214,10 @@ def competitions(traffic: Traffic) -> Iterator[str]:
         if each.people:
             by_caps.setdefault((each.policy, _caps(each)), []).append(each)
     for (policy, caps), together in by_caps.items():
-        alone = [each for each in together if not each.shared and not _without_place(each.journey, traffic)]
+        alone = [each for each in together if not each.shared]
         told = [each for each in together if each not in alone or len(alone) == 1]
         for number, each in enumerate(told):
-            yield _competition(each, traffic, names_also=number == 0)
+            yield _competition(each, names_also=number == 0)
         if len(alone) > 1:
             names = _some([each.journey for each in alone])
             yield (
@@ -229,12 +230,50 @@ def _caps(each: CapCompetition) -> str:
     return ", ".join(place.cap for place in each.places)
 
 
-def cannot_know(traffic: Traffic) -> Iterator[str]:
-    """What the counts do not tell."""
-    yield from _CANNOT_KNOW
+def learned_words(traffic: Traffic) -> Iterator[str]:
+    """Facts that a sample has to find by itself."""
     if traffic.learned:
         named = _some(list(traffic.learned))
         yield f"{named}: found from the customers of the sample alone, where the shop goes by everybody."
+
+
+def in_all(traffic: Traffic, currency: str) -> str:
+    """Messages of all journeys on a day by channel, and their cost."""
+    counts = {channel: count for channel, count in traffic.messages.items() if count.before != count.after}
+    cost = traffic.cost
+    if not counts and cost.before == cost.after:
+        return "all journeys together send as many messages a day as before, at the same cost"
+    parts = []
+    for channel, count in traffic.messages.items():
+        told = formatted_difference(count.before, count.after, 1)
+        margin = f" ± {count.margin:,.{told.digits}f}" if count.margin and channel in counts else ""
+        parts.append(
+            f"{channel} {told.before} -> {told.after} ({told.difference}{margin})"
+            if channel in counts
+            else f"{channel} {told.before} as before"
+        )
+    euro = formatted_difference(cost.before, cost.after, 2)
+    spent = (
+        f"{euro.before} {currency} as before"
+        if cost.before == cost.after
+        else f"{euro.before} -> {euro.after} {currency}"
+    )
+    return f"all journeys together, a day: {', '.join(parts)}; cost {spent}"
+
+
+def lost_to_caps(traffic: Traffic) -> Iterator[str]:
+    """How many messages a day find no place under caps, where that differs."""
+    parts = [
+        f"{each.journey} {each.capped.after:,.1f} ({each.capped.before:,.1f} before)"
+        for each in traffic.journeys
+        if each.journey in traffic.about and abs(each.capped.after - each.capped.before) >= _SHOWN
+    ]
+    others = [each.capped for each in traffic.journeys if each.journey not in traffic.about]
+    before, after = sum(each.before for each in others), sum(each.after for each in others)
+    if abs(after - before) >= _SHOWN:
+        parts.append(f"journeys that do not change {after:,.1f} ({before:,.1f} before)")
+    if parts:
+        yield f"messages a day that find no place under caps: {', '.join(parts)}"
 
 
 def jump(journey: JourneyTraffic) -> str:
@@ -247,12 +286,8 @@ def leaving_played(each: PlayedInside) -> str:
     return f"of {each.inside:,} who were played {'leaves' if each.leaving == 1 else 'leave'} by the change"
 
 
-def _competition(each: CapCompetition, traffic: Traffic, *, names_also: bool) -> str:
-    # messages that are lost come first: the rest of the sentence says why
-    lost = _without_place(each.journey, traffic)
-    words = (
-        f"{each.journey}{f': {lost}; it' if lost else ''} goes by the caps of {each.policy} ({_caps(each)})"
-    )
+def _competition(each: CapCompetition, *, names_also: bool) -> str:
+    words = f"{each.journey} goes by the caps of {each.policy} ({_caps(each)})"
     words += f" as {_some(each.also)} do" if each.also and names_also else ""
     people = counted(each.people, "customer")
     if not each.shared:
@@ -261,19 +296,6 @@ def _competition(each: CapCompetition, traffic: Traffic, *, names_also: bool) ->
     words += f": {each.shared:,} of its {people} got others' messages while a cap counts them ({rivals})"
     held = [f"{place.others:.1f} of {place.cap}" for place in each.places if place.others >= _SHOWN]
     return words + (f"; these hold {' and '.join(held)} when it sends" if held else "")
-
-
-def _without_place(name: str, traffic: Traffic) -> str:
-    """Messages a day that are lost to caps: of a journey, and of all others; "" where nothing differs."""
-    words = []
-    for whose, capped in (
-        ("its own", [each.capped for each in traffic.journeys if each.journey == name]),
-        ("others'", [each.capped for each in traffic.journeys if each.journey != name]),
-    ):
-        before, after = sum(count.before for count in capped), sum(count.after for count in capped)
-        if abs(after - before) >= _SHOWN:
-            words.append(f"{after:,.1f} of {whose} ({before:,.1f} before)")
-    return f"messages a day that find no place under caps: {', '.join(words)}" if words else ""
 
 
 def _some(names: list[str]) -> str:

@@ -14,7 +14,7 @@ from engine.core.coming_questions import AskedOutcome, AskedOutcomes, ComingQues
 from engine.core.conditions.dependencies import refs
 from engine.core.definition import definition
 from engine.core.handlers.migrate import Migration, MoveRule, migration, names_now
-from engine.core.journey import Journey, Question, SegmentRule, SendStep
+from engine.core.journey import Journey, Question, SegmentRule, SendStep, WaitStep
 from engine.core.journeys import Journeys
 from engine.core.lifecycle.trigger import admitting
 from engine.core.policy import Policy
@@ -160,7 +160,11 @@ def _plan(
             was: came
             for was, came in _seems(coming, before, after).items() if f"{after.name}.{was}" not in gone
         }  # fmt: skip
-        places = [_place(place, moves, seems) for place in people_inside.resting_places(before.name)]
+        waits = {step.id for step in before.steps if isinstance(step, WaitStep)}
+        places = [
+            _place(place, moves, seems, is_wait=place.step in waits)
+            for place in people_inside.resting_places(before.name)
+        ]
         plan = JourneyPlan(after.name, inside[name], tuple(places))
         if asks_anew:
             plan = replace(
@@ -268,10 +272,14 @@ def doubt_refusal(doubt: UncertainMatch) -> AuthorError:
     )
 
 
-def _place(place: RestingPlace, moves: Migration, seems: Mapping[str, str]) -> PlaceInFlight:
+def _place(
+    place: RestingPlace, moves: Migration, seems: Mapping[str, str], *, is_wait: bool
+) -> PlaceInFlight:
     move = moves.move_of(place.step)
     to = move.to if move.to != place.step else None
     moment_holds = move.rule not in (MoveRule.LEAVES, MoveRule.FINISHES, MoveRule.NEW_MOMENT)
+    if move.rule is MoveRule.GOES_ON:
+        moment_holds = is_wait  # whoever rests at a message that is gone goes on at once
     promised = place.last_due if moment_holds else None
     until = to_datetime(promised) if promised is not None else None
     came = seems.get(place.step) if move.is_gone else None
@@ -279,10 +287,11 @@ def _place(place: RestingPlace, moves: Migration, seems: Mapping[str, str]) -> P
 
 
 def _asked(journey: Journey, journeys: Journeys) -> tuple[object, ...]:
-    """What is asked of everybody inside: a changed question may hold for them already."""
+    """What is asked of everybody inside: a changed question may hold for them already. An event is a goal
+    only when it comes (design/language 2.9)."""
     goal = journey.goal
     return (
-        goal.events, goal.where, goal.when, goal.within, _written(goal.when, journeys),
+        goal.when, goal.within if goal.when is not None else None, _written(goal.when, journeys),
         journey.exit_if, _written(journey.exit_if, journeys),
     )  # fmt: skip
 

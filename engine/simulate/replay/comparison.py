@@ -526,4 +526,6 @@ def _in_order(events: list[_OfJourney]) -> list[TimelineEvent]:
         else:
             rank = 2 * len(events) + (event.kind == "end")
         ranked.append((event.at, rank, event))
-    return [event for _, _, event in sorted(ranked, key=lambda each: each[:2])]
+    # the rest by its words: a version that decides in another order of one moment does nothing else
+    ranked.sort(key=lambda each: (each[0], each[1], each[2].words))
+    return [event for _, _, event in ranked]

@@ -20,7 +20,7 @@ from engine.runtime.publish.planning import doubt_refusal, plan_deployment
 from engine.store.journeys import one_offs
 from engine.store.journeys.one_offs import OneOff
 from engine.values import DAY, to_datetime
-from tests.runtime.shop import FILES, Shop, write_project
+from tests.runtime.shop import FILES, WELCOME, Shop, write_project
 
 THREE_LETTERS = """journey: thanks
 start: {event: order_placed, per: order_id}
@@ -51,6 +51,10 @@ EDITS: dict[str, tuple[tuple[str, str], ...]] = {
     ),
     "stopped": (("policy: service", "policy: service\nstate: stopped"),),
 }  # fmt: skip
+
+
+def with_welcome(text: str) -> dict[str, str]:
+    return {**FILES, "journeys/welcome.yaml": text}
 
 
 def with_thanks(text: str) -> dict[str, str]:
@@ -112,6 +116,45 @@ def test_who_leaves_at_once_by_a_changed_question_is_counted(shop: Shop) -> None
         if shop.outcomes(f"{name}{number}").get("thanks") == "goal"
     ]  # fmt: skip
     assert Counter(left) == {"third": 1, "second": 2, "first": 3}
+
+
+def test_an_event_is_a_changed_goal_when_it_comes_and_not_when_it_came_before(shop: Shop) -> None:
+    by_order = WELCOME.replace("  - if:", "  - wait: 9 days\n    id: much_later\n  - if:")
+    shop.publish(with_welcome(by_order))
+    for name in ("ann", "bob"):
+        shop.change(name)
+        shop.event(name, "subscribed")
+    shop.run()
+    shop.send_all()
+    shop.event("ann", "cart_updated")
+    shop.later(1 * DAY)
+    by_cart = by_order.replace("{event: order_placed}", "{event: [order_placed, cart_updated]}")
+    (journey,) = planned(shop, with_welcome(by_cart)).journeys
+    assert (journey.reaches_goal, journey.leaves_early) == (0, 0)
+    shop.publish(with_welcome(by_cart))
+    shop.event("bob", "cart_updated")
+    shop.later(2 * DAY)  # ann has come to the next step, where a condition would have been asked
+    assert shop.outcomes("bob")["welcome"] == "goal"
+    assert shop.resting("welcome") == {"much_later": 1}
+
+
+def test_who_rests_at_a_message_that_is_gone_goes_on_at_once(shop: Shop) -> None:
+    quiet = FILES["config.yaml"].replace(
+        "service: {consent: none}", 'service: {consent: none, quiet: "08:00-20:00"}'
+    )
+    files = {**FILES, "config.yaml": quiet}
+    shop.publish(files)
+    shop.change("ann")
+    shop.event("ann", "subscribed")
+    shop.run()
+    assert shop.resting("welcome") == {"hello": 1}
+    gone = {**files, "journeys/welcome.yaml": WELCOME.replace("  - send: hello\n", "")}
+    (journey,) = planned(shop, gone).journeys
+    (place,) = journey.places
+    assert (place.move, place.to, place.until) == (MoveRule.GOES_ON, "before_offer", None)
+    shop.publish(gone)
+    shop.run()
+    assert shop.resting("welcome") == {"before_offer": 1}
 
 
 def test_a_fact_that_is_counted_anew_is_told_with_what_asks_for_it(shop: Shop) -> None:

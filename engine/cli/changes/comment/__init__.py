@@ -1,0 +1,1 @@
+"""The comment that reviewers of a change read, in Markdown."""
