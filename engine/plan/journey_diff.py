@@ -49,8 +49,8 @@ def segment_diff(before: syntax.SegmentFile | None, now: syntax.SegmentFile | No
     assert file is not None
     changes: list[Difference] = []
     rule = (
-        "whom the new words hold was in it from the beginning: no journey starts for them by the change,"
-        " now or later, until they have left it and come back"
+        "whoever comes into it by the change itself starts no journey by that, now or later,"
+        " until they have left it and come back"
     )
     if before is None or now is None:
         sign = DiffSign.ADDED if now else DiffSign.REMOVED
@@ -204,13 +204,18 @@ def _goal_rule(before: syntax.Goal | None, now: syntax.Goal | None) -> str:
         return "nobody leaves by it any more"
     then = "stays inside" if now.then == "stay" else "leaves"
     if now.events:
-        rule = f"of events from the deployment on; whoever has it then {then}"
+        rule = f"of events from the deployment on: whoever has it then {then}"
+        same_event = before is not None and asked(dataclasses.replace(before, within=now.within)) == asked(
+            now
+        )
+        if before is not None and then == "leaves" and not same_event:
+            rule += ", whoever has only what was the goal before stays"
     else:
         rule = f"asked of everybody inside at their next event or step; whoever it holds for {then}"
     if _is_shorter(before, now):
         rule += (
-            "; who is past the shorter time stays inside, and a goal of theirs from then on is late:"
-            " it does the same for them and is not counted"
+            "; whoever came in longer ago than the new time stays inside, and reaching it later does the same"
+            " for them but is not counted as a success"
         )
     return rule
 

@@ -46,7 +46,8 @@ def message_diffs(
         for (channel, variant, lines), some in languages.items():
             # whoever reads "email en" alone cannot know that the others are written, and stay
             same = languages.get((channel, variant, ()), [])
-            rest = f"; {', '.join(same)} {'reads' if len(same) == 1 else 'read'} as before" if same else ""
+            reads = f"{', '.join(same)} {'reads' if len(same) == 1 else 'read'} as before"
+            rest = f"; {reads}: look whether all still say the same" if same else ""
             changes += [
                 Difference(
                     sign, f"{channel} {', '.join(some)}{variant}: {line}", Affected.MESSAGES, _RULE + rest

@@ -18,7 +18,7 @@ _ORDERED = "into"
 _AT_ONCE = Consequence(Affected.POLICY, "at once, for everything that is not handed over yet")
 _OTHER_SENDER = Consequence(Affected.MESSAGES, "at once, for everything that is not handed over yet")
 _NOT_WRITTEN = Consequence(Affected.MESSAGES, "in messages that are not written yet")
-_TIERS = Consequence(Affected.IN_FLIGHT, "asked of everybody at the next sweep")
+_TIERS = Consequence(Affected.IN_FLIGHT, "asked of everybody anew")
 _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
     "config.yaml": {
         "policies": _AT_ONCE,

@@ -313,9 +313,13 @@ def test_a_goal_says_who_leaves_by_it_and_from_when_on() -> None:
         return diff.changes[0].rule
 
     assert rule("goal: {event: subscribed, within: 30 days}") == (
-        "of events from the deployment on; whoever has it then leaves"
+        "of events from the deployment on: whoever has it then leaves, "
+        "whoever has only what was the goal before stays"
     )
     assert rule("goal: {event: order_placed, within: 30 days, then: stay}").endswith("stays inside")
+    assert rule("goal: {event: order_placed, within: 60 days}") == (
+        "of events from the deployment on: whoever has it then leaves"
+    )
     assert rule("goal: {when: {tier: gold}, within: 30 days}") == (
         "asked of everybody inside at their next event or step; whoever it holds for leaves"
     )

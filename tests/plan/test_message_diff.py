@@ -12,7 +12,9 @@ def test_a_text_that_changes_in_one_language_says_that_the_others_stay() -> None
     now = before | {MessageKey("hello", "email", "en"): "Hey", MessageKey("hello", "email", "fr"): "Salut"}
     del before[MessageKey("hello", "email", "bg")]
     (subject,) = message_diffs(before, now, {})
-    stays = "whoever has not got it yet gets the new one; de reads as before"
+    stays = (
+        "whoever has not got it yet gets the new one; de reads as before: look whether all still say the same"
+    )
     assert [(change.words, change.rule) for change in subject.changes] == [
         ("email bg is written", "whoever has not got it yet gets the new one"),
         ("email en: Hi en", stays),

@@ -110,6 +110,6 @@ def test_a_tier_says_how_long_nobody_falls_out_of_it() -> None:
         now = config.replace("450", "600")
         return project_diff({"config.yaml": config}, {"config.yaml": now}).subjects[0].changes[0].rule
 
-    asked = "asked of everybody at the next sweep"
+    asked = "asked of everybody anew"
     assert rule("") == asked
     assert rule(", keep: 365 days") == f"{asked}; nobody falls out of a tier within 365 days of reaching it"

@@ -52,7 +52,7 @@ MOVED = {
     "stays": "stay",
     "keeps_moment": "stay and keep the moment they were promised",
     "new_moment": "stay and get the new moment",
-    "planned_anew": "stay; what has not left yet is planned anew",
+    "planned_anew": "stay; a message that has not left yet leaves by the new rules",
     "goes_on": "go on",
     "finishes": "leave at once and get no more of it: nothing behind their step is left",
     "leaves": "leave at once",

@@ -196,7 +196,11 @@ def _change(
         stories=_stories(project, changed),
         problems=bounded(problem for problem in found if problem.is_error or problem.span.file in touched),
         accepted=_newly_accepted([*project.accepted, *judged.accepted], before),
-        pictures={file.name.value: picture_of_change(file, former_journeys, counted) for file in files},
+        pictures={
+            file.name.value: picture_of_change(file, former_journeys, counted)
+            for file in files
+            if file.name.value in differences.changed_journeys
+        },
         patch=patch(project.folder, commit),
         zone=zone(project.config.timezone),
         currency=project.config.currency,

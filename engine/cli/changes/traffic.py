@@ -258,7 +258,11 @@ def in_all(traffic: Traffic, currency: str) -> str:
         if cost.before == cost.after
         else f"{euro.before} -> {euro.after} {currency}"
     )
-    return f"all journeys together, a day: {', '.join(parts)}; cost {spent}"
+    is_unclear = counts and all(
+        abs(each.after - each.before) <= (each.margin or 0) for each in counts.values()
+    )
+    unclear = "; no more than the sample may be off" if is_unclear else ""
+    return f"all journeys together, a day: {', '.join(parts)}; cost {spent}{unclear}"
 
 
 def lost_to_caps(traffic: Traffic) -> Iterator[str]:

@@ -8,7 +8,7 @@ import shutil
 
 import pytest
 
-from engine.cli.changes.review_comment import LARGEST
+from engine.cli.changes.comment.comment import LARGEST
 from tests.cli.authoring.test_renames import git
 from tests.cli.changes.test_diff import replace, without_commits
 from tests.cli.conftest import Shop, report
@@ -86,8 +86,8 @@ def test_what_a_deployment_would_refuse_is_said_with_what_to_type(shop: Shop) ->
     snapshot = ("--snapshot", str(shop.folder / "early.jsonl.gz"))
     said = shop.run("review", *snapshot)
     assert said.code == 1
-    assert "write was: before\\_reminder below" in said.out
-    assert "deploy with --gone welcome.before\\_reminder" in said.out
+    assert "write was: before_reminder below" in said.out
+    assert "deploy with --gone welcome.before_reminder" in said.out
     assert said.out.splitlines()[1].startswith("**A deployment would refuse it. welcome")
     assert "when the promised moment comes" in said.out.partition("<details>")[0]
     _is_refused_at_a_line(shop, snapshot, 12, "write  was: before_reminder  below")
@@ -132,7 +132,7 @@ def test_a_changed_fact_names_what_asks_for_it(shop: Shop) -> None:
     asking = journey.replace("\nagain:", "\nwho: {orders_count: at most 3}\nagain:", 1)
     shop.write("journeys/welcome.yaml", asking)
     said = shop.run("review", "--snapshot", str(shop.folder / "early.jsonl.gz")).out.partition("<details>")[0]
-    named = "- fact **orders\\_count**: counted anew from the recorded events; asked for by journey welcome"
+    named = "- fact **orders_count**: counted anew from the recorded events; asked for by journey welcome"
     assert named in said
 
 
@@ -194,7 +194,7 @@ def test_how_many_are_in_a_changed_segment_and_still_inside_at_the_end_is_told(f
     said = files.run("review", "--snapshot", str(files.folder / "snapshot.jsonl.gz")).out
     before = said.partition("<details>")[0]
     assert "- segment **ours**: 12 in it today; how many then only the store knows" in before
-    inside = "; ".join(f"{name} 12 more" for name in names).replace("_", "\\_")
+    inside = "; ".join(f"{name} 12 more" for name in names)
     assert f"- still inside where the recording ends: {inside}; what is due to them" in before
     assert "more: in a fold" in before
 
@@ -224,8 +224,8 @@ def test_a_large_change_stays_readable_and_fits(shop: Shop) -> None:
     assert len(said) < 65_535
     assert len(said.partition("<details>")[0].splitlines()) <= 60
     assert "and 57 more: changes" in said
-    assert ": 60 things, what affects most first\n\n- **only newcomers**: welcome\\_0, " in said
-    assert re.search(r"welcome\\_\d+ and 48 more\n", said)
+    assert ": 60 things, what affects most first\n\n- **only newcomers**: welcome_0, " in said
+    assert re.search(r"welcome_\d+ and 48 more\n", said)
     assert not re.search(r"^\*\*journey \S+ \([a-z ]+\)\n+…", said, re.MULTILINE), "a heading and nothing"
     assert "all of it is in the first fold" in said
     assert "<summary>All that changes</summary>" in said
@@ -299,7 +299,7 @@ def test_what_is_least_important_is_folded_so_that_at_most_60_lines_stand_before
     assert "… and 4 more lines: all in a fold" in before
     assert "… and 19 more lines: all in a fold" in before
     for name in names:
-        assert f"- **journey {name}** (".replace("_", "\\_") in before, "what changes is cut last"
+        assert f"- **journey {name}** (" in before, "what changes is cut last"
     assert "<summary>All people inside</summary>" in said
     assert "<summary>All that would be sent</summary>" in said
 
@@ -318,7 +318,7 @@ def test_each_of_a_few_things_is_told_before_the_folds_however_long_its_stories_
     git(shop.folder, "add", "journeys")
     said = shop.run("review").out
     before, _, folds = said.partition("<details>")
-    assert "- `~` wait before\\_reminder (then welcome\\_hello): length 2 days -&gt; 1 day _" in before
+    assert "- `~` wait before_reminder (then welcome_hello): length 2 days -&gt; 1 day _" in before
     assert "- 12 lines of tests and words for readers\n" in before
     for country in ("AT", "BG", "DE", "FR"):
         assert f"`+` country: {country} _" in before

@@ -68,7 +68,8 @@ _NUMBERED = re.compile(r"([\w.-]*#\d[\w.-]*)")
 
 def _escaped(line: str) -> str:
     line = line.replace("&", "&amp;").replace("<", "&lt;").replace(">", "&gt;")
-    line = re.sub(r"([\\`*_\[\]|~$])", r"\\\1", line)
+    # between letters an underscore marks nothing, and a name is read and copied as it is
+    line = re.sub(r"([\\`*\[\]|~$]|(?<![^\W_])_|_(?![^\W_]))", r"\\\1", line)
     # names of people and merge requests, and addresses, which forges make links of wherever they stand
     return re.sub(r"(@|!(?=\d)|://|www\.(?=\w))", "\\1\u200b", line)
 

@@ -31,7 +31,7 @@ MOST_RISKS, MOST_SETTINGS = 3, 5
 
 _HEAD = ("people", "journey", "rest at", "what becomes of them")
 
-_STAY = "stay, and go on from there by the new version"
+_STAY = "stay with the moment they were promised, and go on from there by the new version"
 
 _FIRST = (MoveRule.LEAVES, MoveRule.FINISHES, MoveRule.GOES_ON)
 """What a reviewer looks at first: whoever loses something. Whoever only stays comes last."""
@@ -43,7 +43,7 @@ def people_part(plan: DeploymentPlan, change: ReviewedChange, most: int) -> str:
     if change.comparison is None and plan.journeys:
         settings.append(f"- {safe(ONLY_STORE)}: `plan` beside it says it")
     end = cut_list(settings, MOST_SETTINGS, "`plan` tells them")
-    heading = f"### People inside (times of {change.zone.key})\n\n"
+    heading = f"### People inside (times of {change.zone.key}, waits go by each customer's clock)\n\n"
     if not plan.journeys:
         people = [each.people for each in plan.policies] + [each.people for each in plan.facts]
         nobody = "" if any(people) else "Nobody is inside of what changes.\n"

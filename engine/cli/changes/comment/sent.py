@@ -27,7 +27,7 @@ from engine.plan.traffic import about_first
 if TYPE_CHECKING:
     from engine.cli.changes.comment.line_budget import LineBudget
     from engine.plan.traffic import Traffic
-    from engine.simulate.replay.comparison import ComparedCount, JourneyComparison, ReplayComparison
+    from engine.simulate.replay.comparison import JourneyComparison, ReplayComparison
 
 _HEAD = ("", "before", "now", "difference")
 
@@ -81,6 +81,7 @@ def sent_folds(
 def _sentences(answer: ReplayComparison, sent: Traffic) -> list[str]:
     """What is to be looked at first before the others."""
     told = (
+        *_sent_no_more(answer),
         *_open_at_end(answer, sent),
         *(f"{each.journey} {jump(each)}" for each in sent.jumps),
         *entries(sent),
@@ -94,6 +95,17 @@ def _sentences(answer: ReplayComparison, sent: Traffic) -> list[str]:
 def _item(sentence: str) -> str:
     # in parts: a long sentence of ours is not cut as one of an author
     return f"- {'; '.join(map(safe, sentence.split('; ')))}"
+
+
+def _sent_no_more(answer: ReplayComparison) -> Iterator[str]:
+    parts = [
+        f"{journey.journey}: {each.template} via {each.channel} ({each.messages.before:,} before)"
+        for journey in answer.journeys
+        for each in journey.messages
+        if each.messages.before and not each.messages.after
+    ]
+    if parts:
+        yield f"never sent any more in these days: {'; '.join(parts)}"
 
 
 def _open_at_end(answer: ReplayComparison, sent: Traffic) -> Iterator[str]:
@@ -113,25 +125,22 @@ def _open_at_end(answer: ReplayComparison, sent: Traffic) -> Iterator[str]:
 
 
 def _rows(answer: ReplayComparison, sent: Traffic, currency: str) -> list[tuple[str, ...]]:
-    """What differs, by more than a sample may be off before the rest; of journeys that the change is not
-    about only that."""
-    clear: list[tuple[str, ...]] = []
+    """What differs, first what does so by most beyond what a sample may be off; of journeys that the change
+    is not about only what does."""
+    clear: list[tuple[int, tuple[str, ...]]] = []
     unclear: list[tuple[str, ...]] = []
     for journey in about_first(answer, sent.about):
         for words, pair in count_lines(journey):
             if pair.before == pair.after:
                 continue
             row = (f"{journey.journey}: {words}", *counts(pair))
-            if _is_clear(pair):
-                clear.append(row)
+            if (clearly := abs(pair.after - pair.before) - (pair.margin or 0)) > 0:
+                clear.append((clearly, row))
             elif journey.journey in sent.about:
                 unclear.append(row)
         unclear += _cost_rows(journey, sent, currency)
-    return [*clear, *unclear]
-
-
-def _is_clear(pair: ComparedCount) -> bool:
-    return abs(pair.after - pair.before) > (pair.margin or 0)
+    clear.sort(key=lambda each: -each[0])
+    return [*(row for _, row in clear), *unclear]
 
 
 def _cost_rows(journey: JourneyComparison, sent: Traffic, currency: str) -> Iterator[tuple[str, ...]]:

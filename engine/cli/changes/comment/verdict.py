@@ -20,9 +20,9 @@ def verdict(change: ReviewedChange) -> str:
     wrong."""
     refused = "A deployment would refuse it. " if change.refusals else ""
     names = [subject.name for subject in change.differences.subjects]
-    some = ", ".join(names[:MOST_NAMES]) + (
-        f" and {len(names) - MOST_NAMES} more" if len(names) > MOST_NAMES else ""
-    )
+    # one name is as short as "1 more"
+    told = len(names) if len(names) <= MOST_NAMES + 1 else MOST_NAMES
+    some = ", ".join(names[:told]) + (f" and {len(names) - told} more" if len(names) > told else "")
     affects = affected_words(change.differences.affects)
     is_same = not names and not change.differences.unread
     parts = ["Nothing changes for customers"] if is_same else []
@@ -64,7 +64,7 @@ def to_do(change: ReviewedChange) -> str:
         return ""
     left = "; ".join(_left(change))
     before = f"Before merging: {left}." if left else "Before merging nothing has to be done."
-    return f"{before} All that is said here counts from the deployment on."
+    return f"{before} All that is said here counts from the deployment on, not from the merge."
 
 
 def _left(change: ReviewedChange) -> Iterator[str]:
@@ -76,4 +76,5 @@ def _left(change: ReviewedChange) -> Iterator[str]:
         failing = counted(change.stories.failed, "failing test")
         yield f"mend {failing}, or write what is expected now (in the fold Tests)"
     if change.warnings:
-        yield f"look at {counted(change.warnings, 'warning')} (in the fold What check says)"
+        warnings = counted(change.warnings, "warning")
+        yield f"look at {warnings}, which stop nothing (in the fold What check says)"
