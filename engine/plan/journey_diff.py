@@ -138,7 +138,8 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
         yield HeadDifference(HeadPart.GOAL, change)
     if words := condition_changes(before.exit_if, now.exit_if):
         rule = (
-            "asked of everybody inside at their next event or step; whoever it holds for leaves"
+            "asked of everybody inside at their next event, and before their next step or message;"
+            " whoever it holds for leaves"
             if now.exit_if is not None
             else "nobody leaves by it any more"
         )
@@ -211,7 +212,10 @@ def _goal_rule(before: syntax.Goal | None, now: syntax.Goal | None) -> str:
         if before is not None and then == "leaves" and not same_event:
             rule += ", whoever has only what was the goal before stays"
     else:
-        rule = f"asked of everybody inside at their next event or step; whoever it holds for {then}"
+        rule = (
+            "asked of everybody inside at their next event, and before their next step or message;"
+            f" whoever it holds for {then}"
+        )
     if _is_shorter(before, now):
         rule += (
             "; whoever came in longer ago than the new time stays inside, and reaching it later does the same"

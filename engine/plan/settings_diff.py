@@ -32,7 +32,11 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
         ),
         "codes": Consequence(
             Affected.MESSAGES,
-            "for codes that are given from now on; messages about a code that somebody has keep its words",
+            "for codes that are given from now on; those that somebody has stay as they are",
+        ),
+        "codes.*.text": Consequence(
+            Affected.MESSAGES,
+            "what messages say of codes that are given from now on; of one that somebody has, the former",
         ),
         "recommendations": _NOT_WRITTEN,
         "points": Consequence(Affected.IN_FLIGHT, "for what is earned from now on"),

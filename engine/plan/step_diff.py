@@ -131,7 +131,7 @@ def rule_of_gone(place: PlacedStep, goes_on: PlacedStep | None) -> str:
     if not place.rests:
         return "nobody gets there any more"
     if goes_on is None:
-        return "who rests there leaves at once: nothing behind it is left"
+        return "who rests there leaves the journey at once and gets no further message of it"
     rule = f"who rests there goes on to {name_of(goes_on.step)}"
     if isinstance(place.step, Wait):
         rule += ", not before the moment the removed wait would have ended"
@@ -259,14 +259,19 @@ def _consequence(now: syntax.Step, name: str) -> Consequence:
         case Send() if name in _CHANNELS:
             return Consequence(
                 Affected.MESSAGES,
-                "whoever has not got it yet gets it this way; of these channels those that were not tried",
+                "whoever has not got it yet gets it this way; whoever is between two channels,"
+                " by those that were not tried",
             )
         case Send():
             return Consequence(Affected.MESSAGES, "whoever has not got it yet gets it this way")
         case Split() if name == "decide":
             return Consequence(Affected.NOTHING, DECIDE_RULE)
         case Split():
-            return Consequence(Affected.NEWCOMERS, "who has a path keeps it")
+            return Consequence(
+                Affected.NEWCOMERS,
+                "who has a path keeps it; whoever comes to it from now on, also of those inside,"
+                " gets one by the new shares",
+            )
         case If() | Choose():
             return Consequence(Affected.IN_FLIGHT, "asked of everybody who comes to it from now on")
         case _:

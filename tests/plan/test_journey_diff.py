@@ -321,7 +321,8 @@ def test_a_goal_says_who_leaves_by_it_and_from_when_on() -> None:
         "of events from the deployment on: whoever has it then leaves"
     )
     assert rule("goal: {when: {tier: gold}, within: 30 days}") == (
-        "asked of everybody inside at their next event or step; whoever it holds for leaves"
+        "asked of everybody inside at their next event, and before their next step or message; "
+        "whoever it holds for leaves"
     )
 
 

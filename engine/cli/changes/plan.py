@@ -54,7 +54,7 @@ MOVED = {
     "new_moment": "stay and get the new moment",
     "planned_anew": "stay; a message that has not left yet leaves by the new rules",
     "goes_on": "go on",
-    "finishes": "leave at once and get no more of it: nothing behind their step is left",
+    "finishes": "leave the journey at once and get no further message of it",
     "leaves": "leave at once",
 }
 """In words, by `core.handlers.migrate.MoveRule`."""
@@ -66,7 +66,7 @@ RISKS = {
     "leaves_early": "leave: the changed exit_if holds already",
     "recounted_goal": "reach the goal as soon as everybody is counted anew ({to})",
     "recounted_exit": "leave as soon as everybody is counted anew ({to})",
-    "finishes": "leave at once and get no more of it: nothing behind their step is left",
+    "finishes": "leave the journey at once and get no further message of it",
     "goes_on": "go on to {to}",
 }
 """In words, by `plan.in_flight.Risk`."""

@@ -41,7 +41,7 @@ def people_part(plan: DeploymentPlan, change: ReviewedChange, most: int) -> str:
     """With its heading, and so many rows of places."""
     settings = [*_settings(plan, change)]
     if change.comparison is None and plan.journeys:
-        settings.append(f"- {safe(ONLY_STORE)}: `plan` beside it says it")
+        settings.append(f"- {safe(ONLY_STORE)}: ask `plan` there")
     end = cut_list(settings, MOST_SETTINGS, "`plan` tells them")
     heading = f"### People inside (times of {change.zone.key}, waits go by each customer's clock)\n\n"
     if not plan.journeys:
@@ -153,6 +153,6 @@ def _settings(plan: DeploymentPlan, change: ReviewedChange) -> Iterator[str]:
         if subject.kind == "segment" and subject.affects != (Affected.NOTHING,) and not is_gone:
             today = f"{members[subject.name]:,} in it today; " if subject.name in members else ""
             yield (
-                f"- segment **{safe(subject.name)}**: {today}how many then only the store knows: "
-                "`plan` beside it counts them"
+                f"- segment **{safe(subject.name)}**: {today}how many then only "
+                "`plan` beside the store can count"
             )

@@ -35,15 +35,12 @@ _HEAD = ("", "before", "now", "difference")
 def sent_part(answer: ReplayComparison, sent: Traffic, currency: str, budget: LineBudget) -> str:
     """With its heading: all together, then what is to be looked at first, then what each journey does."""
     changed = [journey for journey in about_first(answer, sent.about) if not journey.is_same]
+    sample = SAMPLE.format(answer.one_in).capitalize()
+    sampled = f"{sample}; counts are scaled up to the whole shop; what is smaller than its ± may be none. "
     head = (
         f"### What would be sent, {over(sent)}\n\n"
         f"{counted(answer.customers, 'customer')}; something happens differently to **{answer.changed:,}**. "
-        + (
-            f"{SAMPLE.format(answer.one_in).capitalize()}; what is smaller than its ± may be none. "
-            if answer.one_in > 1
-            else ""
-        )
-        + f"{' '.join(CANNOT_KNOW)}\n"
+        f"{sampled if answer.one_in > 1 else ''}{' '.join(CANNOT_KNOW)}\n"
     )
     told = [f"- {safe(in_all(sent, currency))}", *_sentences(answer, sent)]
     more = "\n" + cut_list(told, budget.sentences, "in a fold")
