@@ -20,43 +20,50 @@ if TYPE_CHECKING:
     from engine.plan.in_flight import DeploymentPlan
     from engine.plan.reviewed_plan import ReviewedPlan
     from engine.runtime.publish.deploy import Deployment
+    from engine.runtime.publish.planning import ComingDeployment
     from engine.runtime.publish.pool_files import ImportedCodes
     from engine.store.daemon.daemon_state import FollowedDeployment
     from engine.store.database import Store
+    from engine.values import Instant
 
 _PATIENCE, _LOOK = 30.0, 0.1
 """Seconds: a daemon looks for deployments every second, then reads the whole of one; a large shop on a small
 machine takes its time for that."""
 
 
+_Yes = Annotated[bool, typer.Option("--yes", help="do not ask")]
+_Planned = Annotated[
+    Path | None,
+    typer.Option("--plan", exists=True, dir_okay=False, help="publish what this file of  plan --out  says"),
+]
+_Gone = Annotated[list[str] | None, typer.Option("--gone", metavar="JOURNEY.STEP", help=GONE_HELP)]
+_Rollback = Annotated[
+    bool, typer.Option("--rollback", help="publish again what was published before the last deployment")
+]
+_Replay = Annotated[
+    bool | None,
+    typer.Option(
+        "--replay/--no-replay",
+        help="with or without the recorded events of the last weeks; without either, where it asks",
+    ),
+]
+
+
 @app.command(rich_help_panel=RUN)
 def deploy(
     context: typer.Context,
     form: FormatOption = Format.text,
-    yes: Annotated[bool, typer.Option("--yes", help="do not ask")] = False,
-    planned: Annotated[
-        Path | None,
-        typer.Option(
-            "--plan", exists=True, dir_okay=False, help="publish what this file of  plan --out  says"
-        ),
-    ] = None,
-    gone: Annotated[list[str] | None, typer.Option("--gone", metavar="JOURNEY.STEP", help=GONE_HELP)] = None,
-    rollback: Annotated[
-        bool, typer.Option("--rollback", help="publish again what was published before the last deployment")
-    ] = False,
-    replay: Annotated[
-        bool | None,
-        typer.Option(
-            "--replay/--no-replay",
-            help="with or without the recorded events of the last weeks; without either, where it asks",
-        ),
-    ] = None,
+    yes: _Yes = False,
+    planned: _Planned = None,
+    gone: _Gone = None,
+    rollback: _Rollback = False,
+    replay: _Replay = None,
 ) -> None:
     """Say what `plan` says, ask, and publish the folder to the store: the people inside are matched to the
     new files, then these count."""
     from engine.cli.changes.compared_versions import compare
-    from engine.cli.changes.plan import admission_words, tell_deployment
-    from engine.cli.changes.traffic import is_worth_playing, nothing_to_play, recorded_traffic
+    from engine.cli.changes.plan import tell_deployment
+    from engine.cli.changes.traffic import is_worth_playing, traffic_of_store
     from engine.cli.stores import daemon_runs, project_store, whom
     from engine.project import load
     from engine.runtime.publish.deploy import Approval
@@ -64,8 +71,6 @@ def deploy(
     from engine.runtime.publish.last_published import project_before
     from engine.runtime.publish.planning import plan_deployment
     from engine.runtime.publish.pool_files import import_pool_files
-    from engine.runtime.publish.recent_events import of_store
-    from engine.values import DAY, Instant, to_datetime, zone
 
     session = Session.of(context)
     reviewed = _reviewed(planned) if planned is not None else None
@@ -83,12 +88,7 @@ def deploy(
         if coming.number and (plays or form is Format.text):
             differences = compare(coming.published, coming.project, now)
             if plays and is_worth_playing(differences):
-                with store.read() as conn:
-                    if why := nothing_to_play(conn, now, zone(coming.project.config.timezone)):
-                        remark(f"not played: {why}")
-                    else:
-                        with of_store(conn, now) as events:
-                            sent = recorded_traffic(coming, events, differences)
+                sent = traffic_of_store(store, coming, differences, now)
             if form is Format.text and (differences.subjects or coming.plan.journeys):
                 tell_deployment(coming, differences, sent)
                 if not certain:
@@ -98,30 +98,28 @@ def deploy(
         filled = import_pool_files(store, project.folder, project.config, now)
         taken = _taken(store, done.number) if daemon_runs(project.config, project.folder) else None
     if form is Format.json:
-        say_json(
-            {
-                "number": done.number,
-                "changed": done.changed,
-                "commit": project.commit,
-                "moved": done.moved,
-                "happened": done.happened,
-                "counted": list(done.counted),
-                "admissions": coming.plan.admissions if done.changed else (),
-                "codes": filled,
-                "traffic": sent,
-                "daemon": taken,
-            }
-        )
+        say_json({
+            "number": done.number, "changed": done.changed, "commit": project.commit, "moved": done.moved,
+            "happened": done.happened, "counted": list(done.counted),
+            "admissions": coming.plan.admissions if done.changed else (), "codes": filled, "traffic": sent,
+            "daemon": taken,
+        })  # fmt: skip
     else:
         _tell(done, filled, taken)
         if done.changed:
-            until = to_datetime(Instant(now + DAY), zone(project.config.timezone))
-            for each in coming.plan.admissions:
-                remark(
-                    f"{each.journey}: {admission_words(each, f'over 24 hours, until {until:%Y-%m-%d %H:%M}')}"
-                )
+            _tell_admissions(coming, now)
     if taken is not None and (taken.refused or not taken.number):
         raise typer.Exit(PROBLEMS)
+
+
+def _tell_admissions(coming: ComingDeployment, now: Instant) -> None:
+    """Who comes in over a day, since a journey that takes all of its segment goes live."""
+    from engine.cli.changes.plan import admission_words
+    from engine.values import DAY, Instant, to_datetime, zone
+
+    until = to_datetime(Instant(now + DAY), zone(coming.project.config.timezone))
+    for each in coming.plan.admissions:
+        remark(f"{each.journey}: {admission_words(each, f'over 24 hours, until {until:%Y-%m-%d %H:%M}')}")
 
 
 def _tell(

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from engine.cli.changes.replay_comparison import aligned, formatted_difference
-from engine.cli.output import counted, say_head, say_plain, say_rows
+from engine.cli.output import counted, remark, say_head, say_plain, say_rows
 
 if TYPE_CHECKING:
     from zoneinfo import ZoneInfo
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from engine.runtime.publish.recent_events import RecentEvents
     from engine.simulate.replay.comparison import PlayedInside
     from engine.simulate.replay.competition import CapCompetition
+    from engine.store.database import Store
     from engine.values import Instant
 
 MOST_NAMES = 3
@@ -73,6 +74,21 @@ def nothing_to_play(conn: Connection, now: Instant, zone: ZoneInfo) -> str:
     last = last_event_at(conn)
     why = nothing_in(f"the last {counted(COUNTED // DAY, 'day')}", last, zone)
     return why if last is None else f"{why}  and  plan --snapshot  its file"
+
+
+def traffic_of_store(
+    store: Store, coming: ComingDeployment, differences: ProjectDiff, now: Instant
+) -> Traffic | None:
+    """As `recorded_traffic`, over the last weeks of a store. Says why, where they are not played."""
+    from engine.runtime.publish.recent_events import of_store
+    from engine.values import zone
+
+    with store.read() as conn:
+        if why := nothing_to_play(conn, now, zone(coming.project.config.timezone)):
+            remark(f"not played: {why}")
+            return None
+        with of_store(conn, now) as events:
+            return recorded_traffic(coming, events, differences)
 
 
 def tell_traffic(traffic: Traffic, currency: str) -> None:
