@@ -154,7 +154,7 @@ class Bare:
         conn.executemany(
             "INSERT INTO outbox (bucket, customer, send_key, enrollment, journey, step, template, channel,"
             " policy, state, why, fence, planned_at, due_at, valid_until, ready_at, attempts, counts, resent,"
-            f" names, detail) VALUES (0{', ?' * 20})",
+            f" names, detail, domain) VALUES (0{', ?' * 20}, '')",
             messages,
         )
         conn.execute("COMMIT")
