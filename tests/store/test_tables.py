@@ -47,7 +47,7 @@ def test_every_table_that_grows_with_customers_has_the_bucket_first_in_its_key()
     free = {
         "meta", "alias", "anonymous", "destination", "address", "inbox", "watch", "product_change",
         "suppression", "erasure", "conversation", "soft_bounce", "allowance",
-        "volume", "daily", "learned", "one_off", "product", "deployment",
+        "volume", "daily", "daily_domain", "learned", "one_off", "product", "deployment",
         "pause", "api_key", "alert", "sweep", "consent",
         "outbox", "reaction", "trace", "webhook_call", "report",
         "refusal", "refused_item", "trouble", "alert_message",
