@@ -43,6 +43,10 @@ BUCKET_SPACE = LOCK_SPACE + 1
 WRITES = 1
 """The second half of the key that every writing transaction holds: shared, or alone."""
 
+READING_IDLE = "10min"
+"""So long may a transaction that only reads wait for its next statement: a report of a large shop computes
+for minutes between two of them, and holds back vacuum alone, nobody who writes."""
+
 SESSION = (
     "idle_in_transaction_session_timeout = '60s'",  # who hangs in a transaction holds back all others
     "lock_timeout = '60s'",
@@ -155,7 +159,10 @@ def begin_on_postgresql(conn: Connection) -> None:
 
 def begin_to_read(conn: Connection) -> None:
     """Begins a transaction on PostgreSQL that sees one moment of the database and cannot write."""
-    conn.exec_driver_sql("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
+    conn.exec_driver_sql(
+        "BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY;"
+        f" SET LOCAL idle_in_transaction_session_timeout = '{READING_IDLE}'"
+    )
 
 
 def _postgresql_engine(

@@ -81,6 +81,25 @@ def test_a_reader_sees_one_moment_and_cannot_write(postgres_store: Store) -> Non
             meta.put(conn, "later", "y")
 
 
+def test_a_reader_may_compute_longer_between_statements_than_a_writer_who_holds_back_others(
+    postgres_store: Store,
+) -> None:
+    def ends_after(conn: sa.Connection) -> str:
+        return str(conn.exec_driver_sql("SHOW idle_in_transaction_session_timeout").scalar_one())
+
+    def seen_read_only() -> str:
+        with read_only(url_of(postgres_store), Path()) as conn:
+            return ends_after(conn)
+
+    def seen_by_reader() -> str:
+        with postgres_store.read() as conn:
+            return ends_after(conn)
+
+    for _ in range(2):  # on the same connections again
+        assert postgres_store.write(ends_after) == "1min"
+        assert (seen_read_only(), seen_by_reader()) == ("10min", "10min")
+
+
 def test_a_connection_that_was_cut_is_an_error_of_one_transaction(postgres_store: Store) -> None:
     def cut(conn: sa.Connection) -> None:
         conn.exec_driver_sql("SELECT pg_terminate_backend(pg_backend_pid())")
