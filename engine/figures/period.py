@@ -119,6 +119,11 @@ def asked(
     return Period(begin, end)
 
 
+def last_year(today: dt.date) -> Period:
+    """The year that ends with the present day, as `--last "1 year"` says it."""
+    return asked(today, length="1 year")
+
+
 def _day(text: str, name: str, spelling: Spelling) -> dt.date:
     try:
         return dt.date.fromisoformat(text)

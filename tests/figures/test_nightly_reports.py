@@ -8,12 +8,14 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from sqlalchemy import Connection
 
-from engine.figures.period import Period
+from engine.figures.period import Period, asked
 from engine.figures.report import FiguresReport
 from engine.figures.reports import by_name as reports
 from engine.figures.request import ReportRequest
 from engine.runtime.nightly_reports import LIMITS, make_reports
+from engine.store.sql import insert_many
 from engine.values import DAY, HOUR, Instant, iso
 from tests.figures.reports_anew import day_of
 from tests.figures.test_any_history import CHANGED, Experimenting
@@ -38,15 +40,29 @@ def life(tmp_path: Path) -> Iterator[Experimenting]:
         lived.shop.run()
         for op in HISTORY:
             lived.do(*op)
+        lived.shop.store.write(lambda conn: show_product(conn, lived.shop.clock.now()))
         yield lived
 
 
-def report(life: Experimenting, name: str, of: str = "", *, is_usual: bool = True) -> FiguresReport:
-    now = life.shop.clock.now()
-    today = day_of(now)
-    wanted = ReportRequest(name, Period(today.replace(day=1), today), of, is_usual=is_usual)
+def show_product(conn: Connection, at: Instant) -> None:
+    """No message of this shop recommends anything."""
+    insert_many(conn, "shown_product", [
+        {"bucket": 0, "customer": "a", "send_key": "m1", "name": "best", "place": 0, "product": "p1",
+         "source": "bestsellers", "at": at},
+    ])  # fmt: skip
+
+
+def report(life: Experimenting, name: str, of: str = "") -> FiguresReport:
+    """Of the days of which it is made at night; of reports that never are, of the usual ones."""
+    today = day_of(life.shop.clock.now())
+    kind = reports.KINDS[name]
+    period = (kind.at_night or kind.usual)(today)
+    return report_of(life, ReportRequest(name, period, of, is_usual=kind.at_night is None))
+
+
+def report_of(life: Experimenting, wanted: ReportRequest) -> FiguresReport:
     with life.shop.store.read() as conn:
-        return reports.report(conn, wanted, life.shop.publication.journeys, now)
+        return reports.report(conn, wanted, life.shop.publication.journeys, life.shop.clock.now())
 
 
 def night(life: Experimenting) -> list[str]:
@@ -67,10 +83,26 @@ def test_at_night_it_says_what_it_says_at_once_and_keeps_it_for_the_day(
     assert replace(kept, notes=kept.notes[:-1]) == at_once
     life.shop.change("somebody new")
     life.do("event", "c", "site_visited")
-    life.do("later", 25, "")
+    life.do("later", 25 * 60, "")
     later = report(life, name)
+    assert day_of(life.shop.clock.now()) > day_of(made_at)
     assert (later.tables, later.made_at) == (at_once.tables, iso(made_at))
-    assert report(life, name, is_usual=False).made_at == iso(life.shop.clock.now())
+    assert (later.period, later.before) == (at_once.period, at_once.before)
+    today = day_of(life.shop.clock.now())
+    other = report_of(life, ReportRequest(name, Period(today.replace(day=1), today)))
+    assert other.made_at == iso(life.shop.clock.now())
+
+
+def test_recommendations_of_the_usual_days_are_made_at_once_and_those_of_a_year_at_night(
+    life: Experimenting,
+) -> None:
+    made_at = life.shop.clock.now()
+    night(life)
+    life.shop.later(HOUR)
+    today, name = day_of(life.shop.clock.now()), "recommendations"
+    at_once = report_of(life, ReportRequest(name, reports.usual_period(name, today), is_usual=True))
+    assert at_once.made_at == iso(life.shop.clock.now())
+    assert report_of(life, ReportRequest(name, asked(today, length="1 year"))).made_at == iso(made_at)
 
 
 def test_it_is_made_once_a_day_and_anew_when_other_files_are_published(life: Experimenting) -> None:

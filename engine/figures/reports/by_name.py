@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from decimal import Decimal
 from enum import Enum, StrEnum, auto
 
@@ -16,7 +16,7 @@ from engine.figures.experiments.experiment import GLOBAL
 from engine.figures.experiments.sizing import sizes
 from engine.figures.experiments.tables import ExperimentTables, ExperimentVerdict, experiments
 from engine.figures.number_format import time_shown
-from engine.figures.period import Period, asked
+from engine.figures.period import Period, asked, last_year
 from engine.figures.report import FiguresReport
 from engine.figures.reports import nightly
 from engine.figures.reports.audit import audit
@@ -87,7 +87,8 @@ class ReportKind:
     """One of the reports. `about`: what it holds, in words. `usual`: the days where nobody says which.
     `counts`: which daily counts it is made of, all of them where it holds none; None: of something else.
     `has_period`: it can be asked of some days. `most_customers`: of more than so many it is made at night;
-    None: never."""
+    None: never. `at_night`: the days of which it is made then, where the usual ones take no time; None: the
+    usual ones."""
 
     about: str
     title: str
@@ -98,6 +99,13 @@ class ReportKind:
     counts: frozenset[Count] | None = None
     has_period: bool = True
     most_customers: int | None = None
+    at_night: Callable[[dt.date], Period] | None = None
+
+    def is_of_night(self, wanted: ReportRequest, day: dt.date) -> bool:
+        """Whether what is asked for on this day is what is made at night, where customers are many."""
+        if self.most_customers is None or wanted.rise is not None:
+            return False
+        return wanted.is_usual if self.at_night is None else wanted.period == self.at_night(day)
 
 
 def _overview(scope: ReportScope) -> ReportContent:
@@ -233,7 +241,8 @@ KINDS: Mapping[str, ReportKind] = {
     ),
     "codes": ReportKind("promo codes: given, used, and what was bought with them", "Promo codes", codes),
     "recommendations": ReportKind(
-        "recommended products: shown, clicked, bought", "Recommendations", recommendations
+        "recommended products: shown, clicked, bought", "Recommendations", recommendations,
+        most_customers=100_000, at_night=last_year,
     ),
     "deployments": ReportKind(
         "figures before and after each deployment, with the holdout as control", "Deployments", deployments,
@@ -259,9 +268,12 @@ NAMES: Mapping[str, str] = {name: kind.about for name, kind in KINDS.items()}
 
 def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Instant) -> FiguresReport:
     """The report, from one moment of the store. `wanted.name` is one of `NAMES`."""
-    kind, scope = KINDS[wanted.name], ReportScope(conn, wanted, journeys, now)
-    is_whole = kind.most_customers is not None and wanted.is_usual and wanted.rise is None
-    made = nightly.find(conn, wanted.name, now) if is_whole else None
+    kind = KINDS[wanted.name]
+    is_of_night = kind.is_of_night(wanted, today(now, journeys))
+    made = nightly.find(conn, wanted.name, now) if is_of_night else None
+    if made is not None:
+        wanted = replace(wanted, period=made.period)  # that of its own day, which may be over
+    scope = ReportScope(conn, wanted, journeys, now)
     content = made.content if made is not None else kind.content(scope)
     rows = [row for table in content.tables for row in table.rows]
     year_before = wanted.period.year_before() if any(row.year_before for row in rows) else None
@@ -285,14 +297,16 @@ def report(conn: Connection, wanted: ReportRequest, journeys: Journeys, now: Ins
 
 def made_at_night(conn: Connection, name: str, journeys: Journeys, now: Instant) -> NightlyReport:
     """A report as it is kept for those who ask for it by day."""
-    wanted = ReportRequest(name, usual_period(name, today(now, journeys)), is_usual=True)
+    kind, day = KINDS[name], today(now, journeys)
+    period = (kind.at_night or kind.usual)(day)
+    wanted = ReportRequest(name, period, is_usual=kind.at_night is None)
     verdicts: tuple[ExperimentVerdict, ...] = ()
     if name == EXPERIMENTS:
         found = experiments(conn, journeys, now)
         content, verdicts = _of_experiments(found), found.verdicts
     else:
-        content = KINDS[name].content(ReportScope(conn, wanted, journeys, now))
-    return NightlyReport(now, deployments_log.current_number(conn), content, verdicts)
+        content = kind.content(ReportScope(conn, wanted, journeys, now))
+    return NightlyReport(now, deployments_log.current_number(conn), wanted.period, content, verdicts)
 
 
 def _notes(scope: ReportScope, notes: frozenset[ReportNote], earliest: Period) -> list[str]:

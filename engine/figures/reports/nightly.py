@@ -8,6 +8,7 @@ from sqlalchemy import Connection
 
 from engine.figures.content import ReportContent
 from engine.figures.experiments.tables import ExperimentVerdict
+from engine.figures.period import Period
 from engine.store.customers import batches
 from engine.store.journeys import deployments
 from engine.store.learning import learned
@@ -20,10 +21,12 @@ EVERY = DAY
 
 
 class NightlyReport(msgspec.Struct, frozen=True):
-    """A report as of `at`, under the deployment of this number. `verdicts`: what experiments show."""
+    """A report as of `at`, of the days of `period`, under the deployment of this number.
+    `verdicts`: what experiments show."""
 
     at: Instant
     deployment: int
+    period: Period
     content: ReportContent
     verdicts: tuple[ExperimentVerdict, ...] = ()
 
@@ -31,7 +34,7 @@ class NightlyReport(msgspec.Struct, frozen=True):
     def note(self) -> str:
         """What its reader has to know."""
         return (
-            f"As of {iso(self.at)}: of so many customers this is made once a day. Where days are said "
+            f"As of {iso(self.at)}: of so many customers this is made once a day. Where other days are said "
             "(--from, --to, --last) it is made at once, which takes its time."
         )
 
