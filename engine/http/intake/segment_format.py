@@ -122,6 +122,14 @@ def _visitor(call: Mapping[str, Any], item: int) -> tuple[str | None, str | None
     )
 
 
+def _signed_in(visitor: str | None, customer: str | None, item: int) -> list[Item]:
+    """That a visitor is this customer, which whatever names both says: the call that identified them may have
+    been lost, or never made."""
+    if visitor is None or customer is None or visitor == customer:
+        return []
+    return [VisitorItem(item, visitor, customer)]
+
+
 def _when(call: Mapping[str, Any]) -> str | None:
     # The sender's own time first: `timestamp` is corrected already where an SDK's server sent it on.
     raw = call.get("originalTimestamp") or call.get("timestamp")
@@ -146,12 +154,15 @@ def _track(
     name = call.get("event")
     if not isinstance(name, str) or not name.strip():
         return RefusedItem(item, "event", "a track call needs the name of the event")
-    items: list[Item] = [_event(call, who, item, name, call.get("properties") or {}, skew, history, dropped)]
+    visitor, customer = _visitor(call, item)
+    items: list[Item] = [
+        *_signed_in(visitor, customer, item),
+        _event(call, who, item, name, call.get("properties") or {}, skew, history, dropped),
+    ]
     # SDKs of apps send their push token along with every track call.
     token = _token(call)
     if token:
         key = _message_id(call)
-        visitor, customer = _visitor(call, item)
         if visitor is not None and customer is None:
             items.append(VisitorItem(item, visitor, None))
         items.append(
@@ -179,7 +190,10 @@ def _page(
             fields.setdefault(name, call[name])
     # SDKs send them by themselves: not declared, they are no mistake, and are kept like an undeclared trait.
     name = f"{'screen' if call.get('type') == 'screen' else 'page'}_viewed"
-    return [_event(call, who, item, name, fields, skew, history, dropped, undeclared=True)]
+    return [
+        *_signed_in(*_visitor(call, item), item),
+        _event(call, who, item, name, fields, skew, history, dropped, undeclared=True),
+    ]
 
 
 def _event(

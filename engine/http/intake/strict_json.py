@@ -47,14 +47,13 @@ _SPACE, _MOST_SPACE = b" \t\r\n", 1_024
 _LIST = msgspec.json.Decoder(list[msgspec.Raw])
 _OBJECT = msgspec.json.Decoder(dict[str, msgspec.Raw])
 
-_MARK = b"\xef\xbb\xbf"  # a byte order mark: editors and spreadsheets write it before UTF-8
-
 
 def decode(body: bytes) -> Any:
     """The value of a JSON text. Raises Refusal 400 that says what is wrong with it, or 413."""
+    body = _as_utf8(body)
     check_counts(body)
     try:
-        return _in_slices(body.removeprefix(_MARK))
+        return _in_slices(body)
     except msgspec.DecodeError as wrong:
         # A body of this size is not read a second time.
         raise _no_json(str(wrong)) from wrong
@@ -63,12 +62,25 @@ def decode(body: bytes) -> Any:
     if len(body) > SECOND_READING:
         raise _no_json(why)
     try:
-        # Not bytes: json would guess an encoding, and we take UTF-8 alone.
-        return json.loads(body.removeprefix(_MARK).decode("utf-8"))
+        return json.loads(body.decode("utf-8"))
     except RecursionError as wrong:
         raise Refusal(400, "the body is nested too deep", f"at most {MAX_DEPTH} levels are taken") from wrong
-    except (UnicodeDecodeError, ValueError) as wrong:
+    except UnicodeDecodeError as wrong:
+        raise _no_json(f"byte {wrong.start + 1} is no UTF-8: {wrong.reason}") from wrong
+    except ValueError as wrong:
         raise _no_json(why) from wrong
+
+
+def _as_utf8(body: bytes) -> bytes:
+    """The same text in UTF-8 without a byte order mark. What Windows programs write as UTF-16 is known by its
+    first bytes (RFC 4627 3), whatever the header says. Raises Refusal 400."""
+    encoding = json.detect_encoding(body)
+    if encoding == "utf-8":
+        return body
+    try:
+        return body.decode(encoding).encode("utf-8")
+    except UnicodeError as wrong:
+        raise _no_json(f"it begins as {encoding} and is none: {wrong.reason}") from wrong
 
 
 def _in_slices(text: bytes | msgspec.Raw, depth: int = 0) -> Any:
@@ -99,12 +111,13 @@ def check_counts(body: bytes) -> None:
 def decode_lines(body: bytes) -> list[tuple[Any, str]]:
     """JSON Lines: each line's value; or its text, and why it is none. Raises Refusal 413 for too many
     lines."""
+    body = _as_utf8(body)
     check_counts(body)
     if body.count(b"\n") > MAX_LINES:
         raise Refusal(413, f"at most {MAX_ITEMS} items in one request", "send them in several requests")
     values: list[tuple[Any, str]] = []
     left = SECOND_READING
-    for line in body.removeprefix(_MARK).split(b"\n"):
+    for line in body.split(b"\n"):
         # Files end with an empty line.
         if not line.strip():
             continue

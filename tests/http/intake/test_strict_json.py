@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from typing import Any
 
@@ -153,3 +154,28 @@ def test_of_consents_only_the_parts_that_cannot_be_stored_are_left_out(
     call, dropped = without_unstorable({"userId": "a", "traits": {"consent": said, "age": 3}}, 3, ("traits",))
     assert call == {"userId": "a", "traits": {"consent": kept, "age": 3}}
     assert [fault.field for fault in dropped] == fields
+
+
+@pytest.mark.parametrize("encoding", ["utf-8-sig", "utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-be"])
+@pytest.mark.parametrize("value", [{"name": "Жанна Müller"}, LARGE, [1], 7])
+def test_the_encodings_that_windows_programs_write_are_known_by_their_first_bytes(
+    value: Any, encoding: str
+) -> None:
+    text = json.dumps(value, ensure_ascii=False)
+    assert decode(text.encode(encoding)) == value
+    assert decode_lines(f"{text}\n\n{text}\n".encode(encoding)) == [(value, ""), (value, "")]
+
+
+@pytest.mark.parametrize(
+    ("body", "why"),
+    [
+        ('{"a": "Müller"}'.encode("cp1252"), "byte 9 is no UTF-8"),
+        (b"\xff\xfe{\0\x00\xd8", "it begins as utf-16 and is none"),
+        (b'\xef\xbb\xbf{"a": "\xfc"}', "it begins as utf-8-sig and is none"),
+    ],
+)
+def test_what_is_in_another_encoding_is_told(body: bytes, why: str) -> None:
+    with pytest.raises(Refusal) as refused:
+        decode(body)
+    assert (refused.value.status, refused.value.title) == (400, "the body is not JSON")
+    assert refused.value.detail.startswith(why)

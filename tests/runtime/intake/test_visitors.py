@@ -95,6 +95,22 @@ def test_a_cart_before_or_after_the_sign_in_is_the_persons(
     assert counter.shop.outcomes("anna") == {"cart": "goal"}
 
 
+@pytest.mark.parametrize("kind", ["track", "page", "screen"])
+def test_any_call_that_names_both_is_a_sign_in(counter: Counter, kind: str) -> None:
+    counter.calls(CART)
+    both = {**track("order_placed", "anna", "a1"), "type": kind}
+    assert counter.calls(both).refused == ()
+    assert (counter.own("a1"), counter.did("anna")[0]) == ("anna", "cart_updated")
+    assert counter.shop.outcomes("anna") == {"cart": "goal" if kind == "track" else None}
+    before = counter.did("anna")
+    counter.calls({"type": "page", "anonymousId": "a1", "name": "Cart"})
+    assert counter.did("anna") == sorted([*before, "page_viewed"])
+    # as with identify: the first one has the visitor, and two known customers stay two
+    counter.calls(identify("bob", None, email="bob@example.org"), {**both, "userId": "bob"})
+    counter.calls({**both, "userId": "anna", "anonymousId": "bob"})
+    assert (counter.own("a1"), counter.own("bob")) == ("anna", "bob")
+
+
 def test_the_run_of_the_visitor_goes_on_and_its_message_has_an_address_now(counter: Counter) -> None:
     counter.calls(CART)
     assert sum(counter.shop.resting("cart").values()) == 1
