@@ -79,7 +79,7 @@ def _as_utf8(body: bytes) -> bytes:
         return body
     try:
         return body.decode(encoding).encode("utf-8")
-    except UnicodeError as wrong:
+    except UnicodeDecodeError as wrong:
         raise _no_json(f"it begins as {encoding} and is none: {wrong.reason}") from wrong
 
 

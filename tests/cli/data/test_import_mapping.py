@@ -137,6 +137,25 @@ def test_woocommerce_orders_as_a_german_spreadsheet_saved_them(shop: Shop) -> No
     assert "12.5" in (shop.folder / "woocommerce_orders.csv.refused.csv").read_text(encoding="utf-8")
 
 
+@pytest.mark.parametrize(
+    ("status", "is_order"),
+    [
+        ("On hold", True), ("on-hold", True), ("wc-processing", True), ("WC-Completed", True),
+        ("Cancelled", False), ("wc-refunded", False), ("Pending payment", False), ("", False),
+    ],
+)  # fmt: skip
+def test_woocommerce_names_a_status_as_people_or_as_its_tables_do(
+    shop: Shop, status: str, is_order: bool
+) -> None:
+    shop.write(
+        "w.csv",
+        "Order Number,Order Status,Order Date,Email (Billing),Order Total Amount\n"
+        f"5001,{status},2026-10-01 18:30,joe@example.com,39.90\n",
+    )
+    found = take(shop, "w.csv", mapping="woocommerce_orders")
+    assert (found["taken"], found["refused"], found["left_out"]) == (is_order, 0, not is_order)
+
+
 def test_a_mailchimp_audience(shop: Shop) -> None:
     found = take(shop, "mailchimp_audience.csv")
     assert (found["taken"], found["refused"]) == (3, 0)
