@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from enum import StrEnum, auto
 from functools import partial
+from itertools import pairwise
 from pathlib import Path
 
 from tests.cli.authoring.test_renames import git
@@ -304,16 +305,34 @@ def step_comes(history: History) -> Commit:
 def split_comes(history: History) -> Commit:
     path = history.one(JOURNEYS, r"^steps:\n  - ")
     name = f"split_{history.number}"
-    wait = f"- wait: 1 hour\n            id: {name}_wait"
-    text = f"  - split: {name}\n    into:\n      20%:\n        name: late\n        steps:\n          {wait}\n"
+    paths = "".join(
+        f"      {share}% {path_name}:\n        - wait: {wait}\n          id: {name}_{path_name}\n"
+        for share, path_name, wait in ((20, "late", "1 hour"), (80, "later", "2 hours"))
+    )
+    text = f"  - split: {name}\n    into:\n{paths}"
     history.replace(path, r"^steps:\n", lambda m: m[0] + text)
-    return Commit(f"a test begins in {path.name}", Meaning.ANY)
+    return Commit(f"a test begins in {path.name}", Meaning.SOMETHING, name)
+
+
+SHARE = r"^( +)(\d+)%(?= \w+:)"
 
 
 def share_changes(history: History) -> Commit:
-    path = history.one(JOURNEYS, r"^ +\d+%:")
-    history.replace(path, r"^( +)(\d+)%:", lambda m: f"{m[1]}{int(m[2]) % 70 + 11}%:")
-    return Commit(f"another share in {path.name}", Meaning.ANY)
+    path = history.one(JOURNEYS, SHARE)
+    text = read(path)
+    # the shares of a split make a hundred: what one gets more its neighbour has less
+    neighbours = [
+        (first, second)
+        for first, second in pairwise(re.finditer(SHARE, text, re.MULTILINE))
+        if first[1] == second[1] and "into:" not in text[first.end() : second.start()] and int(second[2]) > 7
+    ]
+    if not neighbours:
+        raise CannotError
+    first, second = history.dice.choice(neighbours)
+    shares = f"{first[1]}{int(first[2]) + 7}%", f"{second[1]}{int(second[2]) - 7}%"
+    between = text[first.end() : second.start()]
+    write(path, text[: first.start()] + shares[0] + between + shares[1] + text[second.end() :])
+    return Commit(f"another share in {path.name}", Meaning.SOMETHING)
 
 
 def again(history: History) -> Commit:
@@ -352,15 +371,26 @@ def journey_comes(history: History) -> Commit:
     name = f"copy_{history.number}"
     text = re.sub(r"^journey: .*$", f"journey: {name}", read(path), flags=re.MULTILINE)
     write(path.with_name(f"{name}.yaml"), text)
-    return Commit(f"a copy of {path.name}", Meaning.SOMETHING, f"journey {name}".replace("_", "\\_"))
+    return Commit(f"a copy of {path.name}", Meaning.SOMETHING, f"journey {name}")
 
 
 def journey_goes(history: History) -> Commit:
+    """Mostly as `deploy` wants it: it closes, and is removed later. While people are inside each review after
+    a removal is refused, so that few are."""
     found = history.files(JOURNEYS)
     if len(found) < 4:
         raise CannotError
-    history.dice.choice(found).unlink()
-    return Commit("a journey goes", Meaning.SOMETHING)
+    path = history.dice.choice(found)
+    text = read(path)
+    if re.search(r"^state: closing\r?$", text, re.MULTILINE) or history.dice.random() < 0.2:
+        path.unlink()
+        return Commit(f"{path.name} goes", Meaning.SOMETHING)
+    open_text = re.sub(r"^state: \w+\r?\n", "", text, flags=re.MULTILINE)
+    closed = re.sub("^steps:", "state: closing\nsteps:", open_text, flags=re.MULTILINE)
+    if closed == open_text:
+        raise CannotError
+    write(path, closed)
+    return Commit(f"{path.name} closes, to go later", Meaning.SOMETHING)
 
 
 def journey_renamed(history: History) -> Commit:
@@ -422,7 +452,7 @@ def fact_comes(history: History) -> Commit:
     path = history.one("schemas/customer.yaml", r"^facts:.*$")
     text = f"\n  orders_{history.number}: count of order_placed in last {history.number} days"
     history.replace(path, r"^facts:.*$", lambda m: m[0].rstrip("\r") + text)
-    return Commit("one more fact", Meaning.SOMETHING, f"orders\\_{history.number}")
+    return Commit("one more fact", Meaning.SOMETHING, f"orders_{history.number}")
 
 
 def segment_comes(history: History) -> Commit:
@@ -431,7 +461,7 @@ def segment_comes(history: History) -> Commit:
     path.parent.mkdir(exist_ok=True)
     days = history.number + 10
     write(path, f"segment: {name}\nabout: Lapsed.\nwho:\n  last_order_at: more than {days} days ago\n")
-    return Commit("one more segment", Meaning.SOMETHING, name.replace("_", "\\_"))
+    return Commit("one more segment", Meaning.SOMETHING, name)
 
 
 def segment_changes(history: History) -> Commit:

@@ -133,7 +133,7 @@ def policy_comes(history: History) -> Commit:
     name = f"news_{history.number}"
     text = f"  {name}: {{consent: marketing, quiet: 20:00-10:00, caps: [1 a week]}}\n"
     history.replace(path, r"^policies:\n", lambda m: m[0] + text)
-    return Commit("one more policy", Meaning.SOMETHING, name.replace("_", "\\_"))
+    return Commit("one more policy", Meaning.SOMETHING, name)
 
 
 def policy_of_a_journey(history: History) -> Commit:
@@ -220,34 +220,34 @@ def fact_as_a_map(history: History) -> Commit:
         f"  large_{history.number}:\n    is: count of order_placed\n    where: {{total: at least 30 EUR}}\n"
     )
     history.replace(path, r"^facts:\n", lambda m: m[0] + text)
-    return Commit("a fact over some orders", Meaning.SOMETHING, f"large\\_{history.number}")
+    return Commit("a fact over some orders", Meaning.SOMETHING, f"large_{history.number}")
 
 
 def attribute_comes(history: History) -> Commit:
     path = history.one(CUSTOMER, r"^attributes:.*\n")
     name = f"hobby_{history.number}"
     history.replace(path, r"^attributes:.*\n", lambda m: f"{m[0]}  {name}: text\n")
-    return Commit("one more attribute", Meaning.SOMETHING, name.replace("_", "\\_"))
+    return Commit("one more attribute", Meaning.SOMETHING, name)
 
 
 def field_of_an_event(history: History) -> Commit:
     path = history.one(EVENTS, r"^      order_id: text\n")
     history.replace(path, r"^      order_id: text\n", lambda m: f"{m[0]}      note_{history.number}: text\n")
-    return Commit("one more field of an order", Meaning.SOMETHING, f"note\\_{history.number}")
+    return Commit("one more field of an order", Meaning.SOMETHING, f"note_{history.number}")
 
 
 def event_comes(history: History) -> Commit:
     path = history.one(EVENTS, r"^events:.*\n")
     name = f"asked_{history.number}"
     history.replace(path, r"^events:.*\n", lambda m: f"{m[0]}  {name}:\n    fields: {{about: text}}\n")
-    return Commit("one more event", Meaning.SOMETHING, name.replace("_", "\\_"))
+    return Commit("one more event", Meaning.SOMETHING, name)
 
 
 def field_of_products(history: History) -> Commit:
     path = history.one(PRODUCT, r"^product:.*\n")
     name = f"colour_{history.number}"
     history.replace(path, r"^product:.*\n", lambda m: f"{m[0]}  {name}: text\n")
-    return Commit("one more field of products", Meaning.SOMETHING, name.replace("_", "\\_"))
+    return Commit("one more field of products", Meaning.SOMETHING, name)
 
 
 # --- whom a journey is for -------------------------------------------------------------------------------
@@ -375,7 +375,7 @@ def segment_renamed(history: History) -> Commit:
     new = f"people_{history.number}"
     everywhere(history, path.stem, new, ("journeys/*.yaml", "journeys/*/*.yaml", "config.yaml"))
     path.rename(path.with_name(f"{new}.yaml"))
-    return Commit(f"the segment {path.stem} is called {new}", Meaning.SOMETHING, new.replace("_", "\\_"))
+    return Commit(f"the segment {path.stem} is called {new}", Meaning.SOMETHING, new)
 
 
 def message_in_another_language(history: History) -> Commit:

@@ -149,7 +149,7 @@ def look(
         assert "Nothing changes for customers" in text, what
     elif commit.meaning is Meaning.SOMETHING and is_whole:
         assert "### What changes" in text, what
-        assert commit.says in text, what
+        assert commit.says in text.replace("\\", ""), what
     before, now = versions
     is_played = before is not None and now is not None
     assert "### What would be sent" in text or not is_played, what
