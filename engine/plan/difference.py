@@ -132,12 +132,35 @@ def _weighed(affected: Iterable[Affected]) -> tuple[Affected, ...]:
     return tuple(who for who in Affected if who in found - {Affected.NOTHING}) or tuple(found)
 
 
+MOST_MISTAKES = 3
+"""Of a file that cannot be compared that are told."""
+
+
 @dataclass(frozen=True, slots=True)
 class UnreadFile:
-    """A file that cannot be compared, since one version of it cannot be read, and why."""
+    """A file that cannot be compared, since one version of it cannot be read as a whole. `why`: its
+    mistakes, those of the newer version where that has some; `cure`: what to do."""
 
     file: str
     why: str
+    cure: str
+
+
+def unread_file(file: str, now: Sequence[Problem], before: Sequence[Problem]) -> UnreadFile:
+    """By the mistakes of both versions, one of which has some."""
+    mistakes = now or before
+    told = [
+        f"{'line ' if each.span.file == file else f'{each.span.file}:'}{each.span.line}: {each.what}"
+        for each in mistakes[:MOST_MISTAKES]
+    ]
+    told += [f"and {len(mistakes) - MOST_MISTAKES} more"] if len(mistakes) > MOST_MISTAKES else []
+    if now:
+        return UnreadFile(file, "; ".join(told), "mend it, then compare again")
+    return UnreadFile(
+        file,
+        f"the version before has mistakes, {'; '.join(told)}",
+        "compare with a version that has none, or read the change in the file itself",
+    )
 
 
 @dataclass(frozen=True, slots=True)

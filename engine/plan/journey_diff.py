@@ -43,8 +43,11 @@ def journey_diff(before: syntax.JourneyFile | None, now: syntax.JourneyFile | No
     return subject_diff("journey", now.name.value, now.span.file, changes, folded)
 
 
-def segment_diff(before: syntax.SegmentFile | None, now: syntax.SegmentFile | None) -> SubjectDiff | None:
-    """As `journey_diff`, for a segment."""
+def segment_diff(
+    before: syntax.SegmentFile | None, now: syntax.SegmentFile | None, taken_by: Sequence[str] = ()
+) -> SubjectDiff | None:
+    """As `journey_diff`, for a segment. `taken_by`: the journeys that take its members with this change
+    (`first_taken`)."""
     file = now or before
     assert file is not None
     changes: list[Difference] = []
@@ -52,6 +55,12 @@ def segment_diff(before: syntax.SegmentFile | None, now: syntax.SegmentFile | No
         "whoever comes into it by the change itself starts no journey by that, now or later,"
         " until they have left it and come back"
     )
+    if taken_by:
+        names, is_one = " and ".join(taken_by), len(taken_by) == 1
+        rule = (
+            f"{names} {'goes' if is_one else 'go'} live for the first time and"
+            f" {'takes' if is_one else 'take'} who is in it then, over 24 hours; apart from that, {rule}"
+        )
     if before is None or now is None:
         sign = DiffSign.ADDED if now else DiffSign.REMOVED
         words = condition_text(file.who) if file.who is not None else "everybody"
@@ -71,7 +80,7 @@ def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | N
         state = now.state.value if now.state is not None else "live"
         rule = _STATES.get(state, "")
         if state == "live":
-            rule = _only_who_enters(now.starts) or rule
+            rule = _only_who_enters(now.starts, first_taken(None, now)) or rule
         change = Difference(
             DiffSign.ADDED, f"a new journey: {starts}", Affected.NEWCOMERS, rule, now.name.span
         )
@@ -84,18 +93,33 @@ def _came_or_went(before: syntax.JourneyFile | None, now: syntax.JourneyFile | N
     return subject_diff("journey", file.name.value, file.span.file, (change,))
 
 
-def _only_who_enters(starts: Sequence[syntax.Start]) -> str:
-    """Whom new starts take where segments are among them (design/language 2.4); "" where none is."""
-    names = [
+def first_taken(before: syntax.JourneyFile | None, now: syntax.JourneyFile) -> list[str]:
+    """The segments whose members come in with this change: those of `members: all` where the journey is live
+    with it for the first time, which happens once in its life (design/language 2.4)."""
+    if not _is_live(now):
+        return []
+    could_take = before is not None and _value(before.state) != "draft" and _segments_taken(before)
+    return [] if could_take else _segments_taken(now)
+
+
+def _segments_taken(journey: syntax.JourneyFile) -> list[str]:
+    return [
         each.segment.value
-        for each in starts
-        if isinstance(each, syntax.SegmentStart) and each.members == "new"
-    ]
-    taken = [
-        each.segment.value
-        for each in starts
+        for each in journey.starts
         if isinstance(each, syntax.SegmentStart) and each.members == "all"
     ]
+
+
+def _is_live(journey: syntax.JourneyFile) -> bool:
+    return (_value(journey.state) or "live") == "live"
+
+
+def _only_who_enters(starts: Sequence[syntax.Start], first: Sequence[str]) -> str:
+    """Whom starts take where segments are among them (design/language 2.4); "" where none is. `first`: as
+    `first_taken`."""
+    segments = [each.segment.value for each in starts if isinstance(each, syntax.SegmentStart)]
+    taken = [name for name in segments if name in first]
+    names = [name for name in segments if name not in first]
     takes = (
         f"who is in {' or '.join(taken)} at the deployment enters too, over 24 hours and once in the life of"
         f" the journey; who enters {' or '.join(taken)} later does then" if taken else ""
@@ -121,7 +145,8 @@ class HeadDifference(NamedTuple):
 
 def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Iterator[HeadDifference]:
     """What is different about the head of a journey."""
-    for start in _starts(before.starts, now.starts):
+    first = first_taken(before, now)
+    for start in _starts(before, now, first):
         yield HeadDifference(HeadPart.START, start)
     if words := condition_changes(before.who, now.who):
         change = Difference(DiffSign.CHANGED, f"who: {words}", Affected.NEWCOMERS, _FROM_NOW_ON, now.span)
@@ -167,7 +192,10 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
     if states[0] != states[1]:
         affected = Affected.IN_FLIGHT if {"paused", "stopped"} & set(states) else Affected.NEWCOMERS
         words = f"state: {states[0]} -> {states[1]}"
-        change = Difference(DiffSign.CHANGED, words, affected, _STATES.get(states[1], ""), now.span)
+        rule = _STATES.get(states[1], "")
+        if states[1] == "live":
+            rule = _only_who_enters(now.starts, first) or rule
+        change = Difference(DiffSign.CHANGED, words, affected, rule, now.span)
         yield HeadDifference(HeadPart.STATE, change)
     for part, before_text, text in (
         (HeadPart.ABOUT, before.about, now.about),
@@ -177,25 +205,31 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
             yield HeadDifference(part, change)
 
 
-def _starts(before: tuple[syntax.Start, ...], now: tuple[syntax.Start, ...]) -> Iterator[Difference]:
-    former = {asked(start): start for start in before}
-    present = {asked(start): start for start in now}
+def _starts(
+    before: syntax.JourneyFile, now: syntax.JourneyFile, first: Sequence[str]
+) -> Iterator[Difference]:
+    """`first`: as `first_taken`."""
+    former = {asked(start): start for start in before.starts}
+    present = {asked(start): start for start in now.starts}
     gone = [start for key, start in former.items() if key not in present]
     came = [start for key, start in present.items() if key not in former]
     if len(gone) == len(came) == 1:
         words = f"start: {start_words(gone[0])} -> {start_words(came[0])}"
         if start_words(gone[0]) == start_words(came[0]):  # in a part that the line of words leaves out
             words = f"start: {start_words(came[0])}, how old or how often it may be"
-        yield Difference(DiffSign.CHANGED, words, Affected.NEWCOMERS, _start_rule(came[0]), came[0].span)
+        rule = _start_rule(came[0], now, first)
+        yield Difference(DiffSign.CHANGED, words, Affected.NEWCOMERS, rule, came[0].span)
         return
     for sign, starts in ((DiffSign.REMOVED, gone), (DiffSign.ADDED, came)):
         for start in starts:
-            rule = _start_rule(start) if sign is DiffSign.ADDED else _FROM_NOW_ON
+            rule = _start_rule(start, now, first) if sign is DiffSign.ADDED else _FROM_NOW_ON
             yield Difference(sign, f"start: {start_words(start)}", Affected.NEWCOMERS, rule, start.span)
 
 
-def _start_rule(came: syntax.Start) -> str:
-    entered = _only_who_enters([came])
+def _start_rule(came: syntax.Start, now: syntax.JourneyFile, first: Sequence[str]) -> str:
+    if not _is_live(now):
+        return f"once the journey is live; {_STAY}"
+    entered = _only_who_enters([came], first)
     return f"{entered}; {_STAY}" if entered else _FROM_NOW_ON
 
 

@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Generic, NamedTuple, TypeVar
 
-from engine.language.nodes import Node
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.syntax import JourneyFile, SegmentFile
 from engine.language.yaml.source import read
-from engine.plan.difference import Affected, ProjectDiff, SubjectDiff, UnreadFile
-from engine.plan.journey_diff import journey_diff, segment_diff
+from engine.plan.difference import Affected, ProjectDiff, SubjectDiff, UnreadFile, unread_file
+from engine.plan.journey_diff import first_taken, journey_diff, segment_diff
 from engine.plan.settings_diff import settings_diff
 from engine.problem import Problem
 
@@ -24,32 +24,23 @@ _Files = Mapping[str, str]
 
 def project_diff(before: _Files, now: _Files, messages: Sequence[SubjectDiff] = ()) -> ProjectDiff:
     """What differs, what affects people in flight first. `messages`: as `message_diffs` finds them. A file
-    that cannot be read in one of the versions is named, and compared with nothing."""
-    unread: dict[str, str] = {}
+    that one of the versions could not read as a whole is named, and compared with nothing: what is missing of
+    it would seem to be gone, or to be as it was."""
+    former, present = _version(before), _version(now)
+    unread = _unread(before, now, former, present)
     subjects = [
-        *_journeys(before, now, unread), *_segments(before, now, unread),
-        *(_settings(file, before.get(file, ""), now.get(file, ""), unread) for file in SETTINGS), *messages,
-    ]  # fmt: skip
+        *_journeys(former.journeys, present.journeys, unread),
+        *_segments(former, present, unread),
+        *(_settings(file, before, now) for file in SETTINGS if file not in unread),
+        *messages,
+    ]
     order = list(Affected)
     told = sorted(filter(None, subjects), key=lambda subject: order.index(subject.affects[0]))
-    # one that is as it was hides nothing
-    hiding = sorted((file, why) for file, why in unread.items() if _text(before, file) != _text(now, file))
-    return ProjectDiff(tuple(told), tuple(UnreadFile(file, why) for file, why in hiding))
+    return ProjectDiff(tuple(told), tuple(unread[file] for file in sorted(unread)))
 
 
-def _text(files: _Files, file: str) -> str:
-    return files.get(file, "").removeprefix("\ufeff").replace("\r\n", "\n").strip()
-
-
-def _settings(file: str, before: str, now: str, unread: dict[str, str]) -> SubjectDiff | None:
-    trees: list[Node | None] = []
-    for text in (before, now):
-        node, problems = read(text.encode(), file)
-        if node is None and text.strip():
-            unread[file] = _why(problems)
-            return None
-        trees.append(node)
-    return settings_diff(file, *trees)
+def _settings(file: str, before: _Files, now: _Files) -> SubjectDiff | None:
+    return settings_diff(file, *(read(files.get(file, "").encode(), file)[0] for files in (before, now)))
 
 
 class ReadJourneys(NamedTuple):
@@ -61,38 +52,104 @@ class ReadJourneys(NamedTuple):
 
 def journeys_of(files: _Files) -> ReadJourneys:
     """The journeys among the files of a version."""
-    unread: dict[str, str] = {}
-    return ReadJourneys(_parsed(files, _is_journey, parse_journey, unread), unread)
+    read_files = _parsed(files, _is_journey, parse_journey)
+    by_file = {file.span.file for file in read_files.by_name.values()}
+    unread = {
+        name: problems[0].what if problems else "it cannot be read"
+        for name, problems in read_files.mistakes.items() if name not in by_file
+    }  # fmt: skip
+    return ReadJourneys(read_files.by_name, unread)
 
 
-def _journeys(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff | None]:
-    former = _parsed(before, _is_journey, parse_journey, unread)
-    present = _parsed(now, _is_journey, parse_journey, unread)
-    renamed = {file.was.value: name for name, file in present.items() if file.was is not None}
-    diffs = []
-    for name, file in present.items():
-        was = former.get(name) or (former.get(file.was.value) if file.was is not None else None)
-        # where the former version cannot be read, the journey is not new
-        if was is not None or file.span.file not in unread:
-            diffs.append(journey_diff(was, file))
-    diffs += [
-        journey_diff(file, None)
-        for name, file in former.items()
-        if name not in present and name not in renamed and file.span.file not in unread
-    ]
-    return diffs
+@dataclass(frozen=True, slots=True)
+class _ReadFiles(Generic[_File]):
+    """The journeys or the segments of a version by name, and what is wrong with their files: some of what
+    stands there is then missing in them, or all of it."""
+
+    by_name: Mapping[str, _File]
+    mistakes: Mapping[str, Sequence[Problem]]
 
 
-def _segments(before: _Files, now: _Files, unread: dict[str, str]) -> list[SubjectDiff | None]:
-    former = _parsed(before, _is_segment, parse_segment, unread)
-    present = _parsed(now, _is_segment, parse_segment, unread)
-    diffs = []
-    for name in [*present, *(name for name in former if name not in present)]:
-        was, is_now = former.get(name), present.get(name)
-        one = was or is_now
-        if (was is not None and is_now is not None) or (one is not None and one.span.file not in unread):
-            diffs.append(segment_diff(was, is_now))
-    return diffs
+@dataclass(frozen=True, slots=True)
+class _Version:
+    journeys: _ReadFiles[JourneyFile]
+    segments: _ReadFiles[SegmentFile]
+    settings: Mapping[str, Sequence[Problem]]
+
+    def mistakes(self, file: str) -> Sequence[Problem]:
+        of_settings = self.settings.get(file, ())
+        return self.journeys.mistakes.get(file) or self.segments.mistakes.get(file) or of_settings
+
+
+def _version(files: _Files) -> _Version:
+    return _Version(
+        _parsed(files, _is_journey, parse_journey),
+        _parsed(files, _is_segment, parse_segment),
+        {
+            file: [each for each in read(text.encode(), file)[1] if each.is_error]
+            for file in SETTINGS if (text := files.get(file, "")).strip()
+        },
+    )  # fmt: skip
+
+
+def _unread(before: _Files, now: _Files, former: _Version, present: _Version) -> dict[str, UnreadFile]:
+    """By file. One that is as it was hides nothing."""
+    unread = {}
+    for file in before.keys() | now.keys():
+        mistakes = tuple(present.mistakes(file)), tuple(former.mistakes(file))
+        if any(mistakes) and _is_different(file, before.get(file, ""), now.get(file, "")):
+            unread[file] = unread_file(file, *mistakes)
+    return unread
+
+
+def _is_different(file: str, before: str, now: str) -> bool:
+    """Whether a file says something else; layout, comments and the order of keys say nothing."""
+    if _lines(before) == _lines(now):
+        return False
+    trees = [read(text.encode(), file) for text in (before, now)]
+    # of what is no YAML, or has a key twice, the tree is not all
+    if any(node is None or problems for node, problems in trees):
+        return True
+    return settings_diff(file, *(node for node, _ in trees)) is not None
+
+
+def _lines(text: str) -> str:
+    return text.removeprefix("\ufeff").replace("\r\n", "\n").strip()
+
+
+def _journeys(
+    before: _ReadFiles[JourneyFile], now: _ReadFiles[JourneyFile], unread: Container[str]
+) -> Iterator[SubjectDiff | None]:
+    for was, file in _pairs(before, now):
+        if not any(each is not None and each.span.file in unread for each in (was, file)):
+            yield journey_diff(was, file)
+
+
+def _pairs(
+    before: _ReadFiles[JourneyFile], now: _ReadFiles[JourneyFile]
+) -> Iterator[tuple[JourneyFile | None, JourneyFile | None]]:
+    """Each journey in both versions, also where it has another name by now."""
+    renamed = {file.was.value for file in now.by_name.values() if file.was is not None}
+    for name, file in now.by_name.items():
+        was = before.by_name.get(name)
+        yield was or (before.by_name.get(file.was.value) if file.was is not None else None), file
+    yield from (
+        (file, None)
+        for name, file in before.by_name.items()
+        if name not in now.by_name and name not in renamed
+    )
+
+
+def _segments(former: _Version, present: _Version, unread: Container[str]) -> Iterator[SubjectDiff | None]:
+    taken_by: dict[str, list[str]] = {}
+    for before, now in _pairs(former.journeys, present.journeys):
+        if now is not None:
+            for segment in dict.fromkeys(first_taken(before, now)):
+                taken_by.setdefault(segment, []).append(now.name.value)
+    for name in dict.fromkeys([*present.segments.by_name, *former.segments.by_name]):
+        was, is_now = former.segments.by_name.get(name), present.segments.by_name.get(name)
+        if not any(each is not None and each.span.file in unread for each in (was, is_now)):
+            yield segment_diff(was, is_now, taken_by.get(name, ()))
 
 
 def _is_journey(file: str) -> bool:
@@ -107,20 +164,15 @@ def _parsed(
     files: _Files,
     wanted: Callable[[str], bool],
     parse: Callable[[bytes, str], tuple[_File | None, list[Problem]]],
-    unread: dict[str, str],
-) -> dict[str, _File]:
-    """By name; what cannot be read goes into `unread`."""
-    parsed: dict[str, _File] = {}
+) -> _ReadFiles[_File]:
+    by_name: dict[str, _File] = {}
+    mistakes: dict[str, Sequence[Problem]] = {}
     for name, text in sorted(files.items()):
         if not wanted(name):
             continue
         file, problems = parse(text.encode(), name)
-        if file is None:
-            unread[name] = _why(problems)
-        else:
-            parsed.setdefault(file.name.value, file)
-    return parsed
-
-
-def _why(problems: Sequence[Problem]) -> str:
-    return problems[0].what if problems else "it cannot be read"
+        if file is not None:
+            by_name.setdefault(file.name.value, file)
+        if file is None or any(each.is_error for each in problems):
+            mistakes[name] = [each for each in problems if each.is_error]
+    return _ReadFiles(by_name, mistakes)

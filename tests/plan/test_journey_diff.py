@@ -14,6 +14,7 @@ from engine.language.parse import parse_journey
 from engine.language.syntax import JourneyFile
 from engine.plan.difference import Affected, DiffSign, SubjectDiff
 from engine.plan.journey_diff import journey_diff
+from engine.plan.project_diff import project_diff
 from engine.plan.step_matching import kept, placed
 from engine.project import load_world
 from tests.conftest import Golden
@@ -224,6 +225,59 @@ def test_a_start_by_a_segment_takes_who_enters_it_and_not_who_is_in_it_already()
     draft = journey_diff(None, parsed(by_segment.replace("steps:", "state: draft\nsteps:")))
     assert draft is not None
     assert [change.rule for change in draft.changes] == ["nobody enters"]
+
+
+SEGMENT = "segment: vip\nabout: Who buys much.\nwho:\n  orders_count: at least 3\n"
+
+
+def rule_of_the_segment(before: str | None, now: str) -> str:
+    """What a changed segment means beside a journey that was so and is so now."""
+    journey, segment = "journeys/again.yaml", "journeys/segments/vip.yaml"
+    former = {segment: SEGMENT} | ({journey: before} if before is not None else {})
+    diff = project_diff(former, {journey: now, segment: SEGMENT.replace("3", "4")})
+    assert diff.unread == ()
+    return next(subject for subject in diff.subjects if subject.kind == "segment").changes[0].rule
+
+
+def test_a_changed_segment_says_which_journey_takes_its_members_when_it_first_goes_live() -> None:
+    nobody = (
+        "whoever comes into it by the change itself starts no journey by that, now or later,"
+        " until they have left it and come back"
+    )
+    takes = (
+        "again goes live for the first time and takes who is in it then, over 24 hours; apart from that,"
+        f" {nobody}"
+    )
+    new = edited((("event: order_placed\n  per: order_id", "segment: vip"),))
+    every = new.replace("segment: vip", "segment: vip\n  members: all")
+    draft, closing = (every.replace("steps:", f"state: {state}\nsteps:") for state in ("draft", "closing"))
+    for before, now in ((None, every), (draft, every), (new, every), (JOURNEY, every)):
+        assert rule_of_the_segment(before, now) == takes
+    # it has taken them already, takes nobody who is in it, or is not live
+    for before, now in ((every, every), (closing, every), (None, new), (None, draft), (every, closing)):
+        assert rule_of_the_segment(before, now) == nobody
+
+
+def test_a_journey_that_took_its_members_takes_those_of_no_other_segment() -> None:
+    def told(before: str, now: str) -> list[str]:
+        diff = journey_diff(parsed(before), parsed(now))
+        assert diff is not None
+        return [change.rule for change in diff.changes]
+
+    vip = edited((("event: order_placed\n  per: order_id", "segment: vip\n  members: all"),))
+    lapsed = vip.replace("segment: vip", "segment: lapsed")
+    draft = vip.replace("steps:", "state: draft\nsteps:")
+    nobody = (
+        "who enters lapsed from the deployment on starts; who is in it then does not, until they have left it"
+        " and come back; who is inside stays"
+    )
+    everybody = (
+        "who is in vip at the deployment enters too, over 24 hours and once in the life of the journey; who"
+        " enters vip later does then"
+    )
+    assert told(vip, lapsed) == [nobody]
+    assert told(draft, vip) == [everybody]
+    assert told(draft, draft.replace("vip", "lapsed")) == ["once the journey is live; who is inside stays"]
 
 
 def test_of_a_group_in_which_one_value_changes_the_value_is_told() -> None:

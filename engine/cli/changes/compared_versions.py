@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping
+from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import PurePath
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,8 @@ from engine.core.journey import SendStep
 
 if TYPE_CHECKING:
     from engine.cli.samples.message_versions import MessageVersions
-    from engine.plan.difference import ProjectDiff
+    from engine.plan.difference import ProjectDiff, UnreadFile
+    from engine.plan.message_diff import MessageKey
     from engine.problem import Problem
     from engine.project import Project
     from engine.values import Instant
@@ -43,10 +45,66 @@ def compare_versions(before: Mapping[str, str], project: Project, now: Instant) 
 
     files = {name: text for name, text in project.sources.items() if name.startswith(AUTHORED)}
     former = load_published(before)
-    messages = message_versions(former, project, _touched_templates(former, project, before, files), now)
-    differences = project_diff(before, files, list(message_diffs(*messages.texts(), messages.files)))
-    differences = replace(differences, warnings=_new_warnings(former, project))
+    touched = _touched_templates(former, project, before, files)
+    messages = message_versions(former, project, touched, now)
+    mistakes = _mistaken_messages(project), _mistaken_messages(former)
+    # of what is not written by mistake nobody can say that it is not written any more
+    former_texts, texts = (
+        {
+            key: text
+            for key, text in of.items()
+            if not any(key._replace(variant="") in each for each in mistakes)
+        }
+        for of in messages.texts()
+    )
+    differences = project_diff(before, files, list(message_diffs(former_texts, texts, messages.files)))
+    unread = [*differences.unread, *_unread_messages(touched, *mistakes)]
+    differences = replace(
+        differences,
+        unread=tuple(sorted(unread, key=lambda each: each.file)),
+        warnings=_new_warnings(former, project),
+    )
     return ComparedVersions(before, project, differences, messages)
+
+
+@dataclass(frozen=True, slots=True)
+class _MistakenMessage:
+    """A message that cannot be read as customers get it, where it is written, and why."""
+
+    file: str
+    mistakes: Sequence[Problem]
+
+
+def _mistaken_messages(project: Project) -> dict[MessageKey, _MistakenMessage]:
+    """By template, channel and language: those with mistakes of their own, or made with a part that has."""
+    from engine.plan.message_diff import MessageKey
+
+    errors = [problem for problem in project.problems if problem.is_error]
+    found: dict[MessageKey, _MistakenMessage] = {}
+    for file in chain.from_iterable(project.templates.by_name.values()):
+        language = file.language or project.templates.languages[0]
+        mistakes = [each for each in errors if each.span.file == file.file]
+        if not mistakes and language not in project.messages.of.get((file.name, file.channel), {}):
+            mistakes = [each for each in errors if each.span.file.startswith("templates/_")] or errors
+        if mistakes:
+            found[MessageKey(file.name, file.channel, language)] = _MistakenMessage(file.file, mistakes)
+    return found
+
+
+def _unread_messages(
+    touched: Container[str],
+    now: Mapping[MessageKey, _MistakenMessage],
+    before: Mapping[MessageKey, _MistakenMessage],
+) -> Iterator[UnreadFile]:
+    """`touched`: the templates that may read differently."""
+    from engine.plan.difference import unread_file
+
+    for key in now.keys() | before.keys():
+        if key.template in touched:
+            is_now, was = now.get(key), before.get(key)
+            file = is_now or was
+            assert file is not None
+            yield unread_file(file.file, is_now.mistakes if is_now else (), was.mistakes if was else ())
 
 
 def _new_warnings(former: Project, project: Project) -> tuple[Problem, ...]:

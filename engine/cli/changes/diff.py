@@ -120,13 +120,16 @@ def tell_diff(answer: ProjectDiff, against: str) -> None:
             say("  [dim]moved or renamed[/]")
             _lines(subject.folded)
     for unread in answer.unread:
-        asides.print(f"{unread.file} cannot be compared: {unread.why}", markup=False)
+        asides.print(f"{unread.file} cannot be compared: {unread.why}; {unread.cure}", markup=False)
     if answer.warnings:
         say_head("check warns of what it did not before")
         say_rows([(f"{each.span.file}:{each.span.line}", each.code, each.what) for each in answer.warnings])
     changes = sum(len(subject.changes) + len(subject.folded) for subject in answer.subjects)
+    found = [f"{counted(changes, 'change')} against {against}: {_affects(answer.affects)}"] if changes else []
+    if answer.unread:
+        found.append(f"{counted(len(answer.unread), 'file')} cannot be compared, and may change anything")
     say()
-    say_plain(f"{counted(changes, 'change')} against {against}: {_affects(answer.affects)}")
+    say_plain("; ".join(found))
 
 
 def _affects(affects: Sequence[Affected]) -> str:

@@ -488,3 +488,66 @@ def test_what_cannot_be_read_in_one_version_is_neither_new_nor_gone(files: Shop)
         assert said["affects"] == []
         assert [each["file"] for each in said["unread"]] == [name]
         git(files.folder, "commit", "-am", "mended")
+
+
+_WELCOME, _MAIL = "journeys/welcome.yaml", "templates/welcome_hello.email.mjml"
+
+
+@pytest.mark.parametrize(
+    ("file", "right", "wrong", "other"),
+    [
+        (_WELCOME, "- wait: 2 days", "- wait: 2 dayz", "- wait: 3 dayz"),
+        (_WELCOME, "- send: welcome_hello\n  - w", "- sned: welcome_hello\n  - w", "- sned: hello\n  - w"),
+        (_WELCOME, "again: never", "again: nevver", "again: neverr"),
+        (_WELCOME, "goal:\n  event: order", "goal:\n  evnt: order", "goal:\n  evnt: no_order"),
+        ("config.yaml", "timezone:", "shop: 1\nshop: 2\ntimezone:", "shop: 1\nshop: 3\ntimezone:"),
+        (_MAIL, "Hello {{", "Hello {% if %}{{", "Bye {% if %}{{"),
+        (_MAIL, "Hello {{", "Hello {{ customer.nme }} {{", "Bye {{ customer.nme }} {{"),
+        (_MAIL, "subject: Welcome", "subjct: Welcome", "subjct: Good morning"),
+    ],
+)  # fmt: skip
+def test_of_a_part_that_has_a_mistake_in_a_version_nobody_hears_that_nothing_changes(
+    files: Shop, file: str, right: str, wrong: str, other: str
+) -> None:
+    def reviewed(before: str, now: str) -> str:
+        """In the terminal and by `diff` too; what is said of the file."""
+        replace(files, file, right, before)
+        git(files.folder, "commit", "--allow-empty", "-qam", "before")
+        if before != now:
+            replace(files, file, before, now)
+        said = json.loads(files.run("review", "--base", "HEAD", "--format", "json").out)
+        text, diff = said["comment"], files.run("diff", "HEAD")
+        assert (said["labels"] == ["journeys: nothing changes"]) is (before == now)
+        if before == now:
+            assert said["unread"] == []
+            assert diff.out.startswith("nothing changes")
+            return ""
+        (unread,) = said["unread"]
+        assert unread["file"] == file
+        assert "othing changes" not in text + diff.out
+        assert f"**{file} cannot be compared." in text
+        assert "1 file cannot be compared" in diff.out
+        assert said["affects"] == []
+        assert unread["cure"] in " ".join(diff.err.split())
+        replace(files, file, now, right)
+        return f"{unread['why']}; {unread['cure']}"
+
+    assert "mend it" in reviewed(wrong, other)
+    assert "mend it" in reviewed(right, wrong)
+    assert "the version before has mistakes, line" in reviewed(wrong, right)
+    assert reviewed(wrong, wrong) == ""
+
+
+def test_a_part_of_messages_that_has_a_mistake_is_named_at_each_message_that_is_made_with_it(
+    files: Shop,
+) -> None:
+    replace(files, _MAIL, "<mj-text>Hello", "{% include '_blocks/top.mjml' %}<mj-text>Hello")
+    files.write("templates/_blocks/top.mjml", "<mj-text>Top</mj-text>")
+    git(files.folder, "add", ".")
+    git(files.folder, "commit", "-qam", "a part")
+    assert files.run("check").code == 0
+    files.write("templates/_blocks/top.mjml", "<mj-text>Top {% if %}</mj-text>")
+    said = json.loads(files.run("review", "--base", "HEAD", "--format", "json").out)
+    assert [each["file"] for each in said["unread"]] == [_MAIL]
+    assert said["affects"] == []
+    assert "not written any more" not in said["comment"]

@@ -29,7 +29,7 @@ def changes_part(change: ReviewedChange, budget: LineBudget) -> str:
     """With its heading, as far as the budget goes; "" where nothing changes."""
     weighty, aside = _by_weight(change.differences.subjects)
     unread = [
-        f"- `{code_text(each.file)}` cannot be compared: {safe(each.why)}"
+        f"- `{code_text(each.file)}` cannot be compared: {safe(f'{each.why}; {each.cure}')}"
         for each in change.differences.unread
     ]
     groups = grouped(weighty)
