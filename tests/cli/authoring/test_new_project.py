@@ -54,7 +54,7 @@ def test_it_is_committed_checked_tested_and_an_edit_is_reviewed(made: tuple[Shop
     replace(shop, "templates/welcome_hello.email.mjml", "Hello", "Good morning")
     review = shop.run("review")
     assert review.code == 0
-    assert "**welcome\\_hello: changes messages." in review.out
+    assert "**welcome_hello: changes messages." in review.out
 
 
 @pytest.mark.parametrize("name", ["", "Ann"])
