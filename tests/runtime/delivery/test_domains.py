@@ -221,6 +221,7 @@ async def test_when_owner_after_owner_refuses_the_sender_the_channel_stands_stil
     [
         [f"m{n}.attacker.test" for n in range(6)],  # one owner
         [f"m{n}.attacker.co.uk" for n in range(6)],
+        [f"m{n}.school.de" for n in range(6)],  # a name below which others register elsewhere
     ],
 )
 async def test_one_owner_of_many_domains_does_not_stop_the_channel(house: House, domains: list[str]) -> None:
@@ -260,6 +261,9 @@ async def test_a_few_who_refuse_among_many_who_take_it_do_not_stop_the_channel(h
         ("SHOP.COM.BR.", "shop.com.br"),
         ("anna.github.io", "github.io"), ("localhost", "localhost"), ("co.uk", "co.uk"),
         ("x.de", "x.de"), ("", ""),
+        ("a.web.de", "web.de"), ("b.school.fr", "school.fr"), ("mx.in.gr", "in.gr"), ("a.id.me", "id.me"),
+        ("a.shop.or.at", "shop.or.at"), ("a.shop.co.za", "shop.co.za"), ("a.shop.com.ws", "shop.com.ws"),
+        ("a.shop.gv.at", "shop.gv.at"),
     ],
 )  # fmt: skip
 def test_whose_a_domain_is(domain: str, owner: str) -> None:
