@@ -143,7 +143,8 @@ def _pairs(
 def _segments(former: _Version, present: _Version, unread: Container[str]) -> Iterator[SubjectDiff | None]:
     taken_by: dict[str, list[str]] = {}
     for before, now in _pairs(former.journeys, present.journeys):
-        if now is not None:
+        # of a version that cannot be read nobody knows whether it was live
+        if now is not None and now.span.file not in unread:
             for segment in dict.fromkeys(first_taken(before, now)):
                 taken_by.setdefault(segment, []).append(now.name.value)
     for name in dict.fromkeys([*present.segments.by_name, *former.segments.by_name]):

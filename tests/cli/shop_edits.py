@@ -318,8 +318,15 @@ def another_message(history: History) -> Commit:
 
 
 def much_sooner(history: History) -> Commit:
-    path = history.one(JOURNEYS, r"- wait: \d+ days")
-    history.replace(path, r"- wait: (\d+) days", lambda m: f"- wait: {m[1]} hours")
+    wait = r"^( +)- wait: (\d+) days\n((?:\1  .*\n)*)"
+
+    def in_hours(place: re.Match[str]) -> str:
+        # a time of the day belongs to days
+        rest = re.sub(r"^ +at: .*\n", "", place[3], flags=re.MULTILINE)
+        return f"{place[1]}- wait: {place[2]} hours\n{rest}"
+
+    path = history.one(JOURNEYS, wait)
+    history.replace(path, wait, in_hours)
     return Commit(f"a wait of hours in {path.name}", Meaning.SOMETHING, "people in flight")
 
 

@@ -46,18 +46,10 @@ def compare_versions(before: Mapping[str, str], project: Project, now: Instant) 
     files = {name: text for name, text in project.sources.items() if name.startswith(AUTHORED)}
     former = load_published(before)
     touched = _touched_templates(former, project, before, files)
-    messages = message_versions(former, project, touched, now)
     mistakes = _mistaken_messages(project), _mistaken_messages(former)
     # of what is not written by mistake nobody can say that it is not written any more
-    former_texts, texts = (
-        {
-            key: text
-            for key, text in of.items()
-            if not any(key._replace(variant="") in each for each in mistakes)
-        }
-        for of in messages.texts()
-    )
-    differences = project_diff(before, files, list(message_diffs(former_texts, texts, messages.files)))
+    messages = message_versions(former, project, touched, now).without({*mistakes[0], *mistakes[1]})
+    differences = project_diff(before, files, list(message_diffs(*messages.texts(), messages.files)))
     unread = [*differences.unread, *_unread_messages(touched, *mistakes)]
     differences = replace(
         differences,

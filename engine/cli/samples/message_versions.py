@@ -21,6 +21,18 @@ class MessageVersions:
     now: Mapping[MessageKey, PreviewedMessage]
     files: Mapping[MessageKey, str]
 
+    def without(self, left_out: Collection[MessageKey]) -> MessageVersions:
+        """The others, whatever their variants are."""
+        before, now = (
+            {
+                written: sheet
+                for written, sheet in sheets.items()
+                if written._replace(variant="") not in left_out
+            }
+            for sheets in (self.before, self.now)
+        )
+        return MessageVersions(before, now, self.files)
+
     def texts(self) -> tuple[dict[MessageKey, str], dict[MessageKey, str]]:
         """Both as text."""
         former, present = (

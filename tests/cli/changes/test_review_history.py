@@ -149,7 +149,11 @@ def look(
         assert "Nothing changes for customers" in text, what
     elif commit.meaning is Meaning.SOMETHING and is_whole:
         assert "### What changes" in text, what
-        assert commit.says in text.replace("\\", ""), what
+        # of a file with a mistake nothing else can be said
+        assert said["unread"] or commit.says in text.replace("\\", ""), what
+    if said["unread"]:
+        assert "**Nothing changes" not in text, what
+        assert all(f"`{each['file']}` cannot be compared" in text for each in said["unread"]), what
     before, now = versions
     is_played = before is not None and now is not None
     assert "### What would be sent" in text or not is_played, what
