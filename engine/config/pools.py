@@ -38,6 +38,9 @@ OFFER = Construct(
     ),
     "What those get who fit a line",
 )  # fmt: skip
+_VALID = (
+    "remove it here: the step says how long a code is good,  - code: NAME  with  valid: 14 days  below it"
+)
 _LINE = "\n           less than 100 EUR: {pool: COME5, valid: 7 days, text: 5 %}"
 POOL = Construct(
     "pool",
@@ -56,7 +59,8 @@ POOL = Construct(
         Key("into", "free", "the offers by value; else comes last", example=_LINE, of=OFFER),
     ),
     "Codes that messages give away",
-    other_words=(("file", "path"), ("csv", "path"), ("type", "kind"), ("codes", "path"), ("value", "text")),
+    other_words=(("file", "path"), ("csv", "path"), ("type", "kind"), ("codes", "path"), ("value", "text"),
+                 *((word, _VALID) for word in ("valid", "expires", "validity", "valid_for"))),
 )  # fmt: skip
 _OF_A_CHOICE = ("choose", "into")
 _OF_A_FILE = ("alert",)

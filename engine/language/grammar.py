@@ -173,6 +173,8 @@ EVENT_START = Construct(
     "Starts when such an event arrives.",
     (("filter", "where"), ("if", "where"), ("when", "where")),
 )
+LEAVING = "make a segment of those who left, and start from that one: docs/segments.md shows how"
+_COMING = f"remove it, a segment starts who comes in; for who leaves {LEAVING}"
 SEGMENT_START = Construct(
     "start_segment",
     '"start"',
@@ -182,6 +184,7 @@ SEGMENT_START = Construct(
             choices=("new", "all")),
     ),
     "Starts when the customer becomes a member.",
+    tuple((word, _COMING) for word in ("on", "when", "event", "trigger", "action", "leaves", "leave")),
 )  # fmt: skip
 DATE_START = Construct(
     "start_date",

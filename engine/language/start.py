@@ -8,7 +8,7 @@ import re
 from typing import Literal, cast
 
 from engine.language.conditions.condition import read_condition
-from engine.language.grammar import STARTS, Construct
+from engine.language.grammar import LEAVING, STARTS, Construct
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty, tail
 from engine.language.quantities import (
@@ -113,7 +113,7 @@ def _no_kind(context: ReadContext, node: Mapping) -> None:
     else:
         what, fix = (
             f"{quoted(word)} is not a kind of start",
-            f'did you mean "{meant}"?' if meant else _LEAVING if word in _LEFT else use_one_of(list(_KINDS)),
+            f'did you mean "{meant}"?' if meant else LEAVING if word in _LEFT else use_one_of(list(_KINDS)),
         )
     context.report(entry.key.span, "E06", what, f"a start is one of: {as_list(list(_KINDS))}", fix)
 
@@ -140,7 +140,6 @@ def _event(reader: MapReader) -> EventStart | None:
 
 
 _LEFT = ("left", "leave", "leaves", "leaving", "exit", "exits", "exited", "removed", "lost", "out", "former")
-_LEAVING = "make a segment of those who left, and start from that one: docs/segments.md shows how"
 _MEMBERS = {
     "existing": "all", "current": "all", "everybody": "all", "everyone": "all", "today": "all",
     "enter": "new", "enters": "new", "entered": "new", "joined": "new", "join": "new",
@@ -155,7 +154,7 @@ def _segment(reader: MapReader) -> SegmentStart | None:
             "E24",
             f"{quoted(words.text)} is not one of its values",
             "a journey starts when somebody becomes a member, not when they leave",
-            _LEAVING,
+            LEAVING,
         )
         return None
     members = reader.choice("members", _MEMBERS)
@@ -377,7 +376,7 @@ def _rule_meant(text: Text) -> str:
     words = shown(text.value)
     if words.casefold() in _OTHER_RULES:
         return _OTHER_RULES[words.casefold()]
-    length = length_meant(words)
+    length = length_meant(re.sub(r"(?:once )?every ", "", words.casefold()))
     # a length alone is how long to wait before the next time
     if length and "  or  " not in length:
         return f"after {length}"

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Mapping, Node, Scalar, Sequence, is_empty
+from engine.language.nodes import Entry, Mapping, Node, Scalar, Sequence, is_empty
 from engine.language.steps.exit import Exit
 from engine.language.steps.register import KINDS, OTHER_VERBS, VERBS
 from engine.language.syntax import Step
@@ -101,6 +101,9 @@ def _step(context: ReadContext, node: Node) -> list[Step]:
     if not verbs:
         _no_verb(context, node)
         return []
+    if len(verbs) > 1 and verbs[0].key.text == "if" and node.get("then") is None:
+        node = _under_then(context, node, verbs)
+        verbs = verbs[:1]
     if len(verbs) > 1:
         first, second = verbs[0].key.text, verbs[1]
         value = f" {shown(second.value.text)}" if isinstance(second.value, Scalar) else ""
@@ -123,6 +126,25 @@ def _step(context: ReadContext, node: Node) -> list[Step]:
     return steps
 
 
+def _under_then(context: ReadContext, node: Mapping, verbs: list[Entry]) -> Mapping:
+    """An `if` with the verb of its answer beside it, read as if that stood under `then:`."""
+    answer, sides = verbs[1], [entry for entry in node.entries if entry.key.text == "else"]
+    value = f" {shown(answer.value.text)}" if isinstance(answer.value, Scalar) else ""
+    context.report(
+        answer.key.span,
+        "E19",
+        f"this is one step with two verbs: if and {answer.key.text}",
+        "what follows from a question stands under  then:",
+        f"write\n         then:\n           - {answer.key.text}:{value}",
+    )
+    asked, begin = verbs[0], node.entries.index(answer)
+    lines = tuple(entry for entry in node.entries[begin:] if entry not in sides)
+    before = tuple(entry for entry in node.entries[:begin] if entry not in (asked, *sides))
+    then = Scalar("then", answer.key.span, plain=True)
+    steps = Sequence((Mapping(lines, answer.key.span),), answer.key.span)
+    return Mapping((asked, *before, Entry(then, steps), *sides), node.span)
+
+
 def _no_verb(context: ReadContext, node: Mapping) -> None:
     known = {key.name for kind in KINDS.values() for key in kind.construct.keys}
     entry = next((entry for entry in node.entries if entry.key.text not in known), node.entries[0])
@@ -141,7 +163,9 @@ def _no_verb(context: ReadContext, node: Mapping) -> None:
         what = f"there is no step {quoted(word)}"
         why = f"the steps are: {as_list(VERBS)}"
         fix = f'did you mean "{meant}"?' if meant else "write one of them, for example  - send: welcome_hello"
-        if meant == "send" and word.casefold() in {"email", "sms", "push"}:
+        if word.casefold() in ("unsubscribe", "opt_out", "suppress"):
+            fix = "write  - set: {consent.email: withdrawn}"
+        elif meant == "send" and word.casefold() in {"email", "sms", "push"}:
             fix = f"write  - send: {value or 'template'}  and below it  via: {word.casefold()}"
     context.report(entry.key.span, "E18", what, why, fix)
 

@@ -82,6 +82,8 @@ def weekday_meant(word: str) -> str:
     """The day that a word names in another way, or nearly; "" where it names none."""
     if word.casefold() in SEVERAL_DAYS:
         return word.casefold()
+    if word.casefold() in ("weekday", "weekdays", "workday", "working days", "business days"):
+        return "workdays"
     capitalized = word.capitalize()
     if len(word) >= 2 and word.isalpha():
         for day in WEEKDAYS:

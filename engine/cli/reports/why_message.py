@@ -229,7 +229,12 @@ class _Evidence:
             yield f"The run {where}."
         elif not (isinstance(rest, SendStep) and rest.template == self.template):
             # A step of the same message at which it rests says so itself
-            yield f"It has not come to this message yet: the run {where}."
+            several = sum(
+                isinstance(each, SendStep) and each.template == self.template
+                for each in journey.by_id.values()
+            )
+            what = "to this message yet" if several < 2 else f"yet to its step {step.id}"
+            yield f"It has not come {what}: the run {where}."
         if journey.state != "live":
             yield f"The journey is {journey.state} in its file."
         channels = {run.state.channel} if isinstance(run.state, AwaitingSend) else set(step.channels)

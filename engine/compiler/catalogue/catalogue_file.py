@@ -172,6 +172,9 @@ def _type_of(context: ReadContext, node: Node) -> Type:
     return _bad_type(context, node.span, quoted(words), words, several if len(several) > 1 else ())
 
 
+_LINES = "{list of: {product_id: text, quantity: number, price: money}}"
+
+
 def _bad_type(
     context: ReadContext, span: Span, shown: str, words: str = "", choices: tuple[str, ...] = ()
 ) -> Type:
@@ -180,8 +183,9 @@ def _bad_type(
     meant = _SYNONYMS.get(words.casefold())
     fix = f"write  {meant}" if meant else did_you_mean(words, SIMPLE, "write  text  or another type")
     if words.casefold() in ("list", "array", "lists", "objects"):
-        lines = "list of: {product_id: text, quantity: number, price: money}"
-        fix = f"write  list of text  or, for the lines of an order,  {lines}"
+        fix = f"write  list of text  or, for the lines of an order,  {_LINES}"
+    elif re.match(r"list of\b", words.casefold()):
+        fix = f"write  {_LINES}  with the fields of a line, without quotes"
     elif choices and all(choices):
         fix = f"write  one of [{', '.join(choices)}]"
     if words.startswith("one of"):
@@ -240,12 +244,33 @@ def unknown_event(
     return replace(problem, fix=event_fix(text.value, catalogue, also, fields))
 
 
+_CLICKED = "write  message_clicked  for a click in any of our messages"
+_OPENED = (
+    "ask for  message_clicked  instead: an open is no event, since mail programs open messages themselves"
+)
+_HANDED = "write  message_handed  for a message that left"
+_MESSAGE_EVENTS = {
+    **dict.fromkeys(("clicked", "click", "email_clicked", "clicked_email", "email_click", "link_clicked",
+                     "clicked_sms", "sms_clicked", "push_clicked", "message_click"), _CLICKED),
+    **dict.fromkeys(("opened", "open", "email_opened", "opened_email", "email_open", "message_opened"),
+                    _OPENED),
+    **dict.fromkeys(("email_sent", "sent_email", "received_email", "email_received", "email_delivered",
+                     "message_sent", "message_delivered", "received_sms", "sms_sent"), _HANDED),
+    **dict.fromkeys(("bounced", "email_bounced", "bounced_email", "hard_bounce"), "write  message_bounced"),
+}  # fmt: skip
+"""What other tools call the events of our own messages. As an event of the shop it would never come, and a
+question whether it did not happen would be true for everybody."""
+
+
 def event_fix(
     name: str, catalogue: Catalogue, also: Iterable[str] = (), fields: ByName[str, str] | None = None
 ) -> str:
     """The event that a slip of the pen hides, else the line that makes it known. An event of the engine is
     offered for the smallest slip alone: the shop may well have one of nearly the same name."""
     near = nearest(name, (*also, *catalogue.events, *catalogue.also))
+    told = _MESSAGE_EVENTS.get(re.sub(r"[^a-z]+", "_", name.casefold()).strip("_"))
+    if near is None and told is not None:
+        return told
     if near is None:
         engine = nearest(name, (*OWN_EVENTS, *PRODUCT_STARTS))
         near = engine if engine and typo_distance(name.casefold(), engine) == 1 else None

@@ -19,6 +19,7 @@ from engine.compiler.checks.journeys import (
     reactions,
     restart,
     silent_waits,
+    starts_too_rarely,
     stories,
 )
 from engine.compiler.checks.project import (
@@ -46,6 +47,7 @@ EACH_STEP: tuple[Check, ...] = (
     ids.check,
     inside_itself.check,
     past_dates.check,
+    starts_too_rarely.check,
     price_order.check,
     cheapest_likely.check,
     stories.check,

@@ -62,7 +62,7 @@ class ConditionCompiler:
                 ref = resolve(name, scope, type_of_form(form))
                 if isinstance(ref, Problem):
                     asked = ref.code == "E11" and scope.event_fields is None
-                    meant = asked and special_meant(name.value, form, scope.world)
+                    meant = asked and special_meant(name.value, form, scope.world, scope.happened)
                     return self._kept(replace(ref, fix=meant) if meant else ref)
                 self._named_by_the_engine(ref, form, scope)
                 if doubtful := text_problem(name, form, ref):
@@ -161,8 +161,20 @@ class ConditionCompiler:
         known = scope.world.templates.by_name
         if name.value in known:
             return True
-        self.problems.append(unknown("E31", name, "template", known, "templates are the files in templates/",
-                                     f"make templates/{name.value}.email.mjml", topic="file"))  # fmt: skip
+        why = "templates are the files in templates/"
+        problem = unknown("E31", name, "template", known, why, f"make templates/{name.value}.email.mjml",
+                          topic="file")  # fmt: skip
+        # the name of a file: `welcome_hello.email`, `templates/welcome_hello.email.de.mjml`
+        base, _, ending = name.value.rpartition("/")[2].partition(".")
+        if ending and base in known:
+            channel = ending.split(".")[0]
+            one = len(scope.world.templates.channels(base)) == 1 or channel not in scope.world.config.channels
+            problem = replace(
+                problem, fix=f"write  {base}" + ("" if one else f"  and below it  via: {channel}")
+            )
+        elif ending and re.fullmatch(r"[a-z][a-z0-9_]*", base):
+            problem = replace(problem, fix=f"write  {base} , and make templates/{base}.email.mjml")
+        self.problems.append(problem)
         return False
 
     def known_channel(self, name: Text, scope: NameScope) -> bool:

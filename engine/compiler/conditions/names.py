@@ -56,6 +56,14 @@ class NameScope:
     event: str = ""
     splits: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # of the journey, with their paths
 
+    ends_a_run: bool = False  # exit_if, and `when` of a goal
+
+    @property
+    def happened(self) -> str:
+        """The form of `did` for an event that is named alone: what ended a run last year must not end the
+        next one in its first moment."""
+        return "since start" if self.ends_a_run else "ever"
+
     @property
     def run(self) -> bool:
         """Is there a run to ask about?"""
@@ -326,7 +334,7 @@ def unknown_attribute(name: Text, scope: NameScope, meant: str = "text") -> Prob
     elif name.value in catalogue.product_fields:
         otherwise = f"write  product.{name.value}  for the field of the product"
     elif name.value in catalogue.event_names():
-        otherwise = f"write  did: {{{name.value}: ever}}"
+        otherwise = f"write  did: {{{name.value}: {scope.happened}}}"
     elif name.value in scope.world.segments:
         otherwise = f"write  segment: {name.value}"
     elif name.value in scope.world.journeys:

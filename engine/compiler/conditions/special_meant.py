@@ -31,9 +31,9 @@ _CHANNEL_WORDS = re.compile(
 _DONE = ("event", "happened", "has_done", "done", "did_event", "events", "has")
 
 
-def special_meant(name: str, form: syntax.Form, project: ProjectContext) -> str:
+def special_meant(name: str, form: syntax.Form, project: ProjectContext, happened: str = "ever") -> str:
     """The fix for an attribute that does not exist, where its name and value ask what a special key asks;
-    "" where they do not."""
+    "" where they do not. `happened`: the form of `did` for an event that is named alone."""
     word = re.sub(r"[\s-]+", "_", name.strip().casefold()).replace("'", "")
     plain = _NOT.sub("", word, count=1)
     inner, negated = (form.form, True) if isinstance(form, syntax.Negated) else (form, False)
@@ -42,7 +42,7 @@ def special_meant(name: str, form: syntax.Form, project: ProjectContext) -> str:
         listed = values[0] if len(values) == 1 else f"[{', '.join(values)}]"
         return f"write  {key}: {'not ' if negated != (plain != word) else ''}{listed}"
     if plain in _DONE and len(values) == 1 and project.catalogue.event_fields(values[0]) is not None:
-        return f"write  did: {{{values[0]}: {'never' if negated != (plain != word) else 'ever'}}}"
+        return f"write  did: {{{values[0]}: {'never' if negated != (plain != word) else happened}}}"
     channels = project.config.channels
     known = {*channels, *KINDS}
     if plain in _CONSENTS:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from engine.compiler.conditions.compile import ConditionCompiler
 from engine.compiler.conditions.names import UNSAID, NameScope, splits_of, trigger_fields
@@ -46,7 +46,7 @@ def compile_journey(file: syntax.JourneyFile, project: ProjectContext) -> Compil
     who = conditions.question(file.who, who_place) if file.who else None
     steps_of = StepCompiler(conditions, place, policy)
     goal = _goal(file.goal, conditions, place, steps_of) if file.goal else None
-    exit_if = conditions.question(file.exit_if, place) if file.exit_if else None
+    exit_if = conditions.question(file.exit_if, replace(place, ends_a_run=True)) if file.exit_if else None
     steps = steps_of.row(file.steps)
     problems = tuple(problem for problem in conditions.problems if problem is not UNSAID)
     if goal is None or file.again is None or len(starts) != len(file.starts) or not starts:
@@ -83,7 +83,7 @@ def _goal(
 ) -> run.Goal:
     events = known_events(goal.events, conditions, scope)
     where = conditions.question(goal.where, scope.inside(events)) if goal.where and events else None
-    when = conditions.question(goal.when, scope) if goal.when else None
+    when = conditions.question(goal.when, replace(scope, ends_a_run=True)) if goal.when else None
     within = goal.within.duration if goal.within else WITHIN
     return run.Goal(events, where, when, within, goal.then, steps.instant(goal.do), goal.span.line)
 

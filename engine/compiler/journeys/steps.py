@@ -49,7 +49,7 @@ from engine.language.steps.split import Split
 from engine.language.steps.wait import Awaited, Wait
 from engine.language.steps.webhook import Webhook
 from engine.language.steps.with_values import ChosenLine, ChosenValue
-from engine.language.wording import as_list, quoted, unknown
+from engine.language.wording import as_list, quoted, shown, unknown
 from engine.problem import Problem
 
 _NOBODY = Question(NEVER, lambda _scope: False)
@@ -140,6 +140,10 @@ class StepCompiler:
         if step.name.value not in known:
             why = "webhooks stand in config.yaml under  webhooks:"
             fix = f"add  {step.name.value}: {{url: https://...}}"
+            if "/" in step.name.value:
+                fix = (
+                    f"write the name that it has there: add  help_desk: {{url: {shown(step.name.value, 80)}}}"
+                )
             self._refuse(unknown("E64", step.name, "webhook", known, why, fix))
         for pair in step.values:
             if pair.value.value.startswith("recommend."):

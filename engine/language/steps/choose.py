@@ -9,7 +9,7 @@ from engine.language.conditions.condition import form_of
 from engine.language.grammar import Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, part
-from engine.language.steps.kinds import StepKind, step_keys
+from engine.language.steps.kinds import StepKind, lift_paths, step_keys
 from engine.language.syntax import Form, Hashed, Step, Text
 
 
@@ -129,5 +129,8 @@ def split_label(label: Text) -> list[Text]:
 
 
 KINDS = (
-    StepKind(4, CONSTRUCT, Choose, parse_choose, "choose: tier", other_verbs=("switch", "case", "match")),
-)
+    StepKind(
+        4, CONSTRUCT, Choose, parse_choose, "choose: tier", other_verbs=("switch", "case", "match"),
+        arrange=lambda context, entries: lift_paths(context, entries, CONSTRUCT),
+    ),
+)  # fmt: skip

@@ -3,14 +3,16 @@ about it."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
+from collections.abc import Mapping as MappingOf
 from dataclasses import dataclass, field
 from typing import Literal, TypeAlias
 
 from engine.language.grammar import ID, WAS, Construct, Key
 from engine.language.map_reader import MapReader, ReadContext
-from engine.language.nodes import Entry
+from engine.language.nodes import Entry, Mapping, Scalar, Sequence
 from engine.language.syntax import Step
+from engine.language.wording import quoted
 
 Parse: TypeAlias = Callable[[MapReader], "Step | None"]
 
@@ -49,7 +51,7 @@ class StepKind:
     other_verbs: tuple[str, ...] = ()  # words of other tools for this verb
     is_instant: bool = False  # takes no time and leads nowhere, so that reaching a goal can do it
     story: tuple[StoryForm, ...] = ()
-    rules: Mapping[str, object] = field(default_factory=dict)  # for editors, beside what the keys say
+    rules: MappingOf[str, object] = field(default_factory=dict)  # for editors, beside what the keys say
     arrange: Callable[[ReadContext, tuple[Entry, ...]], tuple[Entry, ...]] = lambda _, entries: entries
     """Puts the lines of a step where they belong, before they are read by their keys."""
 
@@ -57,6 +59,31 @@ class StepKind:
     def verb(self) -> str:
         """The key that names the step."""
         return self.construct.name
+
+
+def lift_paths(context: ReadContext, entries: tuple[Entry, ...], construct: Construct) -> tuple[Entry, ...]:
+    """The lines of a `choose` or `split` whose paths stand beside its verb, read as if they stood below
+    `into:`, and told once."""
+    known = {key.name for key in construct.keys} | {"into"}
+    others = {word for word, _ in construct.other_words} - {"else"}
+    paths = [
+        entry
+        for entry in entries
+        if entry.key.text not in known | others and isinstance(entry.value, Sequence)
+    ]
+    if not paths or any(entry.key.text in {"into"} | others for entry in entries):
+        return entries
+    first = paths[0].key
+    context.report(
+        first.span,
+        "E08",
+        '"into" is missing',
+        f"the paths of a {construct.name} stand below  into:",
+        f"put  into:  above this line, and {quoted(first.text)}"
+        f"{' and the other paths' if len(paths) > 1 else ''} two spaces further in",
+    )
+    into = Entry(Scalar("into", first.span, plain=True), Mapping(tuple(paths), first.span))
+    return (*(entry for entry in entries if entry not in paths), into)
 
 
 def step_keys(

@@ -12,7 +12,7 @@ from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Entry, Scalar, part, tail
 from engine.language.quantities import parse_share
 from engine.language.spelling import spell_share
-from engine.language.steps.kinds import StepKind, step_keys
+from engine.language.steps.kinds import StepKind, lift_paths, step_keys
 from engine.language.syntax import DecisionMoment, Hashed, Step, Text
 from engine.language.wording import quoted, shown
 
@@ -78,7 +78,8 @@ _PATH = re.compile(r"(\S+|\d{1,3} *(?:%|percent|per cent|pct))\s+([a-z][a-z0-9_]
 
 def parse_split(reader: MapReader) -> Split | None:
     """A `split` step; the shares add up to 100%."""
-    name = reader.name("split")
+    shares = _shares_instead_of_a_name(reader)
+    name = Text("offer_test", reader.at) if shares else reader.name("split")
     step_id, was = reader.name("id"), reader.name("was")
     node = reader.node("into")
     context = reader.context
@@ -95,7 +96,13 @@ def parse_split(reader: MapReader) -> Split | None:
             "a path begins with its share, and its steps stand below it",
             f"write  {_share_behind(entry)}% {_name_meant(entry.key.text)}:  with its steps below it",
         )
-    read = [None if entry in turned else _path(context, entry) for entry in entries]
+    # likewise who writes none, or all of them behind the verb
+    bare = [entry for entry in entries if entry not in turned and _BARE.fullmatch(entry.key.text)]
+    if shares:
+        labels = [entry.key.text for entry in bare] or [_LETTERS[index] for index in range(len(shares))]
+        _shares_belong_to_paths(reader, shares, labels)
+    told = (*turned, *(bare if shares else bare[1:]))
+    read = [_path(context, entry, is_told=entry in told) for entry in entries]
     paths = tuple(path for path in read if path is not None)
     seen: dict[str, int] = {}
     for path in paths:
@@ -147,6 +154,33 @@ def _check_control(context: ReadContext, paths: tuple[SplitPath, ...], decide: D
         )
 
 
+_LETTERS = "abcdefghij"
+_BARE = re.compile(r"[a-z][a-z0-9_]*")
+_SHARES = re.compile(r"\d{1,3} ?%?(?: ?(?:[/:|,-]|and) ?\d{1,3} ?%?){1,9}")
+
+
+def _shares_instead_of_a_name(reader: MapReader) -> list[str]:
+    """The shares of `split: 50/50`; none where a name stands there."""
+    node = reader.node("split")
+    if not isinstance(node, Scalar) or not _SHARES.fullmatch(node.text):
+        return []
+    return re.findall(r"\d+", node.text)
+
+
+def _shares_belong_to_paths(reader: MapReader, shares: list[str], labels: list[str]) -> None:
+    node = reader.node("split")
+    assert node is not None  # the shares are from there
+    even = labels if len(labels) == len(shares) else [_LETTERS[index] for index in range(len(shares))]
+    paths = "".join(f"\n           {share}% {label}:" for share, label in zip(shares, even, strict=True))
+    reader.context.report(
+        node.span,
+        "E45",
+        "a split has a name, and its shares stand with the paths",
+        "reports tell of the experiment by its name",
+        f"write\n         split: offer_test\n         into:{paths}",
+    )
+
+
 _SHARE_BEHIND = re.compile(r"(\d{1,3}) ?(?:%|percent|per cent)?", re.IGNORECASE)
 
 
@@ -162,9 +196,14 @@ def _name_meant(label: str) -> str:
     return re.sub(r"[^a-z0-9]+", "_", shown(label).casefold()).strip("_").lstrip("0123456789_") or "gift"
 
 
-def _path(context: ReadContext, entry: Entry) -> SplitPath | None:
+def _path(context: ReadContext, entry: Entry, *, is_told: bool) -> SplitPath | None:
+    """`is_told`: what is wrong with the label has been said, so only its steps are read."""
     label = entry.key.whole()
+    if is_told and isinstance(entry.value, Scalar):
+        return None
     steps = context.steps(entry.value, entry.key.span, label.value)
+    if is_told:
+        return None
     match = _PATH.fullmatch(label.value)
     if not match:
         word = _name_meant(label.value)
@@ -187,5 +226,6 @@ KINDS = (
     StepKind(
         5, CONSTRUCT, Split, parse_split, "split: offer_test",
         other_verbs=("ab_test", "abtest", "a_b_test", "experiment", "random", "test"),
+        arrange=lambda context, entries: lift_paths(context, entries, CONSTRUCT),
     ),
 )  # fmt: skip

@@ -6,6 +6,7 @@ from __future__ import annotations
 import re
 
 from engine.command_hints import command
+from engine.language.steps.register import VERBS
 from engine.problem import Problem, Span
 
 LARGEST = 1_000_000  # bytes: design/threats T11
@@ -131,6 +132,25 @@ def _other_spaces(text: str, file: str) -> list[Problem]:
     ]
 
 
+_ITS_KEY = re.compile(r"(\w+): *[\"']?$")
+_NO_VALUES = frozenset((*VERBS, "journey", "segment", "about", "owner", "test", "id", "via"))
+
+
+def _value_meant(before: str, written: str) -> str:
+    """The name behind `{{ first_name }}`, `{{ event.total }}` as a whole value; "" for anything longer.
+    `before`: the line up to it."""
+    key = _ITS_KEY.search(before)
+    if key is None or key[1] in _NO_VALUES:
+        return ""
+    name = re.fullmatch(r"\{\{-? *(?:(\w+)\.)?(\w+) *-?\}\}", written)
+    if name is None:
+        return ""
+    owner, word = name[1], name[2]
+    if owner is None or owner in ("person", "profile", "user", "contact"):
+        return f"write the name without braces: customer.{word}"
+    return f"write the name without braces: {'trigger' if owner == 'event' else owner}.{word}"
+
+
 def _templating(text: str, file: str) -> list[Problem]:
     if ("{{" not in text and "{%" not in text) or file.rpartition("/")[2] == "config.yaml":
         return []
@@ -144,7 +164,8 @@ def _templating(text: str, file: str) -> list[Problem]:
                     "E05",
                     "there is no templating in a journey file",
                     "the file is what reviewers read; texts with {{ }} belong into templates/",
-                    "write the value itself; give values to a message under  with:",
+                    _value_meant(line[: match.start()], match[0])
+                    or "write the value itself; give values to a message under  with:",
                 )
             )
     return problems

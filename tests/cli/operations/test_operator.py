@@ -321,6 +321,12 @@ steps:
     busy.play()
     told = busy.run("why", "anna", "welcome_hello").out
     assert told.count("is held before welcome_hello until") == 1
+    # the morning after: the first was passed over, and what has not come yet is the second alone
+    busy.go_to("2026-11-21T08:00:00+00:00")
+    busy.play()
+    told = busy.run("why", "anna", "welcome_hello").out
+    assert "It was passed over" in told
+    assert "It has not come yet to its step once_more: the run waits at a_day" in told
 
 
 def test_other_names_of_a_customer_lead_to_the_same_history(busy: Shop) -> None:
