@@ -29,15 +29,16 @@ def shown(value: Value, unit: Unit) -> str:
 
 
 def change(now: Value, before: Value, unit: Unit = "count") -> str:
-    """`+12%` against the period before, of shares in points; nothing where there was nothing."""
+    """`+12%` against the period before, of shares in points; nothing where there was nothing, and no loss
+    where it is rounded to nothing."""
     if now is None or before is None:
         return ""
     if unit == "share":
-        return f"{100 * (Decimal(now) - Decimal(before)):+.1f} pt"
+        return f"{100 * (Decimal(now) - Decimal(before)):+z.1f} pt"
     if not before or Decimal(before) < 0:
         return ""
     percent = 100 * (Decimal(now) / Decimal(before) - 1)
-    return f"{percent:+.0f}%" if abs(percent) < 1000 else f"x{Decimal(now) / Decimal(before):.0f}"
+    return f"{percent:+z.0f}%" if abs(percent) < 1000 else f"x{Decimal(now) / Decimal(before):.0f}"
 
 
 def time_shown(length: int) -> str:

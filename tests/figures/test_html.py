@@ -10,8 +10,9 @@ from xml.etree import ElementTree as ET
 
 from engine.figures import customer_metrics as c
 from engine.figures import metrics as m
-from engine.figures.html import as_html, breakable
+from engine.figures.html import as_html, breakable, with_code
 from engine.figures.html.charts import column_chart, merged, spark_path
+from engine.figures.number_format import change
 from engine.figures.period import Period
 from engine.figures.report import FiguresReport, Row, Table
 
@@ -50,6 +51,20 @@ def test_a_page_fetches_and_runs_nothing_and_escapes_what_people_wrote() -> None
 def test_names_break_behind_their_underscores_and_stay_text() -> None:
     assert breakable("cart_last_reminder") == "cart_<wbr/>last_<wbr/>reminder"
     assert breakable(NASTY) == "&lt;script&gt;alert(1)&lt;/script&gt;&#34;"
+
+
+def test_what_stands_between_backticks_is_code_and_stays_text() -> None:
+    assert with_code("see `report codes`, or not") == "see <code>report codes</code>, or not"
+    assert with_code(f"`{NASTY}` {NASTY}") == (
+        "<code>&lt;script&gt;alert(1)&lt;/script&gt;&#34;</code> &lt;script&gt;alert(1)&lt;/script&gt;&#34;"
+    )
+    assert with_code("one ` alone") == "one ` alone"
+
+
+def test_a_share_that_fell_by_less_than_is_shown_did_not_fall() -> None:
+    assert change(Decimal("0.9502"), Decimal("0.9504"), "share") == "+0.0 pt"
+    assert change(Decimal("99.99"), Decimal(100), "money") == "+0%"
+    assert change(Decimal("0.94"), Decimal("0.95"), "share") == "-1.0 pt"
 
 
 def test_bars_of_one_length_are_not_drawn() -> None:

@@ -112,12 +112,22 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )  # fmt: skip
     found.filters["breakable"] = breakable
+    found.filters["with_code"] = with_code
     return found
 
 
 def breakable(name: str) -> Markup:
     """A name that a narrow column breaks behind its underscores, and not in the middle of a word."""
     return Markup("<wbr/>").join(re.split("(?<=_)", name))
+
+
+def with_code(text: str) -> Markup:
+    """Words, with what stands between backticks set as code."""
+    parts = re.split(r"`([^`]+)`", text)
+    marked = (
+        Markup("<code>{}</code>").format(part) if place % 2 else part for place, part in enumerate(parts)
+    )
+    return Markup().join(marked)
 
 
 @cache

@@ -64,7 +64,7 @@ YEAR: tuple[Metric, ...] = (
 )  # fmt: skip
 IN_CATEGORY = Metric(
     "orders_in_category",
-    "orders",
+    "orders with it",
     "count",
     "orders that hold a product of the category",
     "orders, gross",
