@@ -167,7 +167,7 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
             " whoever it holds for leaves"
             if now.exit_if is not None
             else "nobody leaves by it any more"
-        )
+        ) + "; figures of its exits and of its goal from before and from after cannot be compared"
         change = Difference(DiffSign.CHANGED, f"exit_if: {words}", Affected.IN_FLIGHT, rule, now.span)
         yield HeadDifference(HeadPart.LEAVES_EARLY, change)
     for part, was, is_now in (
@@ -238,6 +238,7 @@ def _goal_rule(before: syntax.Goal | None, now: syntax.Goal | None) -> str:
     if now is None:
         return "nobody leaves by it any more"
     then = "stays inside" if now.then == "stay" else "leaves"
+    counts_otherwise = before is not None and _counted(before) != _counted(now)
     if now.events:
         rule = f"of events from the deployment on: whoever has it then {then}"
         same_event = before is not None and asked(dataclasses.replace(before, within=now.within)) == asked(
@@ -252,10 +253,17 @@ def _goal_rule(before: syntax.Goal | None, now: syntax.Goal | None) -> str:
         )
     if _is_shorter(before, now):
         rule += (
-            "; whoever came in longer ago than the new time stays inside, and reaching it later does the same"
-            " for them but is not counted as a success"
+            "; whoever came in longer ago than the new time is not counted as a success when they reach it"
+            + (", but leaves too and gets no further message" if then == "leaves" else "")
         )
+    if counts_otherwise:
+        rule += "; figures of its goal from before and from after cannot be compared"
     return rule
+
+
+def _counted(goal: syntax.Goal) -> str:
+    """What counts as a success, without what then happens."""
+    return asked(dataclasses.replace(goal, then="exit", do=()))
 
 
 def _is_shorter(before: syntax.Goal | None, now: syntax.Goal | None) -> bool:

@@ -4,7 +4,7 @@ The order of keys is no difference, except inside `into:`, where the first that 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
 
@@ -83,6 +83,19 @@ _HELD_BACK: Mapping[str, str] = {
 }
 """By the key of a policy, what becomes of messages that it holds back (design/language 2.13)."""
 
+_NO_PHRASES: Mapping[str, str] = {}
+_PHRASES: Mapping[str, Mapping[str, str]] = {
+    "points.earn": {
+        "event": "for {}",
+        "where": "where {}",
+        "who": "of customers with {}",
+        "once": "once for each customer",
+        "at_most": "at most {}",
+        "and": "beside the first line that fits",
+    },
+}
+"""By the path of a list and a key of its items, how a reader says it."""
+
 
 def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDiff | None:
     """None where both say the same."""
@@ -153,11 +166,11 @@ def _different(path: tuple[str, ...], before: Node | None, now: Node | None) -> 
         yield from _lists(path, before, now)
     elif now is None:
         if before is not None:
-            yield _Found(path, DiffSign.REMOVED, _text(before), before.span)
+            yield _Found(path, DiffSign.REMOVED, _words(before), before.span)
     elif before is None:
-        yield _Found(path, DiffSign.ADDED, _text(now), now.span)
+        yield _Found(path, DiffSign.ADDED, _words(now), now.span)
     elif _text(before) != _text(now):
-        yield _Found(path, DiffSign.CHANGED, f"{_text(before)} -> {_text(now)}", now.span)
+        yield _Found(path, DiffSign.CHANGED, f"{_words(before)} -> {_words(now)}", now.span)
 
 
 def _maps(path: tuple[str, ...], before: nodes.Mapping, now: nodes.Mapping) -> Iterator[_Found]:
@@ -173,6 +186,7 @@ def _maps(path: tuple[str, ...], before: nodes.Mapping, now: nodes.Mapping) -> I
 
 
 def _lists(path: tuple[str, ...], before: nodes.Sequence, now: nodes.Sequence) -> Iterator[_Found]:
+    phrases = _PHRASES.get(".".join(path), {})
     former, present = [_text(item) for item in before.items], [_text(item) for item in now.items]
     same = SequenceMatcher(a=former, b=present, autojunk=False)
     for how, start, end, first, last in same.get_opcodes():
@@ -181,25 +195,59 @@ def _lists(path: tuple[str, ...], before: nodes.Sequence, now: nodes.Sequence) -
         gone, came = before.items[start:end], now.items[first:last]
         if len(gone) == len(came):
             for was, item in zip(gone, came, strict=True):
-                yield _Found(path, DiffSign.CHANGED, _item_words(was, item), item.span)
+                yield _Found(path, DiffSign.CHANGED, _item_words(was, item, phrases), item.span)
         else:
-            yield from (_Found(path, DiffSign.REMOVED, _text(was), was.span) for was in gone)
-            yield from (_Found(path, DiffSign.ADDED, _text(item), item.span) for item in came)
+            yield from (_Found(path, DiffSign.REMOVED, _words(was, phrases), was.span) for was in gone)
+            yield from (_Found(path, DiffSign.ADDED, _words(item, phrases), item.span) for item in came)
 
 
-def _item_words(was: Node, item: Node) -> str:
+def _item_words(was: Node, item: Node, phrases: Mapping[str, str]) -> str:
     """Of two maps with the same keys only what differs, behind what tells which of the list they are:
-    `{event: order_placed}: points: 50 -> 100`."""
+    `for order_placed: points: 50 -> 100`."""
     if isinstance(was, nodes.Mapping) and isinstance(item, nodes.Mapping):
-        former, present = (
-            {entry.key.text: _text(entry.value) for entry in each.entries} for each in (was, item)
-        )
-        other = [key for key in present if former.get(key) != present[key]]
-        if former.keys() == present.keys() and 2 * len(other) <= max(2, len(present)):
-            same = ", ".join(f"{key}: {value}" for key, value in present.items() if key not in other)
-            told = "; ".join(f"{key}: {former[key]} -> {present[key]}" for key in other)
-            return f"{{{same}}}: {told}" if same else told
-    return f"{_text(was)} -> {_text(item)}"
+        former = {entry.key.text: entry.value for entry in was.entries}
+        same = [entry for entry in item.entries if _same(former.get(entry.key.text), entry.value)]
+        other = [entry for entry in item.entries if entry not in same]
+        is_alike = former.keys() == {entry.key.text for entry in item.entries}
+        if is_alike and 2 * len(other) <= max(2, len(item.entries)):
+            told = "; ".join(
+                f"{entry.key.text}: {_words(former[entry.key.text])} -> {_words(entry.value)}"
+                for entry in other
+            )
+            return f"{_map_words(same, phrases)}: {told}" if same else told
+    return f"{_words(was, phrases)} -> {_words(item, phrases)}"
+
+
+def _same(was: Node | None, item: Node) -> bool:
+    return was is not None and _text(was) == _text(item)
+
+
+def _words(node: Node, phrases: Mapping[str, str] = _NO_PHRASES) -> str:
+    """A part of a tree for readers who are no programmers, without brackets around all of it. `phrases`: by
+    its keys."""
+    match node:
+        case nodes.Mapping():
+            return _map_words(node.entries, phrases) or "nothing"
+        case nodes.Sequence():
+            return ", ".join(map(_inside, node.items)) or "none"
+        case Scalar():
+            return node.text
+
+
+def _map_words(entries: Iterable[nodes.Entry], phrases: Mapping[str, str]) -> str:
+    return ", ".join(
+        phrases[entry.key.text].format(_words(entry.value))
+        if entry.key.text in phrases
+        else f"{entry.key.text}{'' if isinstance(entry.value, nodes.Mapping) else ':'} {_inside(entry.value)}"
+        for entry in entries
+    )
+
+
+def _inside(node: Node) -> str:
+    """Beside others: in parentheses where it could be read as some of them."""
+    parts = node.entries if isinstance(node, nodes.Mapping) else ()
+    parts = node.items if isinstance(node, nodes.Sequence) else parts
+    return f"({_words(node)})" if len(parts) > 1 else _words(node)
 
 
 def _text(node: Node) -> str:

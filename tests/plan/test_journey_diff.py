@@ -366,17 +366,24 @@ def test_a_goal_says_who_leaves_by_it_and_from_when_on() -> None:
         assert diff is not None
         return diff.changes[0].rule
 
+    apart = "figures of its goal from before and from after cannot be compared"
     assert rule("goal: {event: subscribed, within: 30 days}") == (
         "of events from the deployment on: whoever has it then leaves, "
-        "whoever has only what was the goal before stays"
+        f"whoever has only what was the goal before stays; {apart}"
     )
     assert rule("goal: {event: order_placed, within: 30 days, then: stay}").endswith("stays inside")
     assert rule("goal: {event: order_placed, within: 60 days}") == (
-        "of events from the deployment on: whoever has it then leaves"
+        f"of events from the deployment on: whoever has it then leaves; {apart}"
     )
+    shorter = "whoever came in longer ago than the new time is not counted as a success when they reach it"
+    assert rule("goal: {event: order_placed, within: 9 days}") == (
+        "of events from the deployment on: whoever has it then leaves; "
+        f"{shorter}, but leaves too and gets no further message; {apart}"
+    )
+    assert rule("goal: {event: order_placed, within: 9 days, then: stay}").endswith(f"{shorter}; {apart}")
     assert rule("goal: {when: {tier: gold}, within: 30 days}") == (
         "asked of everybody inside at their next event, and before their next step or message; "
-        "whoever it holds for leaves"
+        f"whoever it holds for leaves; {apart}"
     )
 
 

@@ -89,19 +89,35 @@ def test_a_changed_policy_says_what_becomes_of_the_messages_that_it_meets(
 def test_of_an_item_of_a_list_what_differs_is_told() -> None:
     def told(old: str, new: str) -> str:
         lines = (
-            "points: {earn: [{event: order_placed, points: 50, and: also}]}\n"
+            "points: {earn: [{event: order_placed, points: 50, who: {orders_count: 2}, and: also}]}\n"
             "policies: {m: {caps: [sms: 2 a month]}}\n"
         )
         found = project_diff({"config.yaml": lines}, {"config.yaml": lines.replace(old, new)})
         return found.subjects[0].changes[0].words
 
     assert told("points: 50", "points: 100") == (
-        "points.earn: {event: order_placed, and: also}: points: 50 -> 100"
+        "points.earn: for order_placed, of customers with orders_count: 2, beside the first line that fits: "
+        "points: 50 -> 100"
+    )
+    assert told("orders_count: 2}", "orders_count: 2, tier: gold}") == (
+        "points.earn: for order_placed, points: 50, beside the first line that fits: "
+        "who: orders_count: 2 -> orders_count: 2, tier: gold"
+    )
+    assert told(", and: also}", "}, {event: signed_up, points: 5, once: ever}") == (
+        "points.earn: for order_placed, points: 50, of customers with orders_count: 2, "
+        "beside the first line that fits"
     )
     assert told("sms: 2 a month", "sms: 1 a month") == "policies.m.caps: sms: 2 a month -> 1 a month"
     assert told("sms: 2 a month", "push: 1 a month") == (
-        "policies.m.caps: {sms: 2 a month} -> {push: 1 a month}"
+        "policies.m.caps: sms: 2 a month -> push: 1 a month"
     )
+
+
+def test_what_comes_whole_is_told_in_words_without_brackets() -> None:
+    config = {"config.yaml": "facts: {}\n"}
+    now = {"config.yaml": "facts: {}\npolicies: {m: {quiet: none, caps: [1 a day, {sms: 1 a month}]}}\n"}
+    (change,) = project_diff(config, now).subjects[0].changes
+    assert change.words == "policies: m (quiet: none, caps: (1 a day, sms: 1 a month))"
 
 
 def test_a_tier_says_how_long_nobody_falls_out_of_it() -> None:

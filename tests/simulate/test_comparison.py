@@ -191,6 +191,33 @@ def test_two_messages_that_change_places_change_the_story_of_everybody(compare: 
     assert sum(timeline.like for timeline in answer.timelines) == 400
 
 
+def test_two_messages_of_one_moment_that_swap_places_change_nobodys_story(compare: Compare) -> None:
+    lines = signups(40, seed=7)
+    one = """
+steps:
+  - wait: 1 hour
+    id: pause
+  - send: FIRST
+    id: first
+  - send: SECOND
+    id: second
+"""
+    first, second = "welcome_hello", "welcome_our_story"
+    before = one.replace("FIRST", first).replace("SECOND", second)
+    swapped = one.replace("FIRST", second).replace("SECOND", first)
+    answer = compare(before, swapped, lines)
+    assert only(answer).is_same
+    assert {each.template: each.messages.before for each in only(answer).messages}[second] > 0
+    assert (answer.changed, answer.timelines) == (0, [])
+    # nor does it show in the story of whom another change touches
+    later = swapped + CLICKED.replace("{clicked: welcome_hello}", "{orders_count: 0}")
+    shown = compare(before, later, lines).timelines[0]
+    moment = next(event.at for event in shown.before if event.kind == "message")
+    of_moment = [[each for each in side if each.at == moment] for side in (shown.before, shown.after)]
+    assert [each.kind for each in of_moment[0]].count("message") == 2
+    assert of_moment[0][:2] == of_moment[1][:2]
+
+
 def test_what_steps_and_journeys_are_called_changes_nothing_for_customers(compare: Compare) -> None:
     lines = signups(40, seed=5)
     once = HEAD + TWO_LETTERS.replace("SECOND", "welcome_hello")
