@@ -77,7 +77,7 @@ def with_rules(changes: Sequence[Difference]) -> Iterator[tuple[Difference, str]
 class SubjectDiff:
     """The differences of one journey, segment, file of settings or template. `kind` and `name` together are
     unique. `affects`: whom, each once, the weightiest first. `folded`: moves and renames, which change
-    nothing by themselves."""
+    nothing by themselves. `unchanged`: of a message that says something else in part, what stays as it is."""
 
     kind: str
     name: str
@@ -85,6 +85,7 @@ class SubjectDiff:
     affects: tuple[Affected, ...]
     changes: tuple[Difference, ...]
     folded: tuple[Difference, ...] = ()
+    unchanged: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 from difflib import SequenceMatcher
 from typing import NamedTuple
 
@@ -25,37 +26,58 @@ def message_diffs(
 ) -> Iterator[SubjectDiff]:
     """Of each template whose messages differ. The texts are those of the same made-up customer; `files`:
     where each is written."""
-    templates = sorted({written.template for written in (*before, *now)})
-    for template in templates:
+    lines = {key: tuple(changed_lines(before[key], now[key])) for key in sorted(before.keys() & now.keys())}
+    # what several templates change in the same way comes of a setting, and says nothing of other channels
+    told_by: dict[tuple[str, _Lines], set[str]] = {}
+    for key, changed in lines.items():
+        told_by.setdefault((key.channel, changed), set()).add(key.template)
+    for template in sorted({written.template for written in (*before, *now)}):
         mine = sorted({written for written in (*before, *now) if written.template == template})
         changes: list[Difference] = []
         # What changes in the same way in several languages, as the sender does, is told once
-        languages: dict[tuple[str, str, tuple[ChangedLine, ...]], list[str]] = {}
+        languages: dict[tuple[str, str, _Lines], list[str]] = {}
         for written in mine:
-            was, is_now = before.get(written), now.get(written)
-            if was is not None and is_now is not None:
-                lines = tuple(changed_lines(was, is_now))
-                languages.setdefault((written.channel, written.variant, lines), []).append(written.language)
+            if written in lines:
+                which_lines = (written.channel, written.variant, lines[written])
+                languages.setdefault(which_lines, []).append(written.language)
                 continue
             which = f"{written.channel} {written.language}{written.variant}"
-            if was is None:
+            if written in now:
                 changes.append(Difference(DiffSign.ADDED, f"{which} is written", Affected.MESSAGES, _RULE))
             else:
                 words = f"{which} is not written any more"
                 changes.append(Difference(DiffSign.REMOVED, words, Affected.MESSAGES))
-        for (channel, variant, lines), some in languages.items():
+        own = {channel for channel, _, found in languages if found and told_by[channel, found] == {template}}
+        unchanged = _unchanged(languages, own)
+        for (channel, variant, found), some in languages.items():
             # whoever reads "email en" alone cannot know that the others are written, and stay
-            same = languages.get((channel, variant, ()), [])
-            reads = f"{', '.join(same)} {'reads' if len(same) == 1 else 'read'} as before"
-            rest = f"; {reads}: look whether all still say the same" if same else ""
+            same = unchanged if channel in own else ()
+            rest = f"; unchanged: {'; '.join(same)}: look whether all still say the same" if same else ""
             changes += [
                 Difference(
                     sign, f"{channel} {', '.join(some)}{variant}: {line}", Affected.MESSAGES, _RULE + rest
                 )
-                for sign, line in lines
+                for sign, line in found
             ]
         if (diff := subject_diff("message", template, files.get(mine[0], ""), changes)) is not None:
-            yield diff
+            yield replace(diff, unchanged=unchanged)
+
+
+def _unchanged(
+    languages: Mapping[tuple[str, str, _Lines], list[str]], own: Collection[str]
+) -> tuple[str, ...]:
+    """`push`, `email bg, de`: what stays of a message that says something else in one of its `own` channels;
+    nothing where there is none."""
+    if not own:
+        return ()
+    touched = {channel for channel, _, found in languages if found}
+    stays = [(channel, variant, some) for (channel, variant, found), some in languages.items() if not found]
+    return tuple(
+        dict.fromkeys(
+            f"{channel} {', '.join(some)}{variant}" if channel in touched else channel
+            for channel, variant, some in stays
+        )
+    )
 
 
 class ChangedLine(NamedTuple):
@@ -73,3 +95,6 @@ def changed_lines(before: str, now: str) -> Iterator[ChangedLine]:
             continue
         for sign, lines in ((DiffSign.REMOVED, former[start:end]), (DiffSign.ADDED, present[first:last])):
             yield from (ChangedLine(sign, line.strip()) for line in lines if line.strip())
+
+
+_Lines = tuple[ChangedLine, ...]

@@ -9,7 +9,8 @@ from typing import Generic, NamedTuple, TypeVar
 from engine.language.parse import parse_journey, parse_segment
 from engine.language.syntax import JourneyFile, SegmentFile
 from engine.language.yaml.source import read
-from engine.plan.difference import Affected, ProjectDiff, SubjectDiff, UnreadFile, unread_file
+from engine.plan.beside_others import beside_others
+from engine.plan.difference import Affected, ProjectDiff, SubjectDiff, UnreadFile, subject_diff, unread_file
 from engine.plan.journey_diff import first_taken, journey_diff, segment_diff
 from engine.plan.settings_diff import settings_diff
 from engine.problem import Problem
@@ -120,9 +121,16 @@ def _lines(text: str) -> str:
 def _journeys(
     before: _ReadFiles[JourneyFile], now: _ReadFiles[JourneyFile], unread: Container[str]
 ) -> Iterator[SubjectDiff | None]:
+    # what stands in a file with mistakes may send or start anything
+    beside = beside_others(before.by_name, now.by_name) if not (before.mistakes or now.mistakes) else {}
     for was, file in _pairs(before, now):
-        if not any(each is not None and each.span.file in unread for each in (was, file)):
-            yield journey_diff(was, file)
+        if any(each is not None and each.span.file in unread for each in (was, file)):
+            continue
+        diff = journey_diff(was, file)
+        if diff is not None and diff.name in beside:
+            changes = (*diff.changes, *beside[diff.name])
+            diff = subject_diff(diff.kind, diff.name, diff.file, changes, diff.folded)
+        yield diff
 
 
 def _pairs(

@@ -36,7 +36,8 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
         ),
         "codes.*.text": Consequence(
             Affected.MESSAGES,
-            "what messages say of codes that are given from now on; of one that somebody has, the former",
+            "these are words alone: what a code takes off is set in the shop; messages say the new ones of"
+            " codes that are given from now on, and the former ones of a code that somebody has",
         ),
         "recommendations": _NOT_WRITTEN,
         "points": Consequence(Affected.IN_FLIGHT, "for what is earned from now on"),
@@ -113,6 +114,8 @@ def settings_diff(file: str, before: Node | None, now: Node | None) -> SubjectDi
         if consequence is _AT_ONCE and found.path[0] == "policies" and len(found.path) > 2:
             held_back = _held_back(now, found.path)
             rule += f"; {held_back}" if held_back else ""
+        if consequence is _TIERS and (by := _value_under(now, ("tiers", "by"))) is not None:
+            rule += f", by {_text(by)}"
         if consequence is _TIERS and (keep := _value_under(now, ("tiers", "keep"))) is not None:
             rule += f"; nobody falls out of a tier within {_text(keep)} of reaching it"
         changes.append(Difference(found.sign, words, consequence.affected, rule, found.place))
@@ -245,9 +248,11 @@ def _map_words(entries: Iterable[nodes.Entry], phrases: Mapping[str, str]) -> st
 
 def _inside(node: Node) -> str:
     """Beside others: in parentheses where it could be read as some of them."""
-    parts = node.entries if isinstance(node, nodes.Mapping) else ()
-    parts = node.items if isinstance(node, nodes.Sequence) else parts
-    return f"({_words(node)})" if len(parts) > 1 else _words(node)
+    match node:
+        case nodes.Mapping(entries=parts) | nodes.Sequence(items=parts) if len(parts) > 1:
+            return f"({_words(node)})"
+        case _:
+            return _words(node)
 
 
 def _text(node: Node) -> str:

@@ -260,7 +260,7 @@ def _consequence(now: syntax.Step, name: str) -> Consequence:
             return Consequence(
                 Affected.MESSAGES,
                 "whoever has not got it yet gets it this way; whoever is between two channels,"
-                " by those that were not tried",
+                " by those of the new ones that were not tried",
             )
         case Send():
             return Consequence(Affected.MESSAGES, "whoever has not got it yet gets it this way")

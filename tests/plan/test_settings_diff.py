@@ -108,9 +108,7 @@ def test_of_an_item_of_a_list_what_differs_is_told() -> None:
         "beside the first line that fits"
     )
     assert told("sms: 2 a month", "sms: 1 a month") == "policies.m.caps: sms: 2 a month -> 1 a month"
-    assert told("sms: 2 a month", "push: 1 a month") == (
-        "policies.m.caps: sms: 2 a month -> push: 1 a month"
-    )
+    assert told("sms: 2 a month", "push: 1 a month") == ("policies.m.caps: sms: 2 a month -> push: 1 a month")
 
 
 def test_what_comes_whole_is_told_in_words_without_brackets() -> None:
@@ -126,6 +124,6 @@ def test_a_tier_says_how_long_nobody_falls_out_of_it() -> None:
         now = config.replace("450", "600")
         return project_diff({"config.yaml": config}, {"config.yaml": now}).subjects[0].changes[0].rule
 
-    asked = "asked of everybody anew"
+    asked = "asked of everybody anew, by points earned"
     assert rule("") == asked
     assert rule(", keep: 365 days") == f"{asked}; nobody falls out of a tier within 365 days of reaching it"

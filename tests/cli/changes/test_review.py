@@ -141,7 +141,7 @@ def test_what_only_the_store_can_say_of_segments_stands_in_the_comment(shop: Sho
     shop.write("journeys/segments/buyers.yaml", segment)
     git(shop.folder, "add", "journeys")
     said = shop.run("review", "--snapshot", str(shop.folder / "early.jsonl.gz")).out
-    only = "- segment **buyers**: how many then only `plan` beside the store can count"
+    only = "- segment **buyers**: how many then is not known here, `plan` with the store tells it"
     assert only in said.partition("<details>")[0]
 
 
@@ -194,7 +194,8 @@ def test_how_many_are_in_a_changed_segment_and_still_inside_at_the_end_is_told(f
     said = files.run("review", "--snapshot", str(files.folder / "snapshot.jsonl.gz")).out
     before = said.partition("<details>")[0]
     assert (
-        "- segment **ours**: 12 in it today; how many then only `plan` beside the store can count" in before
+        "- segment **ours**: 12 in it today; how many then is not known here, `plan` with the store tells it"
+        in before
     )
     inside = "; ".join(f"{name} 12 more" for name in names)
     assert f"- still inside where the recording ends: {inside}; what is due to them" in before

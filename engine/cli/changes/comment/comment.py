@@ -62,7 +62,8 @@ def _open_parts(change: ReviewedChange, page: str, budget: LineBudget) -> Iterat
     yield mark(change.within)
     yield f"**{safe(verdict(change))}**\n"
     if left := to_do(change):
-        yield f"{safe(left)}\n"
+        # in parts: a long sentence of ours is not cut as one of an author
+        yield f"{'; '.join(map(safe, left.split('; ')))}\n"
     if what := changes_part(change, budget):
         yield what
     if change.made is not None and (change.made.messages or change.made.journeys):

@@ -153,6 +153,6 @@ def _settings(plan: DeploymentPlan, change: ReviewedChange) -> Iterator[str]:
         if subject.kind == "segment" and subject.affects != (Affected.NOTHING,) and not is_gone:
             today = f"{members[subject.name]:,} in it today; " if subject.name in members else ""
             yield (
-                f"- segment **{safe(subject.name)}**: {today}how many then only "
-                "`plan` beside the store can count"
+                f"- segment **{safe(subject.name)}**: {today}how many then is not known here, "
+                "`plan` with the store tells it"
             )

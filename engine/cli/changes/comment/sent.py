@@ -29,7 +29,9 @@ if TYPE_CHECKING:
     from engine.plan.traffic import Traffic
     from engine.simulate.replay.comparison import JourneyComparison, ReplayComparison
 
-_HEAD = ("", "before", "now", "difference")
+
+def _head(sent: Traffic) -> tuple[str, ...]:
+    return f"in {counted(sent.days, 'day')}", "before", "now", "difference"
 
 
 def sent_part(answer: ReplayComparison, sent: Traffic, currency: str, budget: LineBudget) -> str:
@@ -48,7 +50,7 @@ def sent_part(answer: ReplayComparison, sent: Traffic, currency: str, budget: Li
     if not rows:
         moved = "\nNothing is sent more or less often: messages move in time.\n" if changed else ""
         return f"{head}{more}{moved}"
-    table = markdown_table(_HEAD, rows[: budget.counts])
+    table = markdown_table(_head(sent), rows[: budget.counts])
     rest = len(rows) - budget.counts
     cut = f"\n… and {counted(rest, 'more line')}: all in a fold\n" if rest > 0 else ""
     return f"{head}{more}\n{table}{cut}"
@@ -72,7 +74,7 @@ def sent_folds(
         )
     every = _rows(answer, sent, currency)
     if len(every) > budget.counts:
-        yield "All that would be sent", markdown_table(_HEAD, every)
+        yield "All that would be sent", markdown_table(_head(sent), every)
 
 
 def _sentences(answer: ReplayComparison, sent: Traffic) -> list[str]:

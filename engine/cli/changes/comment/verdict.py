@@ -14,6 +14,9 @@ if TYPE_CHECKING:
 MOST_NAMES = 3
 """Things that change that are named."""
 
+MOST_WARNINGS = 3
+"""Warnings that are told by themselves."""
+
 
 def verdict(change: ReviewedChange) -> str:
     """One line: whether a deployment would refuse it, what changes, for whom, and whether anything is
@@ -64,7 +67,9 @@ def to_do(change: ReviewedChange) -> str:
         return ""
     left = "; ".join(_left(change))
     before = f"Before merging: {left}." if left else "Before merging nothing has to be done."
-    return f"{before} All that is said here counts from the deployment on, not from the merge."
+    return (
+        f"{before} All that is said here counts from the deployment on, when it is published after the merge."
+    )
 
 
 def _left(change: ReviewedChange) -> Iterator[str]:
@@ -77,4 +82,13 @@ def _left(change: ReviewedChange) -> Iterator[str]:
         yield f"mend {failing}, or write what is expected now (in the fold Tests)"
     if change.warnings:
         warnings = counted(change.warnings, "warning")
-        yield f"look at {warnings}, which stop nothing (in the fold What check says)"
+        told = [problem.what for problem in change.problems if not problem.is_error][:MOST_WARNINGS]
+        more = ", and more" if change.warnings > len(told) else ""
+        yield (
+            f"look at {warnings}, which stop nothing ({' - '.join(told)}{more}; in the fold What check says)"
+        )
+    partly = [each for each in change.differences.subjects if each.unchanged]
+    if partly:
+        told = [f"{each.name} ({', '.join(each.unchanged)})" for each in partly[:MOST_NAMES]]
+        more = f" and {len(partly) - MOST_NAMES} more" if len(partly) > MOST_NAMES else ""
+        yield f"look whether what is unchanged of a message still says the same: {', '.join(told)}{more}"
