@@ -164,7 +164,7 @@ def _apply(conn: sqlite3.Connection, now: Instant) -> int:
 def _count(conn: sqlite3.Connection, orders: list[tuple[str, Instant, str, int]], day: dt.date) -> None:
     """The orders among those that reports are made of, and what they add to the counts of their day."""
     conn.executemany(
-        "INSERT INTO credit VALUES (0, ?, ?, ?, ?, 'EUR', '', '', '', '', 0, '', '', 0, 0)", orders
+        "INSERT INTO credit VALUES (0, ?, ?, ?, ?, 'EUR', '', '', '', '', 0, '', '', 0, 0, NULL)", orders
     )
     n, money, month = len(orders), sum(order[3] for order in orders), f"{day:%Y-%m}"
     lines = [
