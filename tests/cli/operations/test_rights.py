@@ -47,7 +47,7 @@ def test_store_journals_outbox_and_refused_rows_are_private(small_shop: Shop, um
         for name, rights in kept.items():
             assert rights == (0o700 if (data / name).is_dir() else 0o600), name
         assert stat.S_IMODE(data.stat().st_mode) == 0o700
-        (refused,) = small_shop.folder.parent.glob("*.refused.*")
+        (refused,) = small_shop.folder.glob("*.refused.*")
         assert stat.S_IMODE(refused.stat().st_mode) == 0o600
     finally:
         store.close()
