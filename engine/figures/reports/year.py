@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from decimal import Decimal
 
 from engine.figures.content import ReportContent, ReportScope
-from engine.figures.metrics import Metric, Value, ratio
+from engine.figures.metrics import Metric, Unit, Value, ratio
 from engine.figures.period import Period
 from engine.figures.report import Row, Table
 from engine.figures.reports.other_currencies import apart
@@ -18,38 +18,31 @@ from engine.store.customers import customer_orders
 from engine.store.customers.customer_orders import CustomerOrder
 from engine.values import local_date, zone
 
-_ORDERED = "on the day of the order"
 
-YEAR_ORDERS = Metric(
-    "year_orders", "orders", "count", "orders of the customer", "orders, gross", _ORDERED, ""
-)
-YEAR_REVENUE = Metric(
-    "year_revenue", "spent", "money", "what they came to, in the currency of the shop",
-    "orders, gross; those in another currency apart", _ORDERED, "",
+def _of_orders(
+    name: str, title: str, formula: str, counts: str = "orders, gross", unit: Unit = "count"
+) -> Metric:
+    """A figure that counts on the day of the order."""
+    return Metric(name, title, unit, formula, counts, "on the day of the order", "")
+
+
+YEAR_ORDERS = _of_orders("year_orders", "orders", "orders of the customer")
+YEAR_REVENUE = _of_orders(
+    "year_revenue", "spent", "what they came to, in the currency of the shop",
+    "orders, gross; those in another currency apart", unit="money",
 )  # fmt: skip
-YEAR_AVERAGE = Metric(
-    "year_average", "average order", "money", "spent / orders in that currency", "orders, gross", _ORDERED, ""
+YEAR_AVERAGE = _of_orders("year_average", "average order", "spent / orders in that currency", unit="money")
+YEAR_LARGEST = _of_orders("year_largest", "largest order", "the largest of them", unit="money")
+YEAR_DAYS = _of_orders("year_days", "days with an order", "different days", "days")
+YEAR_CATEGORIES = _of_orders(
+    "year_categories", "categories", "different categories of the products", "categories"
 )
-YEAR_LARGEST = Metric(
-    "year_largest", "largest order", "money", "the largest of them", "orders, gross", _ORDERED, ""
+YEAR_CANCELLED = _of_orders(
+    "year_cancelled", "taken back", "orders that were taken back altogether", "orders"
 )
-YEAR_DAYS = Metric("year_days", "days with an order", "count", "different days", "days", _ORDERED, "")
-YEAR_CATEGORIES = Metric(
-    "year_categories",
-    "categories",
-    "count",
-    "different categories of the products",
-    "categories",
-    _ORDERED,
-    "",
+KNOWN_DAYS = _of_orders(
+    "known_days", "days a customer", "days from the first order of all to the end of the period", "days"
 )
-YEAR_CANCELLED = Metric(
-    "year_cancelled", "taken back", "count", "orders that were taken back altogether", "orders", _ORDERED, ""
-)
-KNOWN_DAYS = Metric(
-    "known_days", "days a customer", "count", "days from the first order of all to the end of the period",
-    "days", _ORDERED, "",
-)  # fmt: skip
 YEAR_SENT = Metric(
     "year_sent", "messages", "count", "messages that were handed over to a channel for them", "messages",
     "on the day of the hand-over", "",
@@ -62,15 +55,7 @@ YEAR: tuple[Metric, ...] = (
     YEAR_ORDERS, YEAR_REVENUE, YEAR_AVERAGE, YEAR_LARGEST, YEAR_DAYS, YEAR_CATEGORIES, YEAR_CANCELLED,
     KNOWN_DAYS, YEAR_SENT, YEAR_CLICKED,
 )  # fmt: skip
-IN_CATEGORY = Metric(
-    "orders_in_category",
-    "orders with it",
-    "count",
-    "orders that hold a product of the category",
-    "orders, gross",
-    _ORDERED,
-    "",
-)
+IN_CATEGORY = _of_orders("orders_in_category", "orders with it", "orders that hold a product of the category")
 
 MOST = 5
 
