@@ -234,9 +234,10 @@ def _kind_and_rows(
     """What the rows are about, and the rows with their columns under the names that these have here."""
     from zoneinfo import ZoneInfo
 
-    from engine.cli.importing.columns import kind_of, own_names, renamed
+    from engine.cli.importing.columns import kind_of, known_names, own_names, renamed
     from engine.cli.importing.items import guess
     from engine.cli.importing.mapped_rows import mapped_rows
+    from engine.cli.importing.row_mapping_file import ready_mapping_of
 
     # JSON Lines have no header: their first row stands for it, and is taken with the others
     first = next(table.rows, None)
@@ -247,6 +248,15 @@ def _kind_and_rows(
     columns = table.columns or (list(first.cells) if first else [])
     names = own_names(columns, world.catalogue)
     kinds = cast("Sequence[Kind]", options.kinds)
+    # Half understood, orders would become customers with the numbers of orders
+    strange = [
+        column for column in columns if names[column] == column and column not in known_names(world.catalogue)
+    ]
+    if not kinds and not options.event and (meant := ready_mapping_of(strange)):
+        raise UsageError(
+            f"{', '.join(strange[:3])} and more are columns of an export that a mapping reads:",
+            f"write  import FILE --mapping {meant}  (or  import customers FILE  where they are your own)",
+        )
     kind = kinds[0] if kinds else guess([names.get(column, column) for column in columns], options.event)
     return kind, renamed(rows, names) if any(name != own for name, own in names.items()) else rows
 

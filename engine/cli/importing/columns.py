@@ -21,14 +21,19 @@ _ALSO = {
 }  # fmt: skip
 
 
-def own_names(columns: Sequence[str], catalogue: Catalogue) -> dict[str, str]:
-    """Our name for each column: its own where it is known, else as it is written in small letters with
-    underscores where that is known. Two columns never get one name."""
-    known = {
+def known_names(catalogue: Catalogue) -> set[str]:
+    """What a column may be called without a mapping."""
+    return {
         *CUSTOMER, *EVENT, *MOMENT, *ROW, PROPERTIES, ADDRESSES, CONSENT, CURRENCY, "product_id",
         *catalogue.settable, *catalogue.product,
         *(name for fields in catalogue.events.values() for name in fields),
     }  # fmt: skip
+
+
+def own_names(columns: Sequence[str], catalogue: Catalogue) -> dict[str, str]:
+    """Our name for each column: its own where it is known, else as it is written in small letters with
+    underscores where that is known. Two columns never get one name."""
+    known = known_names(catalogue)
     names = {column: _own(column, known) for column in columns}
     written = set(columns)
     given: set[str] = set()

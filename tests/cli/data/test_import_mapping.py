@@ -311,3 +311,22 @@ def test_a_long_file_is_taken_row_by_row(shop: Shop, monkeypatch: pytest.MonkeyP
 def test_every_ready_mapping_is_in_the_docs(path: Path) -> None:
     docs = "".join((READY.parent / name).read_text(encoding="utf-8") for name in ("import.md", "replay.md"))
     assert re.search(rf"\b{path.stem}\b", docs)
+
+
+@pytest.mark.parametrize("export", sorted(EXPORTS.glob("*.csv")), ids=lambda export: export.stem)
+def test_an_export_without_its_mapping_takes_nothing_and_is_told_which(shop: Shop, export: Path) -> None:
+    said = ("--encoding", "cp1252") if export.stem == "woocommerce_orders" else ()
+    answer = shop.run("import", str(export), *said)
+    assert answer.code == 2
+    assert f"--mapping {export.stem}" in answer.err
+    store = shop.store()
+    try:
+        with store.read() as conn:
+            assert conn.exec_driver_sql("SELECT count(*) FROM inbox").scalar() == 0
+    finally:
+        store.close()
+
+
+def test_a_file_whose_kind_is_said_needs_no_mapping(shop: Shop) -> None:
+    answer = shop.run("import", "customers", str(EXPORTS / "shopify_customers.csv"))
+    assert "--mapping" not in answer.err
