@@ -23,7 +23,8 @@ class Verdict(StrEnum):
 
 class KnownCode(Struct, frozen=True):
     """What is known of a code. `customer`: whose it is, "" for one that everybody gets; `expires`: None where
-    nobody has it."""
+    nobody has it; `text`: what it was worth when it was given, in words, None where nobody has it or nobody
+    noted it."""
 
     value: str
     pool: str
@@ -34,6 +35,12 @@ class KnownCode(Struct, frozen=True):
     expires: Instant | None = None
     used_at: Instant | None = None
     given_back: bool = False
+    text: str | None = None
+
+    def worth(self, pool_text: str) -> str:
+        """In words: what the message with it said. `pool_text`: what its pool says now, for whatever was
+        not given yet, or before that was noted."""
+        return pool_text if self.text is None else self.text
 
     def verdict(self, customer: str, at: Instant) -> Verdict:
         """What it comes to when this customer ("": nobody says who) shows it at this moment."""

@@ -121,7 +121,7 @@ def _told(code: KnownCode, config: Config, now: Instant, verdict: Verdict | None
         "may_be_used": verdict is Verdict.USED and code.used_at is None,
         "why_not": _WHY.get(verdict),
         "customer_id": code.customer or None,
-        "worth": (pool.text if pool is not None else "") or None,
+        "worth": code.worth(pool.text if pool is not None else "") or None,
         "expires": iso(code.expires) if code.expires is not None else None,
         "used_at": iso(code.used_at) if code.used_at is not None else None,
     }

@@ -225,9 +225,10 @@ def _check(session: Session, code: str, form: Format) -> None:
         )
     verdict = found.verdict("", now)
     pool = config.codes.get(found.pool)
+    worth = found.worth(pool.text if pool is not None else "")
     if form is Format.json:
         say_json({
-            "code": found.value, "pool": found.pool, "kind": found.kind, "worth": pool.text if pool else "",
+            "code": found.value, "pool": found.pool, "kind": found.kind, "worth": worth,
             "state": verdict.value if verdict.value != "used" else "good", "customer": found.customer or None,
             "journey": found.journey or None,
             "given_at": iso(found.given_at) if found.given_at is not None else None,
@@ -244,7 +245,7 @@ def _check(session: Session, code: str, form: Format) -> None:
     say_rows(
         [
             [found.value, state],
-            ["pool", found.pool + (f" ({pool.text})" if pool is not None and pool.text else "")],
+            ["pool", found.pool + (f" ({worth})" if worth else "")],
             ["customer", found.customer or "everybody" if found.kind == "shared" else found.customer or "-"],
             ["journey", found.journey or "-"],
             ["given", iso(found.given_at) if found.given_at is not None else "-"],

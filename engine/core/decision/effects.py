@@ -58,6 +58,7 @@ class TakeCode(Struct, frozen=True):
     kind: Literal["generated", "shared", "file"] = "file"
     journey: str = ""
     name: str = ""  # what the `code` step says: the pool, or the choice between several
+    text: str = ""  # what it is worth, in words, as the message says it
 
 
 class GiveBack(Struct, frozen=True):

@@ -66,7 +66,9 @@ def hold_code(transition: Transition, step: CodeStep, offer: Offer, value: str) 
     expires, expires_on = expiry(transition, offer)
     enrollment, pool = transition.enrollment, offer.pool
     transition.effects.append(
-        TakeCode(enrollment.id, pool.name, value, expires, pool.kind, enrollment.journey, step.name)
+        TakeCode(
+            enrollment.id, pool.name, value, expires, pool.kind, enrollment.journey, step.name, offer.text
+        )
     )
     chosen = "" if step.name == pool.name else step.name
     enrollment.codes[step.name] = TakenCode(

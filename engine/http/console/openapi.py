@@ -118,7 +118,10 @@ _CODE: dict[str, Any] = {
         "may_be_used": {"type": "boolean"},
         "why_not": MAYBE_TEXT,
         "customer_id": {**MAYBE_TEXT, "description": "whose it is; null: everybody's, or nobody's yet"},
-        "worth": {**MAYBE_TEXT, "description": "what config.yaml says that its pool is worth"},
+        "worth": {
+            **MAYBE_TEXT,
+            "description": "what its message says that it is worth; of one that nobody has, its pool",
+        },
         "expires": MAYBE_TEXT,
         "used_at": MAYBE_TEXT,
     },

@@ -133,7 +133,7 @@ def _known(conn: Connection, shown: Iterable[ShownCode]) -> dict[str, dict[str, 
     known: dict[str, dict[str, KnownCode]] = {}
     columns = (
         "c.value, c.pool, COALESCE(c.kind, 'generated'), c.customer, c.journey, c.taken_at, c.expires_at,"
-        " c.used_at, c.given_back_at IS NOT NULL"
+        " c.used_at, c.given_back_at IS NOT NULL, c.text"
     )
     # At most one row of each value, by the index `code_held`.
     held = rows(
@@ -172,12 +172,13 @@ def _known(conn: Connection, shown: Iterable[ShownCode]) -> dict[str, dict[str, 
 
 
 def _code(row: Sequence[object]) -> KnownCode:
-    value, pool, kind, customer, journey, given_at, expires, used_at, back = row
+    value, pool, kind, customer, journey, given_at, expires, used_at, back, text = row
     return KnownCode(
         str(value), str(pool), str(kind), str(customer), str(journey),
         Instant(given_at), Instant(expires),  # type: ignore[arg-type]  # columns that are never NULL
         None if used_at is None else Instant(used_at),  # type: ignore[arg-type]  # a number
         bool(back),
+        None if text is None else str(text),
     )  # fmt: skip
 
 

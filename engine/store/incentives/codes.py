@@ -25,12 +25,12 @@ def take(conn: Connection, bucket: int, taken: Sequence[tuple[str, TakeCode]], n
     change_many(
         conn,
         "INSERT INTO code (bucket, pool, value, enrollment, customer, taken_at, expires_at, kind, journey,"
-        " asked) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+        " asked, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
         " ON CONFLICT (bucket, pool, value, enrollment) DO UPDATE SET given_back_at = NULL",
         [
             (
                 bucket, code.pool, code.value, code.enrollment, customer, now, code.expires, code.kind,
-                code.journey, "" if code.name == code.pool else code.name,
+                code.journey, "" if code.name == code.pool else code.name, code.text,
             )
             for customer, code in taken
             if code.value is not None

@@ -71,7 +71,7 @@ PERSON_TABLES: tuple[PersonTable, ...] = (
     # how many codes of a pool are given out and used is counted over these rows
     PersonTable(
         "code",
-        ("pool", "value", "journey", "taken_at", "expires_at", "used_at", "given_back_at"),
+        ("pool", "value", "text", "journey", "taken_at", "expires_at", "used_at", "given_back_at"),
         "taken_at",
         blanked="customer = ''",  # and `enrollment`, by `erasure`
     ),

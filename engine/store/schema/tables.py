@@ -284,7 +284,8 @@ class DueRow(SQLModel, table=True):
 
 class CodeRow(SQLModel, table=True):
     """A promo code that was given to an enrollment; of shared codes one row per enrollment. `asked`: the name
-    that the `code` step said, where it is a choice between pools."""
+    that the `code` step said, where it is a choice between pools; `text`: what it was worth when it was
+    given, None: by a version that did not note it."""
 
     __tablename__ = "code"
     __table_args__ = (
@@ -305,6 +306,7 @@ class CodeRow(SQLModel, table=True):
     kind: str | None = None
     journey: str = Field(default="", sa_column_kwargs={"server_default": ""})
     asked: str = Field(default="", sa_column_kwargs={"server_default": ""})
+    text: str | None = None
 
 
 class IdempotentRow(SQLModel, table=True):

@@ -36,7 +36,8 @@ def code_shop(shop: Shop) -> Shop:
     week, past = Instant(now + 7 * DAY), Instant(now - DAY)
 
     def take(conn: Connection, who: str, pool: str, value: str, kind: str, end: Instant, asked: str) -> None:
-        code = TakeCode(f"run-{value}-{who}", pool, value, end, kind, "win_back", asked)  # type: ignore[arg-type]
+        text = "15 %" if pool == "VIP15" else ""
+        code = TakeCode(f"run-{value}-{who}", pool, value, end, kind, "win_back", asked, text)  # type: ignore[arg-type]
         codes.take(conn, bucket_of(conn, who), [(who, code)], Instant(now - 2 * DAY))
 
     def job(conn: Connection) -> None:

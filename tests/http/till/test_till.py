@@ -14,7 +14,7 @@ from engine.clock import SystemClock
 from engine.core.decision.effects import TakeCode
 from engine.store.incentives import codes
 from engine.store.meta import bucket_of
-from engine.store.sql import rows
+from engine.store.sql import change, rows
 from engine.values import DAY, Instant
 from tests.http.conftest import Served
 
@@ -25,11 +25,12 @@ def till(served: Served) -> Iterator[httpx2.Client]:
         yield client
 
 
-def give(served: Served, customer: str, *, days: int = 1) -> str:
-    """A new code of a customer, good for so many days."""
+def give(served: Served, customer: str, *, days: int = 1, text: str = "") -> str:
+    """A new code of a customer, good for so many days, and worth what `text` says."""
     value = f"WELCOME-{uuid4().hex[:12].upper()}"
     now = SystemClock().now()
-    code = TakeCode(f"run-{value}", "WELCOME10", value, Instant(now + days * DAY), "generated", "welcome")
+    end = Instant(now + days * DAY)
+    code = TakeCode(f"run-{value}", "WELCOME10", value, end, "generated", "welcome", "WELCOME10", text)
     with served.store() as store:
         store.write(lambda conn: codes.take(conn, bucket_of(conn, customer), [(customer, code)], now))
     return value
@@ -45,6 +46,18 @@ def test_a_till_looks_at_a_code_and_uses_it(served: Served, till: httpx2.Client)
     assert answer.json()["used_at"]
     after = till.get(f"/codes/{code}").json()
     assert (after["may_be_used"], after["why_not"]) == (False, "this code was used already")
+
+
+def test_a_code_is_worth_what_it_was_given_as_whatever_its_pool_says_now(
+    served: Served, till: httpx2.Client
+) -> None:
+    code = give(served, "ann", text="20 %")
+    assert till.get(f"/codes/{code}").json()["worth"] == "20 %"
+    assert till.post(f"/codes/{code}/use").json()["worth"] == "20 %"
+    # of what was given by a version that did not note it, its pool tells
+    with served.store() as store:
+        store.write(lambda conn: change(conn, "UPDATE code SET text = NULL WHERE value = ?", (code,)))
+    assert till.get(f"/codes/{code}").json()["worth"] != "20 %"
 
 
 def test_a_code_may_be_used_without_a_body(served: Served, till: httpx2.Client) -> None:
