@@ -77,7 +77,7 @@ def test_a_deployment_of_another_process_is_taken_and_moves_people(running: Shop
     )
     with edited(running, "journeys/patient.yaml", gone):
         done = running.command("deploy")
-        assert "at before_later  stay at another" in done
+        assert "at before_later  stay; their step is called another now" in done
         wait_until(lambda: f"number={number(running)}" in live(running), 10, running.log)
         assert running.ask(steps, *inside) == [("another",)] * 2
         running.know([newcomer])

@@ -126,7 +126,7 @@ def test_what_cannot_be_read_in_the_version_before_is_not_called_new(small_shop:
     said = small_shop.run("diagram", "welcome", "--against", "main")
     assert (said.code, "of main cannot be read" in said.err) == (2, True), report(said)
     review = small_shop.run("review").out
-    assert "flowchart TD" in review
+    assert "journeys/welcome.yaml cannot be compared" in review
     assert "a new journey" not in review
 
 
