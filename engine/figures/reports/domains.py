@@ -1,4 +1,4 @@
-"""Count became of messages by the domain of their recipients: a part of `report channels`."""
+"""What became of messages by the domain of their recipients: a part of `report channels`."""
 
 from __future__ import annotations
 

@@ -85,7 +85,7 @@ class GoalKind(StrEnum):
 
 
 class CountKey(NamedTuple):
-    """Count one count is about; "" where there is none. `domain`: of the recipient of a message
+    """What one count is about; "" where there is none. `domain`: of the recipient of a message
     (`engine.recipient_domains`), "" where its address is not known; None: it counts by no domain."""
 
     journey: str

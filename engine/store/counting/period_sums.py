@@ -67,7 +67,7 @@ def sums(
 
 
 class DomainSum(NamedTuple):
-    """Count was counted of messages of one channel to one domain."""
+    """What was counted of messages of one channel to one domain."""
 
     channel: str
     domain: str
@@ -77,7 +77,7 @@ class DomainSum(NamedTuple):
 
 
 def domain_sums(conn: Connection, first: dt.date, last: dt.date) -> list[DomainSum]:
-    """Count became of messages from a day to another one, both included, by channel and domain."""
+    """What became of messages from a day to another one, both included, by channel and domain."""
     found = rows(
         conn,
         "SELECT channel, domain, what, why, sum(n), sum(money) FROM daily_domain WHERE day >= ? AND day <= ?"
