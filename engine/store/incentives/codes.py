@@ -18,15 +18,17 @@ from engine.values import Instant
 
 
 def take(conn: Connection, bucket: int, taken: Sequence[tuple[str, TakeCode]], now: Instant) -> None:
-    """Records codes of customers: (customer, code). The same code asked again by the same run is one row.
-    Where the code of a file is asked for, the answer comes to the customer's inbox."""
+    """Records codes of customers: (customer, code). The same code asked again by the same run is one row,
+    worth what the run was told last. Where the code of a file is asked for, the answer comes to the
+    customer's inbox."""
     if not taken:
         return
     change_many(
         conn,
         "INSERT INTO code (bucket, pool, value, enrollment, customer, taken_at, expires_at, kind, journey,"
         " asked, text) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT (bucket, pool, value, enrollment) DO UPDATE SET given_back_at = NULL",
+        " ON CONFLICT (bucket, pool, value, enrollment) DO UPDATE SET given_back_at = NULL,"
+        " text = excluded.text, expires_at = excluded.expires_at",
         [
             (
                 bucket, code.pool, code.value, code.enrollment, customer, now, code.expires, code.kind,

@@ -9,7 +9,7 @@ import pytest
 from sqlalchemy import Connection, event
 
 from engine.core.code_verdict import Verdict
-from engine.core.decision.effects import TakeCode
+from engine.core.decision.effects import GiveBack, TakeCode
 from engine.store import idempotency
 from engine.store.amounts import amount_of
 from engine.store.database import Store
@@ -86,6 +86,18 @@ def test_a_cart_or_a_till_without_an_order_is_completed_by_the_order(shop: Store
     note(shop, ShownCode("A-1", "ann", NOW, "order"))
     note(shop, ShownCode("A-1", "ann", NOW, "order", "o1", Money(Decimal(20), "EUR")))
     assert noted(shop) == [("A-1", "ann", "o1", "used")]
+
+
+def test_a_code_that_its_run_takes_again_is_worth_what_its_pool_says_by_then(store: Store) -> None:
+    def take(conn: Connection, end: Instant, text: str) -> None:
+        code = TakeCode("r1", "SPRING26", "SPRING", end, "shared", "spring", "SPRING26", text)
+        codes.take(conn, 0, [("ann", code)], NOW)
+
+    store.write(lambda conn: take(conn, END, "10 %"))
+    store.write(lambda conn: codes.give_back(conn, 0, [GiveBack("r1", "SPRING26", "SPRING")], NOW))
+    store.write(lambda conn: take(conn, LATER, "20 %"))
+    with store.read() as conn:
+        assert rows(conn, "SELECT text, expires_at, given_back_at FROM code") == [("20 %", LATER, None)]
 
 
 def test_a_text_that_is_no_code_of_ours_is_left_alone(shop: Store) -> None:
