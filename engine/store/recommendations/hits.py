@@ -48,6 +48,8 @@ def between(
     """Of messages that were rendered in each of these spans, none of which overlap, by list and by its
     sources: one look at all that was shown, however many there are. `order`: the event that is an order;
     `within`: so many milliseconds behind the message one counts."""
+    if not spans:
+        return []
     found: list[defaultdict[RecommendationOrigin, RecommendationSums]] = [
         defaultdict(RecommendationSums) for _ in spans
     ]
