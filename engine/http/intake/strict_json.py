@@ -9,6 +9,7 @@ the bad one.
 
 from __future__ import annotations
 
+import codecs
 import json
 import math
 from collections.abc import Collection, Sequence
@@ -18,7 +19,7 @@ import msgspec
 import orjson
 
 from engine.http.problems import Refusal
-from engine.runtime.intake.consent_reading import is_consent
+from engine.runtime.intake.consent_reading import is_consent, is_withdrawal
 from engine.runtime.intake.items import RefusedItem
 
 MAX_DEPTH = 20
@@ -74,6 +75,8 @@ def decode(body: bytes) -> Any:
 def _as_utf8(body: bytes) -> bytes:
     """The same text in UTF-8 without a byte order mark. What Windows programs write as UTF-16 is known by its
     first bytes (RFC 4627 3), whatever the header says. Raises Refusal 400."""
+    if body.startswith(codecs.BOM_UTF8):
+        return body[len(codecs.BOM_UTF8) :]
     encoding = json.detect_encoding(body)
     if encoding == "utf-8":
         return body
@@ -258,22 +261,27 @@ def without_unstorable(
             dropped.append(RefusedItem(item, name, f"one item may hold at most {MAX_NODES} values"))
             members = {key: inner for key, inner in members.items() if is_consent(key)}
         faults = {key: wrong for key in members if (wrong := unstorable({key: members[key]}, item))}
-        for key in [key for key in faults if is_consent(key) and not _text_fault(key, MAX_KEY)]:
-            del faults[key]
-            kept, wrong_parts = storable_consent(members[key], item, key)
+        consents: dict[str, Any] = {}
+        for key in [key for key in faults if is_consent(key)]:
+            stored = _storable_name(key)
+            kept, wrong_parts = storable_consent(members[key], item, stored)
+            if stored == key:
+                del faults[key]
+            elif not is_withdrawal(kept):
+                continue
             dropped += wrong_parts
-            members = {**members, key: kept}
+            consents[stored] = kept
         # Traits are told by the name of the attribute alone, as everything that is wrong with it is.
         before = "" if name == "traits" else f"{name}."
         dropped += [RefusedItem(item, f"{before}{wrong.field}", wrong.why) for wrong in faults.values()]
-        right[name] = {key: inner for key, inner in members.items() if key not in faults}
+        right[name] = {key: inner for key, inner in members.items() if key not in faults} | consents
     return unstorable(right, item) or right, tuple(dropped)
 
 
 def storable_consent(said: Any, item: int, path: str = "consent") -> tuple[Any, list[RefusedItem]]:
     """What is said of consents without the parts that cannot be stored, and these: the state of a consent is
     a word that can. A purpose that cannot be stored stays as one that nobody can read, for without one the
-    consent would be for another purpose."""
+    consent would be for another purpose, and a withdrawal for none."""
     fault = unstorable(said, item)
     if fault is None:
         return said, []
@@ -281,24 +289,35 @@ def storable_consent(said: Any, item: int, path: str = "consent") -> tuple[Any, 
         dot = "." if fault.field and not fault.field.startswith("[") else ""
         return None, [RefusedItem(item, f"{path}{dot}{fault.field}", fault.why)]
     right: dict[str, Any] = {}
+    withdrawn: dict[str, Any] = {}
     wrong: list[RefusedItem] = []
     for name, part in said.items():
-        why = _text_fault(name, MAX_KEY)
-        if why:
+        stored = _storable_name(name)
+        kept, parts = storable_consent(part, item, f"{path}.{stored}")
+        if stored != name:
+            why = _text_fault(name, MAX_KEY)
             wrong.append(RefusedItem(item, path, f"a name in here cannot be stored: {why}"))
-            continue
-        kept, parts = storable_consent(part, item, f"{path}.{name}")
-        if name == "purpose" and parts:
+            if is_withdrawal(kept):
+                withdrawn[stored] = kept
+        elif name == "purpose" and parts:
             right[name] = []
         else:
             wrong += parts
             if kept is not None or part is None:
                 right[name] = kept
-    return right, wrong
+    return right | withdrawn, wrong
 
 
 _CONSENT_DEPTH = 3
 """Dots in the path to a part of a proof: `consent.email.news.when`."""
+
+
+def _storable_name(name: str) -> str:
+    """The name, or one in its place that can be stored and that no purpose has."""
+    if not _text_fault(name, MAX_KEY):
+        return name
+    whole = name[: MAX_KEY - 1].replace("\0", "").encode("utf-8", "ignore").decode("utf-8")
+    return f"{whole}\ufffd"
 
 
 def _text_fault(text: str, longest: int) -> str:

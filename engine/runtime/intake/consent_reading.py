@@ -38,7 +38,7 @@ def take_consent(values: dict[str, Any]) -> Any:
         return said
     if not isinstance(said, dict):
         return flat
-    return {**flat, **{name: word for name, word in said.items() if not _is_withdrawal(flat.get(name))}}
+    return {**flat, **{name: word for name, word in said.items() if not is_withdrawal(flat.get(name))}}
 
 
 def read_consents(
@@ -123,7 +123,8 @@ def _state(said: Any) -> str | None:
     return word if word in STATES else None
 
 
-def _is_withdrawal(said: Any) -> bool:
+def is_withdrawal(said: Any) -> bool:
+    """Whether what is said of a channel or of one purpose takes a consent back."""
     return _state(said.get("state") if isinstance(said, dict) else said) == "withdrawn"
 
 

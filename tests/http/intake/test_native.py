@@ -13,7 +13,7 @@ import httpx2
 import pytest
 
 from engine.http.intake.strict_json import MAX_NODES
-from engine.store.customers import addressees
+from engine.store.customers import addressees, consents
 from tests.http.conftest import Served
 
 
@@ -193,6 +193,28 @@ def test_of_a_customer_with_too_many_values_the_withdrawal_is_taken_and_one_thin
             break
     assert found[who].consents["email", "marketing"] == "withdrawn"
     assert ("email" in found[who].addresses) == (way == "native")
+
+
+@pytest.mark.parametrize("way", ["native", "segment"])
+@pytest.mark.parametrize(
+    "withdrawal", [{"consent": {"email": {"news\0": "withdrawn"}}}, {"consent.email.news\0": "withdrawn"}]
+)
+def test_a_withdrawal_of_a_purpose_that_cannot_be_stored_is_one_of_every_purpose(
+    served: Served, client: httpx2.Client, way: str, withdrawal: dict[str, object]
+) -> None:
+    who = _id()
+    for said in ({"email": f"{who}@example.com", "consent": {"email": "given"}}, withdrawal):
+        call = {"type": "identify", "userId": who, "traits": said}
+        if way == "native":
+            client.put(f"/customers/{who}", json=said)
+        else:
+            client.post("/v1/batch", json={"batch": [call]})
+    for _ in range(100):
+        with served.store() as store, store.read() as conn:
+            found = consents.current(conn, who)
+        if "withdrawn" in found.values():
+            break
+    assert found == {("email", "marketing"): "withdrawn", ("email", "opens"): "withdrawn"}
 
 
 def test_a_national_number_with_a_country_becomes_an_international_one(
