@@ -198,7 +198,7 @@ def _caps_of(context: ReadContext, node: Node, channels: tuple[str, ...]) -> lis
         cap = _cap(context, node, None, channels)
         return [] if cap is None else [cap]
     caps: list[Cap] = []
-    if len(periods := _by_period(node)) == len(node.entries):
+    if (periods := _by_period(node)) and len(periods) == len(node.entries):
         what = "caps do not stand under the name of a time"
         why = "each is a number and  a day, a week, a month"
         context.report(node.entries[0].key.span, "E84", what, why, f"write  caps: [{', '.join(periods)}]")

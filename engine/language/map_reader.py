@@ -565,7 +565,7 @@ def loose_name(key: str, value: str, name: str) -> tuple[str, str, str]:
     )
 
 
-_ASSIGNED = re.compile(r"([a-z][\w.]*) *(?::=|=|:| to | ) *([^\s=:+].{0,80})", re.ASCII)
+_ASSIGNED = re.compile(r"([a-z][\w.]*) *(?::=|=|:| to | ) *([^\s=:+*/,{}\[\]-][^,{}\[\]]{0,80})", re.ASCII)
 _MORE = re.compile(r"([a-z]\w*) *(?:\+=?|by) *(\d+(?:\.\d+)?)", re.ASCII)
 
 

@@ -44,7 +44,10 @@ def parse_steps(context: ReadContext, node: Node, at: Span, place: str) -> tuple
             known = KINDS.get(OTHER_VERBS.get(first, first))
             written = _ANY_EXAMPLE if not _A_NAME.fullmatch(node.text) else f"send: {node.text}"
             fix = f"write under it  - {known.example if known else written}"
-            if node.text.casefold() in _NOTHING:
+            if node.text.casefold() in _NOTHING and place == "steps":
+                # the steps of the journey itself are no path that could be left out
+                fix = f"write under it  - {_ANY_EXAMPLE}"
+            elif node.text.casefold() in _NOTHING:
                 fix = "write under it  - exit: nothing  where nobody goes on, else leave the path out"
         elif node.entries and isinstance(first_value := node.entries[0].value, Scalar):
             verb = node.entries[0].key.text

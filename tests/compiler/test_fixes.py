@@ -75,6 +75,7 @@ SLIP = re.compile(r"at ?l|at ?m|le?s+ t|mo?re? t|fewer", IGNORE)  # a comparison
 
 def numbers(text: str) -> Counter[str]:
     text = re.sub(r"(\d{1,2})(?::(\d\d))? ?pm", lambda m: f"{int(m[1]) % 12 + 12}:{m[2] or '00'}", text)
+    text = re.sub(r"\b12(?=(?::\d\d)? ?am)", "0", text)  # midnight
     text = re.sub(r"(?<![\d.])0?[.,](\d\d)(?!\d)", r"\1", text)  # 0.45 of 100 is 45%
     text = re.sub(r"\b(?:20)(\d\d)\b", r"\1", text)  # a year
     return Counter(number.lstrip("0") for number in re.findall(r"\d+", text) if number.strip("0"))
@@ -280,7 +281,6 @@ def test_words_of_other_tools_keep_their_comparison(written: str, proposed: str)
             "did: {order_placed: at least 3 times within 2 weeks}",
             "order_placed: at least 3 times in last 2 weeks",
         ),
-        ("did: {order_placed: 3 times in 30 days}", "order_placed: exactly 3 times in last 30 days"),
         ("orders_count: from 2", "at least 2"),
         ("orders_count: ab 2", "at least 2"),
         ("orders_count: from 2 to 5", "between 2 and 5"),
@@ -309,6 +309,12 @@ def test_words_of_other_tools_keep_their_comparison(written: str, proposed: str)
         ("in_segment: vip", "segment: vip"),
         ("not_in_segment: vip", "segment: not vip"),
         ("can: email or sms", "[email, sms]"),
+        ("unsubscribed: email", "can: not email"),
+        ("opted_out: sms", "can: not sms"),
+        ("not_opted_in: sms", "can: not sms"),
+        ("not_unsubscribed: email", "can: email"),
+        ("unsubscribed: not email", "can: email"),
+        ("consent: not email", "can: not email"),
     ],
 )
 def test_words_of_other_languages_and_programs_lead_to_the_same_question(written: str, proposed: str) -> None:
@@ -452,3 +458,52 @@ def test_the_day_of_a_month_is_a_number_or_the_last(written: str, proposed: str)
     assert texts_to_write(problem) == [f"day: {proposed}"]
     corrected, _, _ = applied(text, problem, f"day: {proposed}")
     assert problems_of(corrected) == []
+
+
+@pytest.mark.parametrize(
+    ("phrase", "fix"),
+    [
+        ("3 times in 30 days", "at least 3 times in last 30 days  or  exactly 3 times in last 30 days"),
+        ("once in the last 30 days", "at least 1 times in last 30 days  or  exactly 1 times in last 30 days"),
+        ("Twice within 2 weeks", "at least 2 times in last 2 weeks  or  exactly 2 times in last 2 weeks"),
+        ("3x in 7 days", "at least 3 times in last 7 days  or  exactly 3 times in last 7 days"),
+    ],
+)
+def test_whether_a_count_alone_is_the_least_or_the_exact_one_is_left_to_its_author(
+    phrase: str, fix: str
+) -> None:
+    [problem] = problems_of(JOURNEY.format(**{**RIGHT, "phrase": phrase}))
+    assert problem.fix == f"say which:  {fix}"
+
+
+@pytest.mark.parametrize("asked", ["email_address: is set", "last_order_at: <> 90 days"])
+def test_no_consent_and_no_direction_is_added_to_what_was_asked(asked: str) -> None:
+    text = JOURNEY.format(**RIGHT).replace("who:\n", f"who:\n  {asked}\n")
+    [problem] = problems_of(text)
+    assert not re.search("can:|less than|more than", problem.fix)
+
+
+EXAMPLE = "write  set: {lifecycle: active}"
+
+
+@pytest.mark.parametrize(
+    ("written", "fix"),
+    [
+        ("points = 5", "write  set: {points: 5}"),
+        ("points - 5", EXAMPLE),
+        ("points -5", EXAMPLE),
+        ("points * 2", EXAMPLE),
+        ("tier = gold, vip = true", EXAMPLE),
+    ],
+)
+def test_only_one_assignment_becomes_a_pair(written: str, fix: str) -> None:
+    text = JOURNEY.format(**RIGHT) + f"  - set: {written}\n"
+    [problem] = problems_of(text)
+    assert problem.fix == fix
+
+
+@pytest.mark.parametrize("written", ["none", "nothing", "nobody"])
+def test_the_steps_of_a_journey_are_no_path_to_leave_out(written: str) -> None:
+    head = JOURNEY.format(**RIGHT).split("steps:")[0]
+    problem = next(each for each in problems_of(f"{head}steps: {written}\n") if each.code == "E07")
+    assert problem.fix == "write under it  - send: welcome_hello"

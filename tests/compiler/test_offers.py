@@ -198,3 +198,12 @@ def test_a_chosen_word_leaves_nobody_out_either(shop: Path) -> None:
     (problem,) = (each for each in check(load(shop)) if each.code == "E121")
     assert "whoever has total_spent of at least 50 EUR" in problem.what
     assert problem.fix.endswith("else: general")
+
+
+def test_a_warning_of_a_chosen_word_hides_nobody_who_is_left_out(shop: Path) -> None:
+    with_blocks(shop, "general")
+    journey = shop / "journeys" / "welcome.yaml"
+    text = journey.read_text().replace("          else: general\n", "")
+    text = text.replace("choose: total_spent", "choose: country")
+    journey.write_text(text.replace("less than 50 EUR: general", "DE or AT: general"))
+    assert {"W60", "E121"} <= {each.code for each in check(load(shop))}

@@ -123,3 +123,16 @@ def test_a_broken_part_leaves_the_others_readable() -> None:
     assert [problem.code for problem in problems] == ["E84", "E84"]
     assert found.timezone == "UTC"
     assert list(found.channels) == ["sms", "push"]
+
+
+@pytest.mark.parametrize("caps", ["{}", "[]", "none"])
+def test_no_caps_may_be_written_as_an_empty_map_or_list(caps: str) -> None:
+    text = SAMPLE.read_text().split("policies:")[0] + f"policies:\n  orders: {{caps: {caps}}}\n"
+    found, problems = read_config(text.encode())
+    assert (found.policies["orders"].caps, problems) == ((), [])
+
+
+def test_an_empty_map_among_the_caps_is_no_crash() -> None:
+    text = SAMPLE.read_text().split("policies:")[0] + "policies:\n  orders: {caps: [{}, 1 a day]}\n"
+    found, _ = read_config(text.encode())
+    assert len(found.policies["orders"].caps) == 1

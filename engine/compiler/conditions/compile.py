@@ -34,6 +34,11 @@ class ConditionCompiler:
 
     problems: list[Problem] = field(default_factory=list)
 
+    @property
+    def errors(self) -> int:
+        """How many errors were found so far; warnings are none."""
+        return sum(problem.is_error for problem in self.problems)
+
     def question(self, written: AllOf, scope: NameScope) -> Question:
         """A condition with its closure."""
         condition = self.all_of(written, scope)

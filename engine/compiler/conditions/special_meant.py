@@ -24,7 +24,7 @@ _CONSENTS = frozenset(
 )  # fmt: skip
 _CHANNEL_WORDS = re.compile(
     r"(?:(?:consent|can|can_be|has|reachable_by|accepts|opted_in)[._](?:by_)?)?(?P<channel>\w+?)"
-    r"(?:_(?:consent|opt_?in|opted_in|permission|allowed|marketing|subscribed|reachable|address))?"
+    r"(?:_(?:consent|opt_?in|opted_in|permission|allowed|marketing|subscribed|reachable))?"
 )
 
 
@@ -48,7 +48,8 @@ def special_meant(name: str, form: syntax.Form, project: ProjectContext, happene
     if plain in _CONSENTS:
         channel = values[0] if len(values) == 1 and values[0] in known else ""
         if channel:
-            return f"write  can: {'not ' if negated else ''}{channel}"
+            is_denied = negated ^ (plain != word) ^ (plain in ("unsubscribed", "opted_out"))
+            return f"write  can: {'not ' if is_denied else ''}{channel}"
         first = next(iter(channels), "email")
         return f"ask  can: {first}  (or another channel) for consent and address together"
     match = _CHANNEL_WORDS.fullmatch(plain)

@@ -233,11 +233,11 @@ class StepCompiler:
                 self._refuse(found)
                 return chosen.name.value, ()
             ref = found
-        before = len(self.conditions.problems)
+        before = self.conditions.errors
         lines = [
             (line, self._path(chosen.subject, line, ref) if line.forms else None) for line in chosen.lines
         ]
-        if len(self.conditions.problems) == before:
+        if self.conditions.errors == before:
             word = chosen.lines[0].value.value if chosen.lines else "general"
             why, fix = (
                 "the template would read an empty place",

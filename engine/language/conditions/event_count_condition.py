@@ -34,19 +34,16 @@ _OTHER = (
     (re.compile(r"(?:the )?(?:last|past) (\d.*)", re.IGNORECASE), "in last {}"),
     (re.compile(r"less than (\d+ \w+) ago", re.IGNORECASE), "in last {}"),
     (re.compile(r"(?:not since|more than) (\d+ \w+) ago", re.IGNORECASE), "not in last {}"),
-    (re.compile(rf"once{_WITHIN}", re.IGNORECASE), "exactly 1 times in last {}"),
-    (re.compile(rf"twice{_WITHIN}", re.IGNORECASE), "exactly 2 times in last {}"),
-    (re.compile(rf"(\d{{1,7}})(?: times|x)?{_WITHIN}", re.IGNORECASE), "exactly {} times in last {}"),
     (
         re.compile(rf"(at least|at most|more than|exactly) (\d{{1,7}})(?: times|x)?{_WITHIN}", re.IGNORECASE),
         "{} {} times in last {}",
     ),
-    (re.compile(r"once", re.IGNORECASE), "exactly 1 times"),
-    (re.compile(r"twice", re.IGNORECASE), "exactly 2 times"),
     (re.compile(r"true|yes", re.IGNORECASE), "ever"),
     (re.compile(r"false|no|not|not ever", re.IGNORECASE), "never"),
     (re.compile(r"since (?:the )?(?:beginning|begin|entry|start of.*)", re.IGNORECASE), "since start"),
 )
+_OTHER_BARE = re.compile(rf"(?:(once|twice)|(\d{{1,7}})(?: times|x)?)(?:{_WITHIN})?", re.IGNORECASE)
+_OFTEN = {"once": "1", "twice": "2"}
 _Where = Callable[[ReadContext, Node, Span], "AllOf | None"]
 _Counted = tuple[int, int | None, Length | None, bool]  # low, high, last, since start
 
@@ -139,8 +136,7 @@ def _did(context: ReadContext, entry: Entry, where: _Where) -> Did | None:
             "W62",
             f"{quoted(node.text)} means exactly so often",
             f"who did it {low + 1} times is left out",
-            # which of the two is meant only the author knows
-            f"say which:  at least {number} times{rest or ''}  or  exactly {number} times{rest or ''}",
+            _say_which(number, rest or ""),
             level="warning",
         )
     return Did(event, low, high, last, since, None, negated, event.span)
@@ -166,9 +162,7 @@ def _phrase(event: str, text: Text, written: Text) -> _Counted | Problem:
         "E21",
         f"{quoted(written.value)} is not a phrase of did",
         f"the phrases are: {PHRASES}",
-        f"write  {shown(event)}: {meant}"
-        if (meant := _meant(written.value))
-        else "write one of these phrases",
+        _fix(event, written.value),
     )
 
 
@@ -201,13 +195,20 @@ def _counted(text: Text, match: re.Match[str]) -> _Counted | Problem:
             return count, count, last, False
 
 
-def _meant(written: str) -> str:
-    if len(written) > 100:
-        return ""
-    for pattern, ours in _OTHER:
-        if match := pattern.fullmatch(written):
-            return ours.format(*match.groups())
-    return ""
+def _fix(event: str, written: str) -> str:
+    if len(written) <= 100:
+        if bare := _OTHER_BARE.fullmatch(written):
+            number = bare[2] or _OFTEN[bare[1].casefold()]
+            return _say_which(number, f" in last {bare[3]}" if bare[3] else "")
+        for pattern, ours in _OTHER:
+            if match := pattern.fullmatch(written):
+                return f"write  {shown(event)}: {ours.format(*match.groups())}"
+    return "write one of these phrases"
+
+
+def _say_which(number: str, rest: str) -> str:
+    """A count alone: whether it is the least or the exact one, only the author knows."""
+    return f"say which:  at least {number} times{rest}  or  exactly {number} times{rest}"
 
 
 def _long(context: ReadContext, event: Text, node: Mapping, where: _Where) -> Did | None:

@@ -38,6 +38,10 @@ _SIGN_WORDS = {
     ">": "more than ", "<": "less than ", "!=": "not ", "<>": "not ", "!": "not ", "≠": "not ", "==": "",
     "=": "",
 }  # fmt: skip
+_AGE_WORDS = {
+    **dict.fromkeys((">", ">=", "=>", "≥"), "more than"),
+    **dict.fromkeys(("<", "<=", "=<", "≤"), "less than"),
+}
 _COMPARE = re.compile(r"(at least|at most|more than|less than)(?:\s+|$)")
 _BETWEEN = re.compile(r"between\s+(\S.*?)\s+and\s+(\S.*)", re.DOTALL)
 _BETWEEN_SIGN = re.compile(r"between\s+(-?\d\S*?(?: [A-Z]{3})?)\s*(?:-|–|—|to|,|&)\s*(\d\S*(?: [A-Z]{3})?)")
@@ -159,7 +163,7 @@ def sign_problem(name: str, text: Text) -> Problem | None:
     )
     value = shown(spell_amount(match[2].strip("= ")))
     if length := _a_length(value):
-        how = {">": "more than", "<": "less than"}.get(match[1].strip("=")[:1], "")
+        how = _AGE_WORDS.get(match[1], "")
         # a length is compared with how long ago something is; to the day there is no `at least` of it
         value = f"{how} {length} ago" if how else value
         if how:
