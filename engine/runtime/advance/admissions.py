@@ -1,5 +1,5 @@
-"""Lets in who was a member of a segment when a journey with `members: all` first went live: listed in slices
-beside the writer, then handed to the inbox at the moment of each, over a day (design/language 2.4)."""
+"""Lets in who was a member of a segment when a journey with `members: all` first went live: listed in slices,
+then handed to the inbox at the moment of each, over a day (design/language 2.4)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from engine.core.happening import MemberAdmitted
 from engine.core.journey import Journey
 from engine.core.journeys import Journeys
 from engine.core.lifecycle.trigger import admitting
-from engine.runtime.advance import forecasting, scoring
+from engine.runtime.advance import forecasting, gap_learning, scoring
 from engine.store import watermarks
 from engine.store.audience import admissions
 from engine.store.audience.admissions import Admission
@@ -81,14 +81,12 @@ def _list_all(store: Store, admission: Admission, journeys: Journeys, now: Insta
     with store.read() as conn:
         if now - admission.live_at < LONGEST_DOUBT and not _are_told(conn, admission, journeys):
             return False
-    next_place: tuple[int, str] | None = admission.place
-    while next_place is not None:
-        place = next_place
-        with store.read() as conn:
-            found = admissions.next_members(conn, admission, place, size)
-        next_place = found[-1] if len(found) == size else None
-        listed = partial(admissions.list_members, place=place, found=found, last=next_place, now=now)
-        store.write(partial(listed, admission=admission))
+    while admission.listed_at is None:
+        listed = store.write(partial(admissions.list_members, admission=admission, limit=size, now=now))
+        if listed is None:
+            # moved, joined or erased beside it: the next look goes on from where the list stands
+            return False
+        admission = listed
     return True
 
 
@@ -100,10 +98,19 @@ def _are_told(conn: Connection, admission: Admission, journeys: Journeys) -> boo
         return False
     for name in asked:
         rule = journeys.index.rules.get(name)
-        if rule is None or not rule.is_nightly:
+        if rule is None:
             continue
-        last = watermarks.get(conn, forecasting.SWEEP if rule.is_forecast else scoring.SWEEP, name)
-        if last is None:
+        if rule.is_forecast:
+            kind, is_current = forecasting.SWEEP, forecasting.is_current
+        elif rule.is_nightly:
+            kind, is_current = scoring.SWEEP, scoring.is_current
+        elif rule.how == "next":
+            kind, is_current = gap_learning.SWEEP, gap_learning.is_current
+        else:
+            continue
+        last = watermarks.get(conn, kind, name)
+        # Values by another definition, or none: whoever gets one by the next look starts nothing by it
+        if last is None or not is_current(last, rule):
             return False
         seen = max(seen, last.until)
     return inbox.is_applied(conn, seen)

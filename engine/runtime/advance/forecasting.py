@@ -151,12 +151,13 @@ def last_forecasts(conn: Connection) -> dict[str, Forecast]:
     return {name: found for name, (found, _) in forecasts.known(conn).items()}
 
 
+def is_current(last: Watermark, rule: FactRule) -> bool:
+    """Whether a look was made by the definition that the fact has now, whatever it found."""
+    return last.hash.removesuffix(_NOTHING) == rule.fingerprint
+
+
 def _is_due(last: Watermark | None, rule: FactRule, today: dt.date, shop: ZoneInfo) -> bool:
-    return (
-        last is None
-        or last.hash.removesuffix(_NOTHING) != rule.fingerprint
-        or local_date(last.until, shop) < today
-    )
+    return last is None or not is_current(last, rule) or local_date(last.until, shop) < today
 
 
 def _alike(rules: Sequence[FactRule]) -> Iterator[list[FactRule]]:

@@ -7,7 +7,7 @@ from functools import partial
 
 from sqlalchemy import Connection
 
-from engine.core.facts.rule import TypicalGaps
+from engine.core.facts.rule import FactRule, TypicalGaps
 from engine.core.happening import ProfileChanged
 from engine.core.journeys import Journeys
 from engine.store import watermarks
@@ -16,6 +16,7 @@ from engine.store.facts import definitions
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.learning import gaps, learned
+from engine.store.watermarks import Watermark
 from engine.values import Instant, local_date, zone
 
 CHUNK = 2_000
@@ -42,7 +43,7 @@ def learn_gaps(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUN
             continue
         with store.read() as conn:
             last = watermarks.get(conn, SWEEP, rule.name)
-            is_first, shop = last is None or last.hash != rule.fingerprint, zone(journeys.timezone)
+            is_first, shop = last is None or not is_current(last, rule), zone(journeys.timezone)
             if last is not None and not is_first and local_date(last.until, shop) >= local_date(now, shop):
                 continue
             before = TypicalGaps() if is_first else learned.known(conn).gaps.get(rule.name, TypicalGaps())
@@ -64,6 +65,11 @@ def learn_gaps(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUN
         store.write(partial(watermarks.put, kind=SWEEP, name=rule.name, until=now, hash_=rule.fingerprint))
         changed[rule.name] = len(rows)
     return changed
+
+
+def is_current(last: Watermark, rule: FactRule) -> bool:
+    """Whether a look learned by the definition that the fact has now."""
+    return last.hash == rule.fingerprint
 
 
 def last_looks(conn: Connection, journeys: Journeys) -> dict[str, Instant]:

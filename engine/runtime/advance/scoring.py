@@ -18,6 +18,7 @@ from engine.store.database import Store
 from engine.store.inbox import inbox
 from engine.store.inbox.inbox_codec import to_row
 from engine.store.learning import rfm
+from engine.store.watermarks import Watermark
 from engine.values import Instant, local_date, zone
 
 CHUNK = 2000
@@ -46,10 +47,9 @@ def score_rfm(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK
     for rule in journeys.facts:
         if rule.how != "rfm":
             continue
-        written = definition((rule.event, rule.field, rule.last, rule.groups, _CUT, rule.borders.all))
         with store.read() as conn:
             last = watermarks.get(conn, SWEEP, rule.name)
-            is_first = last is None or last.hash != written
+            is_first = last is None or not is_current(last, rule)
             shop = zone(journeys.timezone)
             if last is not None and not is_first and local_date(last.until, shop) >= local_date(now, shop):
                 continue
@@ -59,8 +59,15 @@ def score_rfm(store: Store, journeys: Journeys, now: Instant, chunk: int = CHUNK
             rows = changes[start : start + chunk]
             store.write(partial(inbox.append_rows, inbox=rows))
         # last: a crash before it only makes the next look find what is missing
-        store.write(partial(watermarks.put, kind=SWEEP, name=rule.name, until=now, hash_=written))
+        store.write(
+            partial(watermarks.put, kind=SWEEP, name=rule.name, until=now, hash_=_definition_of(rule))
+        )
     return changed
+
+
+def is_current(last: Watermark, rule: FactRule) -> bool:
+    """Whether a look scored by the definition that the fact has now."""
+    return last.hash == _definition_of(rule)
 
 
 def last_scores(conn: Connection, journeys: Journeys) -> dict[str, Instant]:
@@ -69,6 +76,10 @@ def last_scores(conn: Connection, journeys: Journeys) -> dict[str, Instant]:
         rule.name: watermarks.get(conn, SWEEP, rule.name) for rule in journeys.facts if rule.how == "rfm"
     }
     return {name: look.until for name, look in looks.items() if look is not None}
+
+
+def _definition_of(rule: FactRule) -> str:
+    return definition((rule.event, rule.field, rule.last, rule.groups, _CUT, rule.borders.all))
 
 
 def _changes(

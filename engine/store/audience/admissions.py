@@ -7,8 +7,8 @@ come to, and who is let in goes into the inbox in the transaction that takes the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from sqlalchemy import Connection
 
@@ -87,11 +87,14 @@ def put_off(conn: Connection, admission: Admission, now: Instant, by: int) -> No
     )
 
 
-def next_members(
-    conn: Connection, admission: Admission, place: tuple[int, str], limit: int
-) -> list[tuple[int, str]]:
-    """(bucket, customer) of who is in the segment, behind a place and up to a number; also of customers who
-    are set aside, of whom that is not known yet."""
+def list_members(conn: Connection, admission: Admission, limit: int, now: Instant) -> Admission | None:
+    """Lists who is in the segment behind the place that the list has come to, up to a number; also customers
+    who are set aside, of whom that is not known yet. The admission as it is now; None: it stands at another
+    place, or is gone, and nothing was done.
+
+    They are read where they are written: who is erased or joined beside it is not put back.
+    """
+    place = admission.place
     behind = "(bucket, customer) > (?, ?) ORDER BY bucket, customer LIMIT ?"
     sql = (
         f"SELECT bucket, customer FROM (SELECT bucket, customer FROM membership WHERE segment = ?"  # noqa: S608
@@ -99,31 +102,26 @@ def next_members(
         f" SELECT bucket, customer FROM (SELECT bucket, customer FROM stuck WHERE {behind}) AS s"
         " ORDER BY bucket, customer LIMIT ?"
     )
-    found = rows(conn, sql, (admission.segment, *place, limit, *place, limit, limit))
-    return [(bucket, customer) for bucket, customer in found]
-
-
-def list_members(
-    conn: Connection,
-    admission: Admission,
-    place: tuple[int, str],
-    found: Sequence[tuple[int, str]],
-    last: tuple[int, str] | None,
-    now: Instant,
-) -> None:
-    """Lists who was `found` behind a place, up to the `last` one; None: the list is whole. Does nothing when
-    somebody else has come further."""
+    found = [
+        (bucket, customer)
+        for bucket, customer in rows(conn, sql, (admission.segment, *place, limit, *place, limit, limit))
+    ]
+    is_whole = len(found) < limit
+    at_bucket, at_customer = START if is_whole else found[-1]
+    after = replace(
+        admission, at_bucket=at_bucket, at_customer=at_customer, members=admission.members + len(found),
+        listed_at=now if is_whole else None,
+    )  # fmt: skip
     changed = change(
         conn,
         "UPDATE admission SET at_bucket = ?, at_customer = ?, members = members + ?, listed_at = ?"
         " WHERE journey = ? AND segment = ? AND at_bucket = ? AND at_customer = ? AND listed_at IS NULL",
-        (
-            *(last or START), len(found), now if last is None else None, admission.journey, admission.segment,
-            *place,
-        ),
-    )  # fmt: skip
-    if changed:
-        _put(conn, admission, found)
+        (*after.place, len(found), after.listed_at, admission.journey, admission.segment, *place),
+    )
+    if not changed:
+        return None
+    _put(conn, admission, found)
+    return after
 
 
 def _put(conn: Connection, admission: Admission, members: Iterable[tuple[int, str]]) -> None:
@@ -181,10 +179,11 @@ def end_if_over(conn: Connection, admission: Admission, now: Instant) -> None:
 
 def rename_journey(conn: Connection, old: str, new: str) -> None:
     """What was taken under the old name of a journey was taken."""
+    if not rows(conn, "SELECT 1 FROM admission WHERE journey = ? LIMIT 1", (old,)):
+        return
     for table in ("admission_member", "admission"):
         # A journey of the new name that is long gone
-        there = f"EXISTS (SELECT 1 FROM {table} WHERE journey = ?)"  # noqa: S608
-        change(conn, f"DELETE FROM {table} WHERE journey = ? AND {there}", (new, old))  # noqa: S608
+        change(conn, f"DELETE FROM {table} WHERE journey = ?", (new,))  # noqa: S608
         change(conn, f"UPDATE {table} SET journey = ? WHERE journey = ?", (new, old))  # noqa: S608
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import sys
+import threading
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -16,14 +17,15 @@ from sqlalchemy.exc import OperationalError
 from engine.core.lifecycle.trigger import admission_delay
 from engine.runtime.advance.admissions import admit_members
 from engine.runtime.advance.backfilling import fill
+from engine.runtime.advance.gap_learning import learn_gaps
 from engine.runtime.advance.scoring import score_rfm
 from engine.store.audience import admissions
 from engine.store.database import open_store
 from engine.store.inbox import quarantine
 from engine.store.journeys import pauses, traces
-from engine.store.persons import aliases
+from engine.store.persons import aliases, erasure
 from engine.store.sql import rows
-from engine.values import HOUR, MINUTE
+from engine.values import DAY, HOUR, MINUTE
 from tests.runtime.shop import ATTRIBUTES, FILES, Shop
 
 ROOT = Path(__file__).parents[3]
@@ -227,6 +229,21 @@ def test_a_renamed_journey_goes_on_and_takes_nobody_again(shop: Shop) -> None:
     assert starts(shop) == Counter(MANY)
 
 
+def test_a_journey_renamed_to_the_name_of_one_long_gone_leaves_nothing_of_that_behind(shop: Shop) -> None:
+    gone = CLUB.replace("journey: club", "journey: club_2")
+    shop.publish({**BEFORE, "journeys/club_2.yaml": gone})
+    look(shop)
+    with shop.store.read() as conn:
+        assert rows(conn, "SELECT count(*) FROM admission_member WHERE journey = 'club_2'")[0][0] > 50
+    shop.publish(with_club())
+    pass_time(shop, 25 * HOUR)
+    renamed = CLUB.replace("journey: club", "journey: club_2\nwas: club")
+    shop.publish({**BEFORE, "journeys/club_2.yaml": renamed})
+    with shop.store.read() as conn:
+        assert rows(conn, "SELECT count(*) FROM admission_member")[0][0] == 0
+        assert admissions.under_way(conn) == []
+
+
 def test_a_draft_takes_them_when_it_goes_live(shop: Shop) -> None:
     shop.publish(with_club(CLUB.replace("again:", "state: draft\nagain:")))
     pass_time(shop, 25 * HOUR)
@@ -280,6 +297,80 @@ def test_a_segment_of_scores_waits_for_the_night(shop: Shop) -> None:
     score_rfm(shop.store, shop.publication.journeys, shop.clock.now())
     pass_time(shop, 25 * HOUR)
     assert starts(shop) == Counter(MANY[:9])
+
+
+def test_a_segment_of_scores_waits_for_those_of_a_definition_that_changed_with_it(shop: Shop) -> None:
+    scores = f"{ATTRIBUTES}  rfm: rfm of EVENT.total\n"
+    schema, scored = "schemas/customer.yaml", "segment: golden\nwho: {rfm: is set}\n"
+    for name in MANY[:9]:
+        shop.event(name, "order_placed")
+    shop.event(MANY[0], "cart_updated")
+    shop.run()
+    shop.publish({**BEFORE, schema: scores.replace("EVENT", "cart_updated")})
+    score_rfm(shop.store, shop.publication.journeys, shop.clock.now())
+    shop.run()
+    shop.publish(
+        with_club(
+            CLUB.replace("order_placed", "subscribed"),
+            **{
+                schema: scores.replace("EVENT", "order_placed"),
+                "journeys/segments/golden.yaml": scored,
+            },
+        )
+    )
+    pass_time(shop, 3 * HOUR)
+    assert not starts(shop)
+    score_rfm(shop.store, shop.publication.journeys, shop.clock.now())
+    pass_time(shop, 25 * HOUR)
+    assert starts(shop) == Counter(MANY[:9])
+
+
+def test_a_segment_of_what_is_usual_waits_until_it_is_learned(shop: Shop) -> None:
+    for _ in range(2):
+        for name in MANY[:9]:
+            shop.event(name, "cart_updated")
+        shop.clock.advance(10 * DAY)
+    shop.run()
+    shop.publish(
+        with_club(
+            **{
+                "schemas/customer.yaml": f"{ATTRIBUTES}  next_cart_at: next cart_updated\n",
+                "journeys/segments/golden.yaml": "segment: golden\nwho: {next_cart_at: is set}\n",
+            }
+        )
+    )
+    fill(shop.store, shop.publication, shop.clock.now())
+    pass_time(shop, 3 * HOUR)
+    assert not starts(shop)
+    learn_gaps(shop.store, shop.publication.journeys, shop.clock.now())
+    pass_time(shop, 25 * HOUR)
+    assert starts(shop) == Counter(MANY[:9])
+
+
+def test_nobody_who_is_erased_while_they_are_listed_is_put_back(shop: Shop) -> None:
+    shop.publish(with_club())
+    with shop.store.read() as conn:
+        members = rows(
+            conn, "SELECT customer FROM membership WHERE left_at IS NULL ORDER BY bucket, customer"
+        )
+    erased = set[str]()
+
+    def erase_beside(*_: object) -> None:
+        """Where a reading of the list ends and before the writing that follows it, the next one in order."""
+        if threading.current_thread() is threading.main_thread():
+            name = members[len(erased)][0]
+            erased.add(name)
+            shop.store.writer.submit(lambda conn: erasure.erase(conn, [name], shop.clock.now()))
+
+    sa.event.listen(shop.store.engine, "rollback", erase_beside)
+    admit_members(shop.store, shop.publication.journeys, shop.clock.now(), 3)
+    sa.event.remove(shop.store.engine, "rollback", erase_beside)
+    with shop.store.read() as conn:
+        listed = {name for (name,) in rows(conn, "SELECT customer FROM admission_member")}
+    assert erased
+    assert not listed & erased
+    pass_time(shop, 26 * HOUR)
+    assert starts(shop) == Counter(set(MANY) - erased)
 
 
 def test_two_ids_of_one_person_come_in_once(shop: Shop) -> None:
