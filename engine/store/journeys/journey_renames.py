@@ -17,12 +17,15 @@ def rename_journey(conn: Connection, old: str, new: str) -> None:
     """Runs that ended, last starts, fired dates and standing pauses follow the name; open runs are moved by
     the migration, which knows their steps."""
     change(conn, "UPDATE enrollment SET journey = ? WHERE journey = ? AND ended_at IS NOT NULL", (new, old))
-    change(conn, "UPDATE pause SET name = ? WHERE scope = 'journey' AND name = ?", (new, old))
+    for table, kind in (("pause", "scope = 'journey'"), ("sweep", "kind = 'clock'")):
+        # A journey of the new name that is long gone
+        there = f"EXISTS (SELECT 1 FROM {table} WHERE {kind} AND name = ?)"  # noqa: S608
+        change(conn, f"DELETE FROM {table} WHERE {kind} AND name = ? AND {there}", (new, old))  # noqa: S608
+        change(conn, f"UPDATE {table} SET name = ? WHERE {kind} AND name = ?", (new, old))  # noqa: S608
     names = {former: new if name == old else name for former, name in names_now(conn, ()).items()}
     names[old] = new
     names.pop(new, None)
     meta.put(conn, _NAMES, dump(names))
-    change(conn, "UPDATE sweep SET name = ? WHERE kind = 'clock' AND name = ?", (new, old))
     admissions.rename_journey(conn, old, new)
     change(
         conn,
