@@ -423,7 +423,9 @@ def test_how_often_says_whether_more_count_too() -> None:
 @pytest.mark.parametrize(
     "written",
     ["first_name: Anna Maria", "first_name: O'Neill", "country: DE", "email: a/b@example.com",
-     "first_name: 50%", "did: {order_placed: exactly 3 times}", "country: [DE, AT]", "first_name: Orlando"],
+     "first_name: 50%", "did: {order_placed: exactly 3 times}", "country: [DE, AT]", "first_name: Orlando",
+     "first_name: 38,5", "first_name: '1,5 l'", "first_name: like new", "first_name: including VAT",
+     "first_name: XL/XXL", "first_name: XS/XL", "first_name: S/XL", "tags: '*vip*'"],
 )  # fmt: skip
 def test_a_text_may_have_any_plain_value(written: str) -> None:
     text = (

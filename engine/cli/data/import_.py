@@ -228,6 +228,10 @@ def _import_table(
         store.close()
 
 
+_OUR_COLUMNS = frozenset(("customer_id", "user_id", "event", "product_id"))
+"""Letter by letter our words: a file with one of them was written for us, and is no export."""
+
+
 def _kind_and_rows(
     table: ReadTable, options: _Options, world: ProjectContext
 ) -> tuple[Kind, Iterator[SourceRow]]:
@@ -249,13 +253,14 @@ def _kind_and_rows(
     names = own_names(columns, world.catalogue)
     kinds = cast("Sequence[Kind]", options.kinds)
     # Half understood, orders would become customers with the numbers of orders
-    strange = [
-        column for column in columns if names[column] == column and column not in known_names(world.catalogue)
-    ]
-    if not kinds and not options.event and (meant := ready_mapping_of(strange)):
+    known = known_names(world.catalogue)
+    strange = [column for column in columns if names[column] == column and column not in known]
+    is_plain = bool(_OUR_COLUMNS.intersection(columns))
+    if not kinds and not options.event and not is_plain and (meant := ready_mapping_of(strange)):
         raise UsageError(
             f"{', '.join(strange[:3])} and more are columns of an export that a mapping reads:",
-            f"write  import FILE --mapping {meant}  (or  import customers FILE  where they are your own)",
+            f"write  import FILE --mapping {meant}  (or  import customers|events|products FILE  where they "
+            "are your own)",
         )
     kind = kinds[0] if kinds else guess([names.get(column, column) for column in columns], options.event)
     return kind, renamed(rows, names) if any(name != own for name, own in names.items()) else rows

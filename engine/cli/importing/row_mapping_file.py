@@ -19,6 +19,8 @@ READY = Path(__file__).resolve().parents[3] / "docs" / "mappings"
 
 
 _ENOUGH = 3  # columns; fewer may be those of any file
+# A comment; a name of ours. Before a condition (`status: [paid]`, `left: is set`) it is a column
+_NO_COLUMN = re.compile(r"#.*|[\w.]+:(?=\s)(?!\s*(?:\[|is\b))")
 _WORD = re.compile(r"[a-z][a-z0-9_]+")
 
 
@@ -27,7 +29,9 @@ def ready_mapping_of(columns: Iterable[str]) -> str | None:
     itself does not know; None where no mapping, or more than one alike, reads enough of them."""
     named = {normal_name(column) for column in columns}
     read = {
-        file.stem: len(named.intersection(_WORD.findall(file.read_text(encoding="utf-8"))))
+        file.stem: len(
+            named.intersection(_WORD.findall(_NO_COLUMN.sub("", file.read_text(encoding="utf-8"))))
+        )
         for file in _of_exports()
     }
     most = max(read.values(), default=0)

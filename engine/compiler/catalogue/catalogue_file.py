@@ -32,6 +32,7 @@ _SYNONYMS = {
     "datetime": "time", "timestamp": "time", "enum": "one of [a, b]", "list": "list of text",
     "array": "list of text", "currency": "money", "amount": "money",
 }  # fmt: skip
+_NAMES_OF_TYPES = {*SIMPLE, *_SYNONYMS}
 
 
 TYPE_SHAPE = {
@@ -169,6 +170,11 @@ def _type_of(context: ReadContext, node: Node) -> Type:
         if all(choices) and len(set(choices)) == len(choices):
             return Type("one of", choices)
     several = tuple(dict.fromkeys(word.strip() for word in re.split(r"[,/|]| or ", words)))
+    if words.casefold() in _SYNONYMS or re.match(r"(one of|list of)\b", words):
+        several = ()
+    elif named := [word for word in several if word.casefold() in _NAMES_OF_TYPES]:
+        words_of_type = named[0] if len(named) == 1 else words  # `number | null` speaks of no values
+        return _bad_type(context, node.span, quoted(words), words_of_type)
     return _bad_type(context, node.span, quoted(words), words, several if len(several) > 1 else ())
 
 

@@ -16,18 +16,20 @@ from engine.problem import Problem
 
 _LONGEST = 120  # characters of a value that is looked at
 _TEXTS = ("text", "list of text")
-_SEVERAL = re.compile(r"\s+or\s+|\s*[,;|]\s*(?:or\s+)?", re.IGNORECASE)
+# A comma between two digits is that of a number (`38,5`)
+_SEVERAL = re.compile(r"\s+or\s+|\s*(?:(?<!\d),|,(?!\d)|[;|])\s*(?:or\s+)?", re.IGNORECASE)
 _ITEM = re.compile(r"[^\s\[\]]+(?: [^\s\[\]]+){0,2}")
 _IN = re.compile(r"(?:is )?(?:in|one of|any of|either|among)\s+(?P<list>\[.+\]|\S.*)", re.IGNORECASE)
-_CODES = re.compile(r"[A-Z]{2,3}(?:/[A-Z]{2,3})+", re.ASCII)
+# Of countries and languages; XS and XL are sizes
+_CODES = re.compile(r"(?!X[LS]\b)[A-Z]{2}(?:/(?!X[LS]\b)[A-Z]{2})+", re.ASCII)
 _LETTERS_OF = (
     (re.compile(r"(?:begins|beginning|starting) with\s+(\S.*)", re.IGNORECASE), "starts with"),
     (re.compile(r"(?:ending|finishes) with\s+(\S.*)", re.IGNORECASE), "ends with"),
-    (re.compile(r"(?:includes|including|containing)\s+(\S.*)", re.IGNORECASE), "contains"),
+    (re.compile(r"(?:includes|containing)\s+(\S.*)", re.IGNORECASE), "contains"),
     (re.compile(r"(?:like\s+)?[*%]([^*%]+)[*%]"), "contains"),
     (re.compile(r"(?:like\s+)?([^*%]*[^*%\d\s])\s*[*%]"), "starts with"),
     (re.compile(r"(?:like\s+)?[*%]([^*%]+)"), "ends with"),
-    (re.compile(r"(?:like|matches)\s+([^*%]+)", re.IGNORECASE), "contains"),
+    (re.compile(r"matches\s+([^*%]+)", re.IGNORECASE), "contains"),
     (re.compile(r"/\^([\w@. -]+)/i?"), "starts with"),
     (re.compile(r"/([\w@. -]+)\$/i?"), "ends with"),
 )
@@ -47,7 +49,7 @@ def text_problem(name: Text, form: syntax.Form, ref: Ref) -> Problem | None:
             return None
     how = inner.how if isinstance(inner, syntax.TextMatch) else ""
     meant = _letters_meant(how, value.value) if how else form_meant(value.value)
-    if not meant:
+    if not meant or (meant.startswith("contains ") and ref.type.kind != "text"):  # a list has whole values
         return None
     words = meant
     if isinstance(form, syntax.Negated):

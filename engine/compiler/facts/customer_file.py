@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from dataclasses import replace
 
@@ -29,7 +28,6 @@ from engine.language import nodes
 from engine.language.grammar import Construct, Key
 from engine.language.map_reader import MapReader, ReadContext
 from engine.language.nodes import Node
-from engine.language.wording import quoted
 from engine.problem import Problem
 
 CUSTOMER_FILE = Construct(
@@ -64,7 +62,6 @@ def read_catalogue(
     )
     reader = open_file(context, customer, CUSTOMER_FILE)
     catalogue = replace(catalogue, attributes={**BUILT_IN, **named_types(context, reader, "attributes")})
-    _birthdays(context, reader, catalogue)
     ledger, told = loyalty_attributes(config), loyalty_events(config)
     # E127: attributes with the names of what the ledger computes
     for entry in reader.entries("attributes") if reader is not None and ledger else ():
@@ -85,24 +82,6 @@ def read_catalogue(
     )
     facts = _read_facts(context, reader, catalogue, config)
     return replace(catalogue, facts=facts, watch=watch), context.problems
-
-
-_BIRTHDAY = re.compile(r"birth_?(?:day|date)|date_of_birth|day_of_birth|born(?:_on)?|dob|b_?day", re.ASCII)
-
-
-def _birthdays(context: ReadContext, reader: MapReader | None, catalogue: Catalogue) -> None:
-    """W61: a birthday that is a date comes once, in the year of the birth."""
-    for entry in reader.entries("attributes") if reader is not None else ():
-        name, kind = entry.key.text, catalogue.attributes.get(entry.key.text)
-        if kind is not None and kind.kind in ("date", "time") and _BIRTHDAY.fullmatch(name):
-            context.report(
-                entry.key.span,
-                "W61",
-                f"{quoted(name)} is a {kind.kind}, and a {kind.kind} comes once",
-                "the year of a birth is past, so a journey that starts from it starts nobody",
-                f"write  {name}: birthday",
-                level="warning",
-            )
 
 
 def _told_by_the_shop(context: ReadContext, events: Node | None, told: Mapping[str, object]) -> None:

@@ -328,5 +328,19 @@ def test_an_export_without_its_mapping_takes_nothing_and_is_told_which(shop: Sho
 
 
 def test_a_file_whose_kind_is_said_needs_no_mapping(shop: Shop) -> None:
-    answer = shop.run("import", "customers", str(EXPORTS / "shopify_customers.csv"))
+    refused = ("--refused", str(shop.folder / "refused.csv"))
+    answer = shop.run("import", "customers", str(EXPORTS / "shopify_customers.csv"), *refused)
     assert "--mapping" not in answer.err
+
+
+@pytest.mark.parametrize(
+    "header",
+    [
+        "product_id,sku,total,financial_status,billing_phone,lineitem_sku",
+        "email,plugin,writes,said",  # words of a comment
+    ],
+)
+def test_a_file_of_our_own_is_no_export(shop: Shop, header: str) -> None:
+    own = shop.folder / "own.csv"
+    own.write_text(f"{header}\n{','.join('1' for _ in header.split(','))}\n")
+    assert shop.run("import", str(own)).code != 2

@@ -79,3 +79,32 @@ def test_what_is_called_like_a_journey_and_is_none_is_named(shop: Path) -> None:
     assert [(p.span.file, p.code) for p in problems] == [
         ("journeys/folder.yaml", "E78"), ("journeys/pipe.yaml", "E78"),
     ]  # fmt: skip
+
+
+def test_a_start_from_a_day_of_birth_that_is_a_date(shop: Path, golden: Golden) -> None:
+    schema, journey = shop / "schemas/customer.yaml", shop / "journeys/birthday.yaml"
+    (shop / "journeys/birthday.yaml").rename(shop / "birthday.txt")
+    edit(schema, "birthday: birthday", "birthday: date")
+    assert load(shop).problems == ()  # an age limit asks for it
+    (shop / "birthday.txt").rename(journey)
+    assert len([found for found in load(shop).problems if found.code == "W61"]) == 1
+    golden(OUT / "W61_birthday.out", _w61(shop))
+    edit(journey, "  before: 7 days\n", "  after: 18 years\n")
+    assert _w61(shop) == "\n"
+    edit(journey, "  after: 18 years\n", "  every: year\n")
+    assert _w61(shop) == "\n"
+
+
+def _w61(shop: Path) -> str:
+    project = load(shop)
+    found = [problem for problem in project.problems if problem.code == "W61"]
+    return render_problems(found, project.sources) + "\n"
+
+
+@pytest.mark.parametrize(("date", "codes"), [("first_seen", ["W64"]), ("last_order_at", [])])
+def test_only_a_date_that_stays_comes_once(shop: Path, date: str, codes: list[str]) -> None:
+    (shop / "journeys/yearly.yaml").write_text(
+        f"journey: yearly\nstart: {{date: {date}, after: 90 days, at: 10:00}}\nagain: after 365 days\n"
+        "goal: {event: order_placed}\nsteps:\n  - send: welcome_hello\n"
+    )
+    assert [found.code for found in load(shop).problems if found.code == "W64"] == codes
