@@ -67,7 +67,7 @@ def _steps(before: JourneyFile, now: JourneyFile) -> Iterator[Problem]:
 def _segments(
     former: Mapping[str, str], segments: Mapping[str, SegmentFile], at_that_time: set[str]
 ) -> Iterator[Problem]:
-    """A segment has no `was:`: whoever is a member of the new one enters it anew."""
+    """A segment has no `was:`: the new one starts nobody who is in it already."""
     gone: dict[str, AllOf] = {}
     for path, text in former.items():
         if not path.startswith(_SEGMENTS):
@@ -82,8 +82,9 @@ def _segments(
             continue
         yield Problem(
             segment.name.span, "W27", f"the segment {quoted(same)} seems to be called {quoted(name)} now",
-            "for the engine it is a new one: its members enter it at the next sweep, and journeys with "
-            "start: {segment: ...}  take them", f"keep the name {same}, unless that is meant", "warning",
+            "for the engine it is a new one: whoever is in it counts as a member from the beginning, and no "
+            "journey starts for them until they have left it and come back",
+            f"keep the name {same}, unless that is meant", "warning",
         )  # fmt: skip
 
 

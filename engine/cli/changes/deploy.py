@@ -89,7 +89,8 @@ def deploy(
             differences = compare(coming.published, coming.project, now)
             if plays and is_worth_playing(differences):
                 sent = traffic_of_store(store, coming, differences, now)
-            if form is Format.text and (differences.subjects or coming.plan.journeys):
+            differs = differences.subjects or differences.unread or coming.plan.journeys
+            if form is Format.text and differs:
                 tell_deployment(coming, differences, sent)
                 if not certain:
                     said |= _asked(coming.plan)

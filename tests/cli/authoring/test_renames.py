@@ -86,3 +86,4 @@ def test_a_segment_of_another_name_is_told(shop: Shop) -> None:
     shop.write("journeys/segments/shoppers.yaml", SEGMENT.replace("buyers", "shoppers"))
     said = shop.run("check").out
     assert 'the segment "buyers" seems to be called "shoppers" now' in said
+    assert "no journey starts for them until they have left it and come back" in " ".join(said.split())

@@ -10,10 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import Connection
 
 from engine.cli.changes.plan import MOVED, RISKS
+from engine.cli.stores import project_store
 from engine.core.handlers.migrate import MoveRule
 from engine.plan.in_flight import Risk
+from engine.store.journeys import deployments
 from tests import stores
 from tests.cli.conftest import Shop, report
 from tests.conftest import Golden
@@ -150,6 +153,33 @@ def test_deploy_tells_what_is_sent_a_day_where_it_asks_and_where_it_is_wished(
     wished = json.loads(shop.run("deploy", "--replay", "--format", "json").out)
     assert wished["number"] == 2
     assert wished["traffic"]["journeys"][0]["journey"] == "thanks"
+
+
+def test_a_person_is_asked_also_where_what_is_published_cannot_be_read(
+    shop: Shop, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As of a file that an earlier version of the language took."""
+    with project_store(shop.folder) as store:
+        store.write(_publish_another_bye)
+    assert "1 file cannot be compared" in shop.run("plan").out
+    with monkeypatch.context() as terminal:
+        terminal.setattr("sys.stdin", _Terminal("n\n"))
+        said = shop.run("deploy")
+    assert "Publish?" in said.out
+    assert said.code == 1
+    assert "templates/bye.email.html cannot be compared" in said.err
+    assert len(shop.run("deployments").out.splitlines()) == 2, "nothing is published"
+
+
+def _publish_another_bye(conn: Connection) -> None:
+    (last,) = deployments.latest(conn, 1)
+    sources = deployments.files(conn, last.number)
+    assert "templates/bye.email.html" in sources
+    deployments.record(
+        conn, at=last.at, whom=last.whom, commit=last.commit, hash_="another", journeys=last.journeys,
+        sources={**sources, "templates/bye.email.html": LETTER.replace("Hello</p>", "{% if %}</p>")},
+        plan={}, happened={},
+    )  # fmt: skip
 
 
 def test_a_script_that_deploys_waits_for_no_replay(shop: Shop) -> None:

@@ -59,6 +59,19 @@ def test_a_change_with_a_snapshot_is_one_comment(shop: Shop, golden: Golden) -> 
     golden("golden/review.txt", without_hashes(report(said)))
 
 
+def test_one_person_and_one_warning_are_counted_as_one(files: Shop) -> None:
+    for file, rows, live in (("people.jsonl", PEOPLE, ()), ("events.jsonl", EVENTS, ("--live",))):
+        assert files.run("import", *live, str(files.write(file, json.dumps(rows[0]) + "\n"))).code == 0
+    files.go_to("2026-11-20T10:01:00+00:00")
+    files.play()
+    assert files.run("snapshot", "--out", str(files.folder / "snapshot.jsonl.gz")).code == 0
+    replace(files, "journeys/welcome.yaml", "wait: 2 days", "wait: 3 days")
+    replace(files, "journeys/welcome.yaml", "at: 10:00", "at: 22:00")
+    said = files.run("review", "--snapshot", str(files.folder / "snapshot.jsonl.gz")).out
+    assert ". 1 person inside. " in said
+    assert "look at 1 warning, which stops nothing (" in said
+
+
 def test_people_inside_are_in_it_and_a_failing_story_ends_with_1(shop: Shop) -> None:
     replace(shop, "journeys/welcome.yaml", "wait: 2 days", "wait: 1 day")
     said = shop.run("review", "--snapshot", str(shop.folder / "early.jsonl.gz"))
@@ -527,6 +540,7 @@ def test_of_a_part_that_has_a_mistake_in_a_version_nobody_hears_that_nothing_cha
         assert unread["file"] == file
         assert "othing changes" not in text + diff.out
         assert f"**{file} cannot be compared." in text
+        assert "Before merging: read what cannot be compared (below) in the files themselves" in text
         assert "1 file cannot be compared" in diff.out
         assert said["affects"] == []
         assert unread["cure"] in " ".join(diff.err.split())

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from engine.cli.changes.comment.markdown import cut_list, fitting, markdown_table, safe
@@ -48,7 +49,7 @@ def sent_part(answer: ReplayComparison, sent: Traffic, currency: str, budget: Li
     more = "\n" + cut_list(told, budget.sentences, "in a fold")
     rows = _rows(answer, sent, currency)
     if not rows:
-        moved = "\nNothing is sent more or less often: messages move in time.\n" if changed else ""
+        moved = f"\n{_without_rows(changed)}\n" if changed else ""
         return f"{head}{more}{moved}"
     table = markdown_table(_head(sent), rows[: budget.counts])
     rest = len(rows) - budget.counts
@@ -77,6 +78,16 @@ def sent_folds(
         yield "All that would be sent", markdown_table(_head(sent), every)
 
 
+def _without_rows(changed: Sequence[JourneyComparison]) -> str:
+    """What differs of journeys of which no count is told."""
+    pairs = (pair for journey in changed for _, pair in count_lines(journey))
+    if any(pair.before != pair.after for pair in pairs):
+        return "No count differs by more than the sample may be off."
+    enters = any(journey.enter or journey.enter_no_more for journey in changed)
+    what = "other customers get it" if enters else "messages move in time"
+    return f"Nothing is sent more or less often: {what}."
+
+
 def _sentences(answer: ReplayComparison, sent: Traffic) -> list[str]:
     """What is to be looked at first before the others."""
     told = (
@@ -101,7 +112,8 @@ def _sent_no_more(answer: ReplayComparison) -> Iterator[str]:
         f"{journey.journey}: {each.template} via {each.channel} ({each.messages.before:,} before)"
         for journey in answer.journeys
         for each in journey.messages
-        if each.messages.before and not each.messages.after
+        # what a sample met that rarely may still be sent
+        if each.messages.before > (each.messages.margin or 0) and not each.messages.after
     ]
     if parts:
         yield f"never sent any more in these days: {'; '.join(parts)}"
@@ -143,7 +155,8 @@ def _rows(answer: ReplayComparison, sent: Traffic, currency: str) -> list[tuple[
 
 
 def _cost_rows(journey: JourneyComparison, sent: Traffic, currency: str) -> Iterator[tuple[str, ...]]:
-    if journey.journey in sent.about and journey.cost_before != journey.cost_after:
-        cost = cost_line(journey, currency)
-        assert cost is not None, "one of two costs that differ is more than nothing"
+    cost = cost_line(journey, currency)
+    # as numbers: of nothing sent it is "0", of messages that cost nothing "0.00"
+    is_same = Decimal(journey.cost_before) == Decimal(journey.cost_after)
+    if cost is not None and not is_same and journey.journey in sent.about:
         yield f"{journey.journey}: {cost[0]}", *cost[1:]

@@ -36,7 +36,8 @@ def verdict(change: ReviewedChange) -> str:
         parts.append(f"{unread[0]}{rest} cannot be compared")
     if change.plan is not None and (inside := sum(journey.people for journey in change.plan.journeys)):
         held_out = sum(journey.held_out for journey in change.plan.journeys)
-        parts.append(f"{inside:,} people inside" + (f" ({held_out:,} of them holdout)" if held_out else ""))
+        people = "1 person" if inside == 1 else f"{inside:,} people"
+        parts.append(f"{people} inside" + (f" ({held_out:,} of them holdout)" if held_out else ""))
     parts += [
         counted(many, noun)
         for many, noun in ((change.errors, "error"), (change.warnings, "warning"))
@@ -73,6 +74,8 @@ def to_do(change: ReviewedChange) -> str:
 
 
 def _left(change: ReviewedChange) -> Iterator[str]:
+    if change.differences.unread:
+        yield "read what cannot be compared (below) in the files themselves"
     if change.refusals:
         yield "write what stands below as refused"
     if change.errors:
@@ -85,7 +88,8 @@ def _left(change: ReviewedChange) -> Iterator[str]:
         told = [problem.what for problem in change.problems if not problem.is_error][:MOST_WARNINGS]
         more = ", and more" if change.warnings > len(told) else ""
         yield (
-            f"look at {warnings}, which stop nothing ({' - '.join(told)}{more}; in the fold What check says)"
+            f"look at {warnings}, which {'stops' if change.warnings == 1 else 'stop'} nothing "
+            f"({' - '.join(told)}{more}; in the fold What check says)"
         )
     partly = [each for each in change.differences.subjects if each.unchanged]
     if partly:
