@@ -39,12 +39,21 @@ _RARELY = 1_000_000_000
 _held: list[None] = []
 """One for each block of `without_full_collections` that is open."""
 
+BLOCKS_WITHOUT_FULL = 100
+"""So many blocks of `without_full_collections` end before a full collection comes all the same."""
+
+_ended: list[None] = []
+"""One for each block of `without_full_collections` that ended since then."""
+
 
 @contextmanager
 def without_full_collections() -> Iterator[None]:
     """Inside the block only what is young is collected, a millisecond at a time: for very many objects that
     live until their request is answered. A full collection would walk them all, find nothing, and hold the
-    interpreter for some 80 ms. For the whole process, and for coroutines as for threads."""
+    interpreter for some 80 ms. For the whole process, and for coroutines as for threads. An import
+    has blocks that overlap, or follow one another at once, for hours: one full collection comes after every
+    `BLOCKS_WITHOUT_FULL` of them, else nothing old that holds itself would go before the import is through.
+    """
     _held.append(None)
     try:
         gc.set_threshold(*_USUAL[:2], _RARELY)
@@ -52,8 +61,12 @@ def without_full_collections() -> Iterator[None]:
     finally:
         # As above: off the count first
         _held.pop()
+        _ended.append(None)
         if not _held:
             gc.set_threshold(*_USUAL)
+        if len(_ended) >= BLOCKS_WITHOUT_FULL:
+            _ended.clear()
+            gc.collect()
 
 
 def freeze_long_lived() -> None:

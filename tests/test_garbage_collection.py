@@ -5,10 +5,12 @@ from __future__ import annotations
 import gc
 import weakref
 from collections.abc import Iterator
+from contextlib import AbstractContextManager
 
 import pytest
 
 from engine.garbage_collection import (
+    BLOCKS_WITHOUT_FULL,
     freeze_long_lived,
     without_full_collections,
     without_garbage_collection,
@@ -88,6 +90,26 @@ def test_beside_large_bodies_only_what_is_young_is_collected() -> None:
     second.__exit__(None, None, None)
     assert gc.get_threshold() == usual
     assert len(held) == 200_000
+
+
+def test_garbage_goes_although_large_bodies_overlap_without_end() -> None:
+    gone = Deployment()
+    known = weakref.ref(gone)
+    # old, as what outlived the young collections
+    gc.collect()
+    del gone
+    full = collections(2)
+    opened: AbstractContextManager[None] = without_full_collections()
+    opened.__enter__()
+    for _ in range(3 * BLOCKS_WITHOUT_FULL):
+        following = without_full_collections()
+        following.__enter__()
+        opened.__exit__(None, None, None)
+        opened = following
+    seen = collections(2)
+    opened.__exit__(None, None, None)
+    assert known() is None
+    assert seen == full + 3
 
 
 def collections(generation: int) -> int:
