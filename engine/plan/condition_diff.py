@@ -11,6 +11,20 @@ from engine.language import syntax
 from engine.language.conditions.condition_words import condition_text, line_words
 
 
+class _OfGroup(NamedTuple):
+    """What it means that a condition of a group is gone, and that one came to it."""
+
+    gone: str
+    came: str
+
+
+_OF_GROUPS = {
+    "any": _OfGroup(gone="is not enough any more", came="is enough too"),
+    "all": _OfGroup(gone="is not asked any more", came="is asked too"),
+    "none": _OfGroup(gone="may hold now", came="must not hold either"),
+}
+
+
 def condition_changes(before: syntax.AllOf | None, now: syntax.AllOf | None) -> str:
     """`orders_count: at least 1 -> at least 2; open_tickets: 0 is asked too`; "" where both ask the same."""
     if before is None:
@@ -80,8 +94,9 @@ def _of_group(before: syntax.ConditionLine, now: syntax.ConditionLine) -> str:
         return f"in {now.how}: {condition_changes(gone[0], came[0])}"
     if not apart.is_one_way or len(gone) == len(before.conditions):
         return ""
-    told = [f"{condition_text(each)} is not asked any more" for each in gone]
-    told += [f"{condition_text(each)} is asked too" for each in came]
+    words = _OF_GROUPS[now.how]
+    told = [f"{condition_text(each)} {words.gone}" for each in gone]
+    told += [f"{condition_text(each)} {words.came}" for each in came]
     return f"in {now.how}: {'; '.join(told)}"
 
 

@@ -24,7 +24,12 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
         "policies": _AT_ONCE,
         "channels": _AT_ONCE,
         "channels.*.from": _OTHER_SENDER,
+        "channels.*.price": Consequence(
+            Affected.MESSAGES,
+            "in figures and plans from now on; with  via: cheapest likely  also in which channel is first",
+        ),
         "channels.*.reply_to": _OTHER_SENDER,
+        "catalogue": Consequence(Affected.MESSAGES, "for products, from the next time the feed is read"),
         "ceilings": _AT_ONCE,
         "deliver_only": _AT_ONCE,
         "holdout": Consequence(
@@ -40,6 +45,13 @@ _CONSEQUENCES: Mapping[str, Mapping[str, Consequence]] = {
             " codes that are given from now on, and the former ones of a code that somebody has",
         ),
         "recommendations": _NOT_WRITTEN,
+        "retention": Consequence(
+            Affected.NOTHING,
+            "what is older goes in the next night, for good; nothing asked today counts that far back",
+        ),
+        "retention.receipts": Consequence(
+            Affected.NEWCOMERS, "an event that comes again later than that is taken again"
+        ),
         "points": Consequence(Affected.IN_FLIGHT, "for what is earned from now on"),
         "points.expire": Consequence(
             Affected.IN_FLIGHT,

@@ -322,7 +322,22 @@ def test_of_a_group_in_which_one_value_changes_the_value_is_told() -> None:
         (
             "{orders_count: 0, none: [{tier: gold}]}",
             "{orders_count: 0, none: [{tier: gold}, {country: DE}]}",
-            "in none: country: DE is asked too",
+            "in none: country: DE must not hold either",
+        ),
+        (
+            "{orders_count: 0, none: [{tier: gold}, {country: DE}]}",
+            "{orders_count: 0, none: [{tier: gold}]}",
+            "in none: country: DE may hold now",
+        ),
+        (
+            "{orders_count: 0, any: [{tier: gold}, {country: DE}]}",
+            "{orders_count: 0, any: [{tier: gold}, {country: DE}, {total_spent: at least 500 EUR}]}",
+            "in any: total_spent: at least 500 EUR is enough too",
+        ),
+        (
+            "{orders_count: 0, any: [{tier: gold}, {country: DE}, {total_spent: at least 500 EUR}]}",
+            "{orders_count: 0, any: [{tier: gold}, {country: DE}]}",
+            "in any: total_spent: at least 500 EUR is not enough any more",
         ),
         (
             "{tier: gold}",

@@ -13,7 +13,8 @@ channels:
   email: {via: smtp, from: hello@shop.example, price: 0.0004 EUR}
 http: {listen: "127.0.0.1:8080", public_url: https://news.shop.example}
 deliver_only: ["@shop.example"]
-retention: {events: 3 years}
+retention: {events: 3 years, receipts: 1 year}
+catalogue: {feed: https://shop.example/feed.xml}
 """
 
 
@@ -21,12 +22,14 @@ retention: {events: 3 years}
     ("old", "new", "affected"),
     [
         ("from: hello@shop.example", "from: hi@shop.example", Affected.MESSAGES),
-        ("price: 0.0004 EUR", "price: 0.0005 EUR", Affected.POLICY),
+        ("price: 0.0004 EUR", "price: 0.0005 EUR", Affected.MESSAGES),
+        ("via: smtp", "via: outbox", Affected.POLICY),
+        ("feed.xml", "other.xml", Affected.MESSAGES),
+        ("receipts: 1 year", "receipts: 1 month", Affected.NEWCOMERS),
         ("currency: EUR", "currency: USD", Affected.MESSAGES),
         ("public_url: https://news", "public_url: https://letters", Affected.MESSAGES),
         ("127.0.0.1:8080", "127.0.0.1:8081", Affected.NOTHING),
         ('"@shop.example"', '"@other.example"', Affected.POLICY),
-        ("3 years", "2 years", Affected.NOTHING),
     ],
 )
 def test_a_changed_setting_says_whom_it_affects(old: str, new: str, affected: Affected) -> None:
@@ -36,6 +39,13 @@ def test_a_changed_setting_says_whom_it_affects(old: str, new: str, affected: Af
     assert change.affected is affected
     # A line without a rule says to nobody what it does
     assert bool(change.rule) is (affected is not Affected.NOTHING)
+
+
+def test_what_is_kept_for_less_long_affects_nobody_and_is_said_to_go_for_good() -> None:
+    now = {"config.yaml": CONFIG.replace("3 years", "2 years")}
+    (change,) = project_diff({"config.yaml": CONFIG}, now).subjects[0].changes
+    assert change.affected is Affected.NOTHING
+    assert change.rule.startswith("what is older goes in the next night, for good")
 
 
 def test_the_setting_stands_before_the_messages_that_it_changes() -> None:

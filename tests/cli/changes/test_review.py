@@ -8,7 +8,10 @@ import shutil
 
 import pytest
 
+from engine.cli.changes.comment.changed import change_line
 from engine.cli.changes.comment.comment import LARGEST
+from engine.cli.changes.comment.markdown import LONGEST
+from engine.plan.difference import Affected, Difference, DiffSign
 from tests.cli.authoring.test_renames import git
 from tests.cli.changes.test_diff import replace, without_commits
 from tests.cli.conftest import Shop, report
@@ -57,6 +60,21 @@ def test_a_change_with_a_snapshot_is_one_comment(shop: Shop, golden: Golden) -> 
     replace(shop, "templates/welcome_hello.email.mjml", "Hello", "Good morning")
     said = shop.run("review", "--base", "main", "--snapshot", str(shop.folder / "snapshot.jsonl.gz"))
     golden("golden/review.txt", without_hashes(report(said)))
+
+
+def test_no_sentence_of_ours_is_cut_and_a_long_one_of_an_author_is(files: Shop) -> None:
+    welcome = (files.folder / "journeys/welcome.yaml").read_text(encoding="utf-8")
+    names = [f"welcome_{'long_' * 16}{number}" for number in range(4)]
+    for name in names:
+        files.write(f"journeys/{name}.yaml", welcome.replace("journey: welcome", f"journey: {name}"))
+    git(files.folder, "add", "journeys")
+    verdict = files.run("review").out.splitlines()[1]
+    assert verdict.startswith(f"**{', '.join(names)}: changes only newcomers. ")
+    assert verdict.endswith(".**")
+    rule = f"{'at once, ' * 40}for everybody"
+    line = change_line(Difference(DiffSign.CHANGED, "word " * 100, Affected.POLICY), rule)
+    assert line.endswith(f"… _{rule}_")
+    assert len(line) < len(rule) + LONGEST + 20
 
 
 def test_one_person_and_one_warning_are_counted_as_one(files: Shop) -> None:

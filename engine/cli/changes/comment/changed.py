@@ -88,7 +88,7 @@ def aside_lines(subjects: Sequence[SubjectDiff]) -> list[str]:
 
 def change_line(change: Difference, rule: str) -> str:
     """A difference, and what it means."""
-    return f"`{change.sign}` {safe(change.words)}" + (f" _{safe(rule)}_" if rule else "")
+    return f"`{change.sign}` {safe(change.words)}" + (f" _{safe(rule, longest=None)}_" if rule else "")
 
 
 def pictures_line(made: ChangePictures, page: str) -> str:
@@ -136,7 +136,7 @@ def _in_one_line(group: SubjectGroup) -> str:
     for row in by_rule(told[:MOST_OF_ONE]):
         # behind all of them: in a line it would be read as that of the first alone
         words = "; ".join(change_line(change, "") for change in row.changes)
-        parts.append(f"{words} _{safe(row.rule)}_" if row.rule else words)
+        parts.append(f"{words} _{safe(row.rule, longest=None)}_" if row.rule else words)
     parts += [f"{len(told) - MOST_OF_ONE} more"] if len(told) > MOST_OF_ONE else []
     parts += [_affects_nobody(aside)] if aside else []
     parts += [f"moved or renamed: {len(subject.folded)}"] if subject.folded else []

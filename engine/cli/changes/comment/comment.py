@@ -60,7 +60,7 @@ def failure(wrong: PerennialError, within: str) -> str:
 
 def _open_parts(change: ReviewedChange, page: str, budget: LineBudget) -> Iterator[str]:
     yield mark(change.within)
-    yield f"**{safe(verdict(change))}**\n"
+    yield f"**{safe(verdict(change), longest=None)}**\n"
     if left := to_do(change):
         # in parts: a long sentence of ours is not cut as one of an author
         yield f"{'; '.join(map(safe, left.split('; ')))}\n"

@@ -11,10 +11,10 @@ LONGEST, LARGEST_FOLD = 300, 20_000
 """Characters of what an author wrote in one line, and of a fold that is a list."""
 
 
-def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    """Rows below their head; words of an author in them stay words."""
+def markdown_table(head: Sequence[str], rows: Sequence[Sequence[str]], longest: int | None = LONGEST) -> str:
+    """Rows below their head; words of an author in them stay words. `longest`: as of `safe`."""
     lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
-    lines += [f"| {' | '.join(map(safe, row))} |" for row in rows]
+    lines += [f"| {' | '.join(safe(cell, longest) for cell in row)} |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
@@ -52,11 +52,12 @@ def fenced(text: str, kind: str) -> str:
     return f"{fence}{kind}\n{shown}\n{fence}"
 
 
-def safe(text: str) -> str:
+def safe(text: str, longest: int | None = LONGEST) -> str:
     """Text of an author in a line of Markdown: it cannot end a table, begin a tag or a link, or name
-    somebody."""
+    somebody. `longest`: characters; None: a sentence of ours, which is whole however many names are in it."""
     words = " ".join(text.split())
-    line = printable(words if len(words) <= LONGEST else words[:LONGEST] + "…")
+    is_short = longest is None or len(words) <= longest
+    line = printable(words if is_short else words[:longest] + "…")
     # a code span: forges make `#1` a link to an issue wherever it stands else
     parts = _NUMBERED.split(line)
     return "".join(f"`{part}`" if place % 2 else _escaped(part) for place, part in enumerate(parts))

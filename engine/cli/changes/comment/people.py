@@ -52,7 +52,7 @@ def people_part(plan: DeploymentPlan, change: ReviewedChange, most: int) -> str:
     risks = [_risk(risk, cures) for risk in plan.risks]
     first = "To be looked at first:\n\n" + cut_list(risks, MOST_RISKS, "in a fold") + "\n" if risks else ""
     rows = _rows(plan, change, with_risks=len(risks) > MOST_RISKS)
-    table = markdown_table(_HEAD, rows[:most])
+    table = markdown_table(_HEAD, rows[:most], longest=None)
     rest = len(rows) - most
     more = f"\n… and {counted(rest, 'more line')}: all in a fold\n" if rest > 0 else ""
     return f"{heading}{first}{table if rows else ''}{more}" + (f"\n{end}" if end else "")
@@ -60,7 +60,7 @@ def people_part(plan: DeploymentPlan, change: ReviewedChange, most: int) -> str:
 
 def people_table(plan: DeploymentPlan, change: ReviewedChange) -> list[str]:
     """Lines of a table with everybody."""
-    table = markdown_table(_HEAD, _rows(plan, change, with_risks=True))
+    table = markdown_table(_HEAD, _rows(plan, change, with_risks=True), longest=None)
     return table.splitlines(keepends=True)
 
 
