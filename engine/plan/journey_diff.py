@@ -195,6 +195,8 @@ def head_differences(before: syntax.JourneyFile, now: syntax.JourneyFile) -> Ite
         rule = _STATES.get(states[1], "")
         if states[1] == "live":
             rule = _only_who_enters(now.starts, first) or rule
+        if states[0] == "paused" and states[1] in ("live", "closing"):
+            rule += "; what became due to those inside in the meantime is due at once"
         change = Difference(DiffSign.CHANGED, words, affected, rule, now.span)
         yield HeadDifference(HeadPart.STATE, change)
     for part, before_text, text in (

@@ -167,7 +167,7 @@ def part_changes(before: syntax.Step, now: syntax.Step) -> Iterator[PartChange]:
             is_moment = any(isinstance(content, syntax.Until) for content in (was.content, part.content))
             words = said if is_moment else f"{key} {said}"
         if words:
-            yield PartChange(key, words, _consequence(now, name))
+            yield PartChange(key, words, _consequence(before, now, name))
 
 
 @dataclass(frozen=True, slots=True)
@@ -236,7 +236,7 @@ def _words(content: object) -> str:
             return str(content)
 
 
-def _consequence(now: syntax.Step, name: str) -> Consequence:
+def _consequence(before: syntax.Step, now: syntax.Step, name: str) -> Consequence:
     """Of another part of a step, by the rules of design/language 2.15."""
     match now:
         case Wait() if name == "length" and now.waiting == "recompute":
@@ -267,11 +267,15 @@ def _consequence(now: syntax.Step, name: str) -> Consequence:
         case Split() if name == "decide":
             return Consequence(Affected.NOTHING, DECIDE_RULE)
         case Split():
-            return Consequence(
-                Affected.NEWCOMERS,
+            rule = (
                 "who has a path keeps it; whoever comes to it from now on, also of those inside,"
-                " gets one by the new shares",
+                " gets one by the new shares"
             )
+            names = {path.name.value for path in now.paths}
+            former = before.paths if isinstance(before, Split) else ()
+            if gone := [path.name.value for path in former if path.name.value not in names]:
+                rule += f", and so does who had the path {' or '.join(gone)} and comes to it again"
+            return Consequence(Affected.NEWCOMERS, rule)
         case If() | Choose():
             return Consequence(Affected.IN_FLIGHT, "asked of everybody who comes to it from now on")
         case _:

@@ -355,6 +355,25 @@ def test_a_condition_that_is_enough_beside_others_takes_nothing_away_from_them(
     assert [change.words for change in diff.changes] == [f"exit_if: {words}"]
 
 
+@pytest.mark.parametrize(
+    ("before", "now", "is_due_at_once"),
+    [
+        ("paused", "live", True),
+        ("paused", "closing", True),
+        ("closing", "live", False),
+        ("live", "paused", False),
+    ],
+)
+def test_a_journey_that_goes_on_says_what_became_due_meanwhile(
+    before: str, now: str, *, is_due_at_once: bool
+) -> None:
+    diff = journey_diff(
+        *(parsed(edited((("steps:\n", f"state: {state}\nsteps:\n"),))) for state in (before, now))
+    )
+    assert diff is not None
+    assert ("what became due to those inside in the meantime" in diff.changes[0].rule) is is_due_at_once
+
+
 def test_the_order_of_conditions_is_no_difference() -> None:
     for before, now in (
         ("{tier: gold, country: DE}", "{country: DE, tier: gold}"),
