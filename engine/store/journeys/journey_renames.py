@@ -4,21 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
-from msgspec.structs import replace
 from sqlalchemy import Connection
 
-from engine.core.happening import MemberAdmitted, Occurrence
 from engine.store import meta
 from engine.store.audience import admissions
-from engine.store.inbox.inbox_codec import from_row, to_row
 from engine.store.messages.states import WAITING, MessageState, among
 from engine.store.serialization import dump, load
 from engine.store.sql import change, change_many, rows
 
 
 def rename_journey(conn: Connection, old: str, new: str) -> None:
-    """Runs that ended, last starts, fired dates, standing pauses and starts that wait follow the name;
-    open runs are moved by the migration, which knows their steps."""
+    """Runs that ended, last starts, fired dates and standing pauses follow the name; open runs are moved by
+    the migration, which knows their steps."""
     change(conn, "UPDATE enrollment SET journey = ? WHERE journey = ? AND ended_at IS NOT NULL", (new, old))
     for table, kind in (("pause", "scope = 'journey'"), ("sweep", "kind = 'clock'")):
         # A journey of the new name that is long gone
@@ -35,14 +32,6 @@ def rename_journey(conn: Connection, old: str, new: str) -> None:
         f"UPDATE outbox SET journey = ? WHERE journey = ? AND {among((*WAITING, MessageState.CLAIMED))}",  # noqa: S608
         (new, old),
     )
-    moved = []
-    for number, kind, body in rows(
-        conn, "SELECT number, kind, body FROM inbox WHERE kind IN ('admitted', 'occurrence')"
-    ):
-        what = from_row(number, kind, body)
-        if isinstance(what, MemberAdmitted | Occurrence) and what.journey == old:
-            moved.append((to_row(replace(what, journey=new))[1], number))
-    change_many(conn, "UPDATE inbox SET body = ? WHERE number = ?", moved)
     sql = "SELECT bucket, id, CAST(marks AS TEXT) FROM customer WHERE CAST(marks AS TEXT) LIKE ?"
     changed = []
     for bucket, customer, marks in rows(conn, sql, (f'%"{old}"%',)):

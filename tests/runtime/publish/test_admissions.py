@@ -229,20 +229,6 @@ def test_a_renamed_journey_goes_on_and_takes_nobody_again(shop: Shop) -> None:
     assert starts(shop) == Counter(MANY)
 
 
-def test_whose_moment_came_and_who_waits_to_be_decided_about_comes_into_the_renamed_journey(
-    shop: Shop,
-) -> None:
-    shop.publish(with_club())
-    for _ in range(26):
-        shop.clock.advance(HOUR)
-        admit_members(shop.store, shop.publication.journeys, shop.clock.now())
-    assert not starts(shop)
-    renamed = CLUB.replace("journey: club", "journey: club_2\nwas: club")
-    shop.publish({**BEFORE, "journeys/club_2.yaml": renamed})
-    shop.run()
-    assert starts(shop) == Counter(MANY)
-
-
 def test_a_journey_renamed_to_the_name_of_one_long_gone_leaves_nothing_of_that_behind(shop: Shop) -> None:
     gone = CLUB.replace("journey: club", "journey: club_2")
     shop.publish({**BEFORE, "journeys/club_2.yaml": gone})
